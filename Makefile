@@ -1,0 +1,50 @@
+# make demo · make test · make lint · make bench
+#
+# Everything lives in .venv. uv (installed into it) resolves in seconds; where pip knows a
+# local wheel directory (PIP_FIND_LINKS), uv is told of it too, since it does not read pip's own.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+UV     := UV_FIND_LINKS="$${UV_FIND_LINKS:-$$PIP_FIND_LINKS}" $(BIN)/uv
+CORES  ?= all
+
+.PHONY: setup demo test lint bench lock clean
+
+setup: $(VENV)/.ready
+
+# torch first and alone: its wheel differs from machine to machine (CPU, CUDA), so the lock
+# pins its version but no hash.
+$(VENV)/.ready: pyproject.toml requirements.txt requirements-torch.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet uv
+	$(UV) pip install --quiet --python $(BIN)/python -r requirements-torch.txt
+	$(UV) pip install --quiet --python $(BIN)/python --no-binary elasticdeform -r requirements.txt
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
+	touch $@
+
+demo: setup
+	$(BIN)/snakemake --cores $(CORES)
+	$(BIN)/septum leaderboard
+
+test: setup
+	$(BIN)/python -m pytest -n auto tests
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile pipeline
+	$(BIN)/snakemake --lint
+
+bench: setup
+	$(BIN)/python benchmarks/run.py
+
+# The NVIDIA packages belong to torch's own wheel and come with it where they are needed.
+lock: setup
+	$(UV) pip compile pyproject.toml requirements-torch.txt --extra dev --universal --python-version 3.11 \
+	  --generate-hashes --no-binary elasticdeform --no-header --no-emit-package torch --no-emit-package triton \
+	  $$(grep -oE '^(nvidia|cuda)-[a-z0-9-]+' requirements-torch.skip | sed 's/^/--no-emit-package /') \
+	  --output-file requirements.txt
+
+clean:
+	rm -rf $(VENV) .snakemake results

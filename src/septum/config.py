@@ -1,0 +1,462 @@
+"""The configuration as typed models: one home for types, defaults, descriptions and errors.
+
+Imported whenever the Snakefile is parsed (once per cluster job), hence no heavy import here.
+
+Three levels say how a network is trained and used: the sections of the top level, the same
+sections inside a dataset, and inside an experiment. The narrower one wins, key by key
+(`Config.run`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from septum.errors import Problem, SeptumError, fail
+
+Auto = Literal["auto"]
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A block of the configuration: unknown keys are errors, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ClassSpec(Section):
+    """A class of the label maps."""
+
+    name: str
+    kind: Literal["thing", "stuff"] = "thing"
+    colour: str | None = Field(None, pattern=r"^#[0-9a-fA-F]{6}$")
+
+
+class Normalisation(Section):
+    """How intensities become the network's input (`septum.normalise`)."""
+
+    scheme: Literal["auto", "percentile", "zscore", "ct", "none"] = "auto"
+    lower: Annotated[float, Field(ge=0.0, lt=100.0)] = 1.0
+    upper: Annotated[float, Field(gt=0.0, le=100.0)] = 99.8
+    window: tuple[float, float] | Auto = "auto"
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Normalisation:
+        if self.lower >= self.upper:
+            raise ValueError("lower must be smaller than upper")
+        if self.window != "auto" and self.window[0] >= self.window[1]:
+            raise ValueError("window must be [low, high] with low < high")
+        return self
+
+
+class Split(Section):
+    """Test set and cross-validation folds of a dataset."""
+
+    test: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.2
+    folds: Annotated[int, Field(ge=2)] = 5
+    file: str | None = None
+    duplicates: Literal["error", "group", "allow"] = "error"
+
+
+class Augment(Section):
+    """Elastic copies of training cases, written to disk (`septum.elastic`)."""
+
+    copies: Annotated[int, Field(ge=0)] = 1
+    points: Annotated[int, Field(ge=2)] = 3
+    sigma: Annotated[float, Field(ge=0.0)] = 10.0
+    mode: Literal["mirror", "nearest", "constant", "wrap", "reflect"] = "mirror"
+
+
+class Weights(Section):
+    """Border weight maps (`septum.weightmap`)."""
+
+    mode: Literal["paper", "lmb"] = "paper"
+    w0: Annotated[float, Field(ge=0.0)] = 10.0
+    sigma: Positive | Auto = "auto"
+    class_balance: bool = True
+
+
+class Train(Section):
+    """The one training loop of every architecture (`septum.training`)."""
+
+    folds: list[Annotated[int, Field(ge=0)]] | Literal["all"] = [0]
+    patch: list[Count] | Auto = "auto"
+    batch: Count = 8
+    epochs: Count = 100
+    steps: Count = 100
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    lr: Positive = 1e-3
+    momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.9
+    weight_decay: Annotated[float, Field(ge=0.0)] = 1e-4
+    schedule: Literal["poly", "cosine", "constant"] = "poly"
+    warmup: Annotated[int, Field(ge=0)] = 0
+    clip: Annotated[float, Field(ge=0.0)] = 1.0
+    ema: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.99
+    patience: Annotated[int, Field(ge=0)] = 0
+    precision: Literal["auto", "32", "bf16"] = "auto"
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    devices: Count | Auto = "auto"
+    workers: Annotated[int, Field(ge=0)] | Auto = "auto"
+    border_weights: bool = True
+    cross_entropy: Annotated[float, Field(ge=0.0)] = 1.0
+    dice: Annotated[float, Field(ge=0.0)] = 0.0
+    foreground: Fraction = 0.5
+    flip: bool = True
+    rotate: bool = True
+    scale: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.2
+    intensity: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.2
+    noise: Annotated[float, Field(ge=0.0)] = 0.05
+
+    @model_validator(mode="after")
+    def _has_a_loss(self) -> Train:
+        if self.cross_entropy == 0 and self.dice == 0:
+            raise ValueError("cross_entropy and dice are both 0, so there is nothing to train on")
+        return self
+
+
+class Predict(Section):
+    """Tiled inference (`septum.tiling`, `septum.inference`)."""
+
+    tile: list[Count] | Auto = "auto"
+    overlap: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.25
+    batch: Count = 4
+    tta: bool = False
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+
+
+class Decode(Section):
+    """From probabilities to instances (`septum.decode`); `auto` is tuned on validation cases."""
+
+    method: Literal["auto", "components", "watershed"] = "auto"
+    threshold: Annotated[float, Field(gt=0.0, lt=1.0)] | Auto = "auto"
+    seed_threshold: Annotated[float, Field(gt=0.0, lt=1.0)] | Auto = "auto"
+    min_size: Annotated[int, Field(ge=0)] | Auto = "auto"
+
+
+class Evaluate(Section):
+    """Scores per case (`septum.metrics`)."""
+
+    convention: Literal["coco", "stardist", "cellpose"] = "coco"
+    surface_distance: bool = True
+
+
+class Report(Section):
+    """The HTML report (`septum.report`)."""
+
+    title: str = "Septum report"
+    gallery: Annotated[int, Field(ge=0)] = 60
+    bootstrap: Annotated[int, Field(ge=100)] = 2000
+
+
+class Jobs(Section):
+    """How work is cut into jobs."""
+
+    cases_per_job: Count | Auto = "auto"
+
+
+class Dataset(Section):
+    """Images and their labels, found by patterns."""
+
+    images: str | list[str] | None = None
+    labels: str | None = None
+    demo: Literal["nuclei", "tissue", "volumes"] | None = None
+    reader: str = "auto"
+    annotation: Literal["instance", "semantic", "panoptic"] = "instance"
+    classes: dict[Annotated[int, Field(ge=1)], ClassSpec] | None = None
+    spacing: list[Positive] | None = None
+    group: str | None = None
+    table: str | None = None
+    exclude: list[str] = []
+    normalisation: Normalisation = Normalisation()
+    split: Split = Split()
+    augment: dict[str, Any] = {}
+    weights: dict[str, Any] = {}
+    train: dict[str, Any] = {}
+    predict: dict[str, Any] = {}
+    decode: dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_classes(cls, data: Any) -> Any:
+        """Accept ``{1: nucleus}`` for ``{1: {name: nucleus}}``."""
+        if isinstance(data, dict) and isinstance(data.get("classes"), dict):
+            kind = "stuff" if data.get("annotation") == "semantic" else "thing"
+            data = dict(data)
+            data["classes"] = {
+                key: {"name": spec, "kind": kind} if isinstance(spec, str) else spec
+                for key, spec in data["classes"].items()
+            }
+        return data
+
+    @model_validator(mode="after")
+    def _images_or_demo(self) -> Dataset:
+        if (self.images is None) == (self.demo is None):
+            raise ValueError("give either images (a pattern with {case}) or demo, not both")
+        for pattern in [*self.image_patterns, *([self.labels] if self.labels else [])]:
+            if "{case}" not in pattern:
+                raise ValueError(f"the pattern {pattern!r} has no {{case}} in it")
+        if self.demo is None and self.annotation == "panoptic" and self.classes is None:
+            raise ValueError("annotation: panoptic needs classes (id: {name, kind})")
+        return self
+
+    @property
+    def image_patterns(self) -> list[str]:
+        """The image patterns, one a channel file."""
+        if self.images is None:
+            return []
+        return [self.images] if isinstance(self.images, str) else list(self.images)
+
+
+class Experiment(Section):
+    """A network, its head, and what differs from the top-level sections."""
+
+    network: str
+    options: dict[str, Any] = {}
+    head: Literal["semantic", "border"] = "semantic"
+    datasets: list[str] | Literal["all"] = "all"
+    train: dict[str, Any] = {}
+    predict: dict[str, Any] = {}
+    decode: dict[str, Any] = {}
+
+
+class Run(Section):
+    """Everything that decides one training: an experiment on a dataset, all levels merged."""
+
+    dataset: str
+    experiment: str
+    network: str
+    options: dict[str, Any]
+    head: str
+    train: Train
+    predict: Predict
+    decode: Decode
+
+
+class Config(Section):
+    """The whole configuration."""
+
+    results: str = "results"
+    data_root: str = "."
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    datasets: dict[str, Dataset]
+    experiments: dict[str, Experiment] = {}
+    augment: Augment = Augment()
+    weights: Weights = Weights()
+    train: Train = Train()
+    predict: Predict = Predict()
+    decode: Decode = Decode()
+    evaluate: Evaluate = Evaluate()
+    report: Report = Report()
+    jobs: Jobs = Jobs()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_switched_off(cls, data: Any) -> Any:
+        """Drop entries set to null: a second configuration file switches them off so."""
+        if isinstance(data, dict):
+            data = dict(data)
+            for key in ("datasets", "experiments"):
+                if isinstance(data.get(key), Mapping):
+                    data[key] = {k: v for k, v in data[key].items() if v is not None}
+        return data
+
+    def dataset_section(self, dataset: str, name: Literal["augment", "weights"]) -> Section:
+        """Return a section of a dataset: the top level's, overridden by the dataset's own."""
+        top = getattr(self, name)
+        return _merged(top, (f"datasets.{dataset}.{name}", getattr(self.datasets[dataset], name)))
+
+    def run(self, dataset: str, experiment: str) -> Run:
+        """Return the settings of one experiment on one dataset, all levels merged."""
+        spec, data = self.experiments[experiment], self.datasets[dataset]
+        sections = {
+            name: _merged(
+                getattr(self, name),
+                (f"datasets.{dataset}.{name}", getattr(data, name)),
+                (f"experiments.{experiment}.{name}", getattr(spec, name)),
+            )
+            for name in ("train", "predict", "decode")
+        }
+        return Run(
+            dataset=dataset,
+            experiment=experiment,
+            network=spec.network,
+            options=spec.options,
+            head=spec.head,
+            **sections,
+        )
+
+    def runs(self) -> Iterator[tuple[str, str]]:
+        """Yield every (dataset, experiment) that is to be computed."""
+        for dataset, spec in self.datasets.items():
+            if spec.labels is None and spec.demo is None:
+                continue
+            for name, experiment in self.experiments.items():
+                if experiment.datasets == "all" or dataset in experiment.datasets:
+                    yield dataset, name
+
+
+def load(path: str | Path) -> Config:
+    """Read and validate a configuration file.
+
+    Parameters
+    ----------
+    path : str or Path
+        A YAML file.
+
+    Raises
+    ------
+    SeptumError
+        With every problem found, each naming its key.
+    """
+    path = Path(path)
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise fail(path, "does not exist", "give the path of a configuration file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise fail(path, f"is not valid YAML ({error})", "mend the file at that place") from None
+    return validate(raw)
+
+
+def validate(raw: object) -> Config:
+    """Turn a plain mapping (parsed YAML, Snakemake's ``config``) into a `Config`.
+
+    Raises
+    ------
+    SeptumError
+        With every problem found, each naming its key.
+    """
+    if not isinstance(raw, Mapping):
+        raise fail("config", "is not a mapping of keys to values", "see config.yaml for the layout")
+    try:
+        config = Config.model_validate(raw)
+    except ValidationError as error:
+        raise SeptumError(_problem(e, "", Config) for e in error.errors()) from None
+    problems = list(_cross_checks(config))
+    if problems:
+        raise SeptumError(problems)
+    return config
+
+
+def canonical_json(section: BaseModel | Mapping[str, Any]) -> str:
+    """Return a section as one canonical JSON string: equal settings, equal bytes.
+
+    Snakemake compares parameters as a set of values; one sorted string a section makes a
+    swap of two values visible and a reordering invisible.
+    """
+    plain = section.model_dump(mode="json") if isinstance(section, BaseModel) else section
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def parse_section(kind: type[Section], text: str, where: str = "--settings") -> Any:
+    """Read a section back from its JSON string (a rule's ``--settings``)."""
+    try:
+        return kind.model_validate_json(text)
+    except ValidationError as error:
+        raise SeptumError(_problem(e, where, kind) for e in error.errors()) from None
+
+
+def _merged(top: Section, *overrides: tuple[str, Mapping[str, Any]]) -> Any:
+    values = top.model_dump(exclude_unset=True)
+    problems: list[Problem] = []
+    for where, override in overrides:
+        try:
+            # alone first, so that an error names the level it comes from
+            type(top).model_validate({**values, **override})
+        except ValidationError as error:
+            problems += [_problem(e, where, type(top)) for e in error.errors()]
+            continue
+        values = {**values, **override}
+    if problems:
+        raise SeptumError(problems)
+    return type(top).model_validate(values)
+
+
+def _cross_checks(config: Config) -> Iterator[Problem]:
+    if not config.datasets:
+        yield Problem("datasets", "is empty", "describe at least one dataset (see config.yaml)")
+    for name, experiment in config.experiments.items():
+        wanted = [] if experiment.datasets == "all" else experiment.datasets
+        for dataset in wanted:
+            if dataset not in config.datasets:
+                yield Problem(
+                    f"experiments.{name}.datasets",
+                    f"there is no dataset {dataset!r}",
+                    _nearest(dataset, config.datasets),
+                )
+    for dataset in config.datasets:
+        for section in ("augment", "weights"):
+            try:
+                config.dataset_section(dataset, section)
+            except SeptumError as error:
+                yield from error.problems
+    seen: set[Problem] = set()
+    for dataset, experiment in config.runs():
+        try:
+            run = config.run(dataset, experiment)
+        except SeptumError as error:
+            # a mistake in an experiment shows once, not once a dataset
+            yield from (p for p in error.problems if p not in seen)
+            seen.update(error.problems)
+            continue
+        folds = config.datasets[dataset].split.folds
+        if run.train.folds != "all" and max(run.train.folds, default=0) >= folds:
+            yield Problem(
+                f"experiments.{experiment}.train.folds",
+                f"asks for fold {max(run.train.folds)}, but {dataset} has folds 0 to {folds - 1}",
+                f"name folds below {folds}, or raise datasets.{dataset}.split.folds",
+            )
+
+
+def _nearest(word: object, right: Any) -> str:
+    """Say which of the right words was meant, or list them all."""
+    words = [str(r) for r in right]
+    close = difflib.get_close_matches(str(word), words, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"choose one of: {', '.join(sorted(words))}"
+
+
+def _problem(error: Any, where: str, model: type[BaseModel]) -> Problem:
+    """Say one pydantic error in a user's words."""
+    loc = [str(part) for part in error["loc"]]
+    # the branch of a union ("auto" or a number) is no key of the user's
+    keys = [part for part in loc if not part.startswith(("literal[", "list[", "constrained-"))]
+    keys = [k for k in keys if k not in ("int", "float", "str", "list", "dict")]
+    key = ".".join([where, *keys] if where else keys) or "config"
+    if error["type"] == "extra_forbidden":
+        return Problem(key, "is not a known key", _nearest(loc[-1], _fields_at(model, loc[:-1])))
+    if error["type"] == "missing":
+        return Problem(key, "is missing", "add it (config.yaml explains every key)")
+    if error["type"] == "value_error":
+        return Problem(key, str(error["ctx"]["error"]), "see the comments in config.yaml")
+    if error["type"] == "literal_error":
+        expected = error["ctx"]["expected"]
+        return Problem(key, f"cannot be {error['input']!r}", f"choose one of: {expected}")
+    message = error["msg"][0].lower() + error["msg"][1:]
+    shown = repr(error["input"])
+    shown = shown if len(shown) <= 60 else shown[:57] + "..."
+    return Problem(key, f"cannot be {shown}: {message}", "see the comments in config.yaml")
+
+
+def _fields_at(model: type[BaseModel], loc: list[str]) -> list[str]:
+    """Return the keys that are right at a place of the configuration."""
+    kind: Any = model
+    for part in loc:
+        fields = getattr(kind, "model_fields", {})
+        if part not in fields:
+            continue  # a name chosen by the user, or a branch of a union
+        stack = [fields[part].annotation]
+        while stack:
+            candidate = stack.pop()
+            if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+                kind = candidate
+                break
+            stack.extend(get_args(candidate))
+    return list(getattr(kind, "model_fields", {}))
