@@ -9,6 +9,7 @@ sections inside a dataset, and inside an experiment. The narrower one wins, key 
 
 from __future__ import annotations
 
+import copy
 import difflib
 import json
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,7 @@ from typing import Annotated, Any, Literal, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from septum.demo_names import DEMO_CASES
 from septum.errors import Problem, SeptumError, fail
 
 Auto = Literal["auto"]
@@ -167,6 +169,7 @@ class Dataset(Section):
 
     images: str | list[str] | None = None
     labels: str | None = None
+    unlabelled: str | list[str] | None = None
     demo: Literal["nuclei", "tissue", "volumes"] | None = None
     reader: str = "auto"
     annotation: Literal["instance", "semantic", "panoptic"] = "instance"
@@ -185,22 +188,29 @@ class Dataset(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _short_classes(cls, data: Any) -> Any:
-        """Accept ``{1: nucleus}`` for ``{1: {name: nucleus}}``."""
-        if isinstance(data, dict) and isinstance(data.get("classes"), dict):
+    def _fill_in(cls, data: Any) -> Any:
+        """Accept ``{1: nucleus}`` for ``{1: {name: nucleus}}``; a demo knows its own classes."""
+        if not isinstance(data, dict):
+            return data
+        demo = DEMO_CASES.get(data.get("demo", ""))
+        if demo is not None:
+            classes = {key: {"name": n, "kind": kind} for key, (n, kind) in demo.classes.items()}
+            data = {"annotation": demo.annotation, "classes": classes, **data}
+        if isinstance(data.get("classes"), dict):
             kind = "stuff" if data.get("annotation") == "semantic" else "thing"
-            data = dict(data)
-            data["classes"] = {
+            classes = {
                 key: {"name": spec, "kind": kind} if isinstance(spec, str) else spec
                 for key, spec in data["classes"].items()
             }
+            data = {**data, "classes": classes}
         return data
 
     @model_validator(mode="after")
     def _images_or_demo(self) -> Dataset:
         if (self.images is None) == (self.demo is None):
             raise ValueError("give either images (a pattern with {case}) or demo, not both")
-        for pattern in [*self.image_patterns, *([self.labels] if self.labels else [])]:
+        labels = [] if self.labels is None else [self.labels]
+        for pattern in [*self.image_patterns, *labels, *self.unlabelled_patterns]:
             if "{case}" not in pattern:
                 raise ValueError(f"the pattern {pattern!r} has no {{case}} in it")
         if self.demo is None and self.annotation == "panoptic" and self.classes is None:
@@ -209,10 +219,13 @@ class Dataset(Section):
 
     @property
     def image_patterns(self) -> list[str]:
-        """The image patterns, one a channel file."""
-        if self.images is None:
-            return []
-        return [self.images] if isinstance(self.images, str) else list(self.images)
+        """The patterns of the annotated images, one a channel file."""
+        return _as_list(self.images)
+
+    @property
+    def unlabelled_patterns(self) -> list[str]:
+        """The patterns of the images without labels, one a channel file."""
+        return _as_list(self.unlabelled)
 
 
 class Experiment(Section):
@@ -303,27 +316,43 @@ class Config(Section):
                     yield dataset, name
 
 
-def load(path: str | Path) -> Config:
-    """Read and validate a configuration file.
+def load(*paths: str | Path, overrides: Mapping[str, Any] | None = None) -> Config:
+    """Read and validate configuration files; a later one overrides an earlier, key by key.
 
     Parameters
     ----------
-    path : str or Path
-        A YAML file.
+    *paths : str or Path
+        YAML files, merged as Snakemake merges ``--configfile``.
+    overrides : mapping, optional
+        Top-level keys that win over the files (Snakemake's ``--config``).
 
     Raises
     ------
     SeptumError
         With every problem found, each naming its key.
     """
-    path = Path(path)
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise fail(path, "does not exist", "give the path of a configuration file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise fail(path, f"is not valid YAML ({error})", "mend the file at that place") from None
-    return validate(raw)
+    merged: dict[str, Any] = {}
+    for path in map(Path, paths):
+        try:
+            raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            why = f"cannot be read ({error.strerror})"
+            raise fail(path, why, "give the path of a configuration file") from None
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise fail(path, f"is not valid YAML ({error})", "mend the file there") from None
+        if not isinstance(raw, Mapping):
+            raise fail(path, "is not a mapping of keys to values", "see config.yaml for the layout")
+        _update(merged, raw)
+    _update(merged, overrides or {})
+    return validate(merged)
+
+
+def _update(base: dict[str, Any], other: Mapping[str, Any]) -> None:
+    for key, value in other.items():
+        if isinstance(value, Mapping) and isinstance(base.get(key), dict):
+            _update(base[key], value)
+        else:
+            base[key] = copy.deepcopy(value)
 
 
 def validate(raw: object) -> Config:
@@ -339,7 +368,7 @@ def validate(raw: object) -> Config:
     try:
         config = Config.model_validate(raw)
     except ValidationError as error:
-        raise SeptumError(_problem(e, "", Config) for e in error.errors()) from None
+        raise SeptumError(_problems(error, "", Config)) from None
     problems = list(_cross_checks(config))
     if problems:
         raise SeptumError(problems)
@@ -361,7 +390,13 @@ def parse_section(kind: type[Section], text: str, where: str = "--settings") -> 
     try:
         return kind.model_validate_json(text)
     except ValidationError as error:
-        raise SeptumError(_problem(e, where, kind) for e in error.errors()) from None
+        raise SeptumError(_problems(error, where, kind)) from None
+
+
+def _as_list(patterns: str | list[str] | None) -> list[str]:
+    if patterns is None:
+        return []
+    return [patterns] if isinstance(patterns, str) else list(patterns)
 
 
 def _merged(top: Section, *overrides: tuple[str, Mapping[str, Any]]) -> Any:
@@ -372,7 +407,7 @@ def _merged(top: Section, *overrides: tuple[str, Mapping[str, Any]]) -> Any:
             # alone first, so that an error names the level it comes from
             type(top).model_validate({**values, **override})
         except ValidationError as error:
-            problems += [_problem(e, where, type(top)) for e in error.errors()]
+            problems += _problems(error, where, type(top))
             continue
         values = {**values, **override}
     if problems:
@@ -423,26 +458,41 @@ def _nearest(word: object, right: Any) -> str:
     return f"did you mean {close[0]!r}?" if close else f"choose one of: {', '.join(sorted(words))}"
 
 
-def _problem(error: Any, where: str, model: type[BaseModel]) -> Problem:
-    """Say one pydantic error in a user's words."""
-    loc = [str(part) for part in error["loc"]]
-    # the branch of a union ("auto" or a number) is no key of the user's
-    keys = [part for part in loc if not part.startswith(("literal[", "list[", "constrained-"))]
-    keys = [k for k in keys if k not in ("int", "float", "str", "list", "dict")]
-    key = ".".join([where, *keys] if where else keys) or "config"
-    if error["type"] == "extra_forbidden":
+def _problems(error: ValidationError, where: str, model: type[BaseModel]) -> list[Problem]:
+    """Say pydantic's errors in a user's words, one a place."""
+    places: dict[str, list[Any]] = {}
+    for item in error.errors():
+        keys = [str(part) for part in item["loc"] if not _is_branch(part)]
+        places.setdefault(".".join([where, *keys] if where else keys) or "config", []).append(item)
+    return [_problem(key, items, model) for key, items in places.items()]
+
+
+def _is_branch(part: object) -> bool:
+    """Tell the branch of a union (``literal['auto']``, ``list[int]``) from a user's key."""
+    return isinstance(part, str) and (
+        part in ("int", "float", "str", "list", "dict")
+        or part.startswith(("literal[", "list[", "constrained-", "tuple["))
+    )
+
+
+def _problem(key: str, items: list[Any], model: type[BaseModel]) -> Problem:
+    first = items[0]
+    kind, loc = first["type"], [str(part) for part in first["loc"]]
+    if kind == "extra_forbidden":
         return Problem(key, "is not a known key", _nearest(loc[-1], _fields_at(model, loc[:-1])))
-    if error["type"] == "missing":
+    if kind == "missing":
         return Problem(key, "is missing", "add it (config.yaml explains every key)")
-    if error["type"] == "value_error":
-        return Problem(key, str(error["ctx"]["error"]), "see the comments in config.yaml")
-    if error["type"] == "literal_error":
-        expected = error["ctx"]["expected"]
-        return Problem(key, f"cannot be {error['input']!r}", f"choose one of: {expected}")
-    message = error["msg"][0].lower() + error["msg"][1:]
-    shown = repr(error["input"])
+    if kind == "value_error":
+        return Problem(key, str(first["ctx"]["error"]), "see the comments in config.yaml")
+    shown = repr(first["input"])
     shown = shown if len(shown) <= 60 else shown[:57] + "..."
-    return Problem(key, f"cannot be {shown}: {message}", "see the comments in config.yaml")
+    literal = next((item for item in items if item["type"] == "literal_error"), None)
+    others = [item["msg"][0].lower() + item["msg"][1:] for item in items if item is not literal]
+    if literal is None:
+        return Problem(key, f"cannot be {shown}: {others[0]}", "see the comments in config.yaml")
+    expected = literal["ctx"]["expected"]
+    remedy = f"choose one of: {expected}" if not others else f"{others[0]}, or say {expected}"
+    return Problem(key, f"cannot be {shown}", remedy)
 
 
 def _fields_at(model: type[BaseModel], loc: list[str]) -> list[str]:

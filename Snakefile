@@ -1,0 +1,42 @@
+# From a folder of images to trained networks and a per-case report:
+#
+#   prepare -> augment -> weights -> train -> predict -> evaluate -> report
+#
+# `snakemake --cores 8` runs what config.yaml describes; docs/workflow.md explains the rules.
+
+from snakemake.utils import min_version
+
+min_version("9.25")
+
+
+configfile: "config.yaml"
+
+
+report: "pipeline/captions/workflow.rst"
+
+
+include: "pipeline/common.smk"
+include: "pipeline/prepare.smk"
+include: "pipeline/train.smk"
+include: "pipeline/predict.smk"
+include: "pipeline/evaluate.smk"
+
+
+wildcard_constraints:
+    dataset=one_of(DATASETS),
+    experiment=one_of(EXPERIMENTS),
+    batch=r"\d+of\d+",
+    fold=r"\d+",
+
+
+rule all:
+    default_target: True
+    input:
+        f"{RESULTS}/report.html",
+        all_predictions(),
+
+
+# The data made ready, and nothing trained: for a look at the settings derived from it.
+rule data:
+    input:
+        expand(f"{RESULTS}/{{dataset}}/plan.json", dataset=DATASETS),

@@ -1,0 +1,292 @@
+# Every helper of the rules, and no rule. Parsed again by each cluster job: light imports only.
+
+import os
+import re
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+SOURCE = Path(workflow.basedir) / "src"
+sys.path.insert(0, str(SOURCE))
+
+from septum import cases as septum_cases
+from septum import config as septum_config
+from septum.codedigest import code_digest
+from septum.errors import SeptumError
+from septum.models.table import network_module
+
+# Jobs run with the interpreter that runs Snakemake and with this checkout's code.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(SOURCE), os.environ.get("PYTHONPATH")])
+)
+
+ENVIRONMENT = workflow.source_path("../environment.yml")
+SEPTUM = "python -m septum"
+
+try:
+    CONFIG = septum_config.validate(config)
+    # Folders carry safe names; the configuration's own names go into the files.
+    DATASETS = {septum_cases.safe_name(name): name for name in CONFIG.datasets}
+    EXPERIMENTS = {septum_cases.safe_name(name): name for name in CONFIG.experiments}
+    CASES = {key: septum_cases.find_cases(CONFIG, name) for key, name in DATASETS.items()}
+    GROUPS = {
+        key: septum_cases.find_groups(CONFIG, name, CASES[key])
+        for key, name in DATASETS.items()
+    }
+except SeptumError as error:
+    raise WorkflowError(f"the configuration cannot be run\n{error}") from None
+
+BATCHES = {key: septum_cases.find_batches(CONFIG, found) for key, found in CASES.items()}
+RUNS = [
+    (septum_cases.safe_name(dataset), septum_cases.safe_name(experiment))
+    for dataset, experiment in CONFIG.runs()
+]
+RESULTS = CONFIG.results.rstrip("/")
+
+
+def one_of(names):
+    """Return a wildcard constraint that fits these names only."""
+    return "|".join(map(re.escape, names)) or "none"
+
+
+def spec_of(wildcards):
+    """Return the dataset's section of the configuration."""
+    return CONFIG.datasets[DATASETS[wildcards.dataset]]
+
+
+def run_of(wildcards):
+    """Return the merged settings of an experiment on a dataset."""
+    return CONFIG.run(DATASETS[wildcards.dataset], EXPERIMENTS[wildcards.experiment])
+
+
+def as_json(section):
+    return septum_config.canonical_json(section)
+
+
+# ---- names of datasets and experiments, as the configuration writes them ----
+
+
+def dataset_name(wildcards):
+    return DATASETS[wildcards.dataset]
+
+
+def experiment_name(wildcards):
+    return EXPERIMENTS[wildcards.experiment]
+
+
+# ---- prepare ----
+
+
+def demo_kind(wildcards):
+    return spec_of(wildcards).demo
+
+
+def demo_outputs(dataset):
+    return septum_cases.demo_folder(CONFIG, DATASETS[dataset])
+
+
+def batch_cases(wildcards):
+    """Return the cases of a batch as one JSON string: [name, [image, …], label or null]."""
+    found = BATCHES[wildcards.dataset][wildcards.batch]
+    return as_json({case.name: [list(case.images), case.labels] for case in found})
+
+
+def batch_files(wildcards):
+    """Return every file of a batch; a pattern of masks stands for its folder."""
+    if spec_of(wildcards).demo is not None:
+        return [f"{RESULTS}/{wildcards.dataset}/demo"]
+    files = []
+    for case in BATCHES[wildcards.dataset][wildcards.batch]:
+        files += case.images
+        if case.labels is not None:
+            files.append(os.path.dirname(case.labels) if "*" in case.labels else case.labels)
+    return files
+
+
+def prepare_settings(wildcards):
+    """Return what reading a case depends on: not the split, not the training."""
+    keys = {"reader", "annotation", "classes", "spacing"}
+    return as_json(spec_of(wildcards).model_dump(mode="json", include=keys))
+
+
+def batch_folders(stage):
+    """Return an input function: the folders of all batches of a stage of this dataset."""
+
+    def folders(wildcards):
+        names = BATCHES[wildcards.dataset]
+        return [f"{RESULTS}/{wildcards.dataset}/{stage}/{batch}" for batch in names]
+
+    return folders
+
+
+def plan_settings(wildcards):
+    """Return what the derived settings and the split depend on."""
+    spec = spec_of(wildcards)
+    plan = {
+        "dataset": spec.model_dump(
+            mode="json", include={"annotation", "classes", "normalisation", "split"}
+        ),
+        "weights": weights_section(wildcards),
+        "groups": GROUPS[wildcards.dataset],
+    }
+    return as_json(plan)
+
+
+def split_file(wildcards):
+    file = spec_of(wildcards).split.file
+    return [] if file is None else str(septum_cases.resolve(CONFIG, file))
+
+
+# ---- augment and weights ----
+
+
+def augment_section(wildcards):
+    section = CONFIG.dataset_section(dataset_name(wildcards), "augment")
+    return section.model_dump(mode="json")
+
+
+def augment_settings(wildcards):
+    return as_json(augment_section(wildcards))
+
+
+def weights_section(wildcards):
+    section = CONFIG.dataset_section(dataset_name(wildcards), "weights")
+    return section.model_dump(mode="json")
+
+
+def copies_of_batch(wildcards):
+    """Return the folder of a batch's elastic copies, or nothing where none are asked for."""
+    if augment_section(wildcards)["copies"] == 0:
+        return []
+    return f"{RESULTS}/{wildcards.dataset}/copies/{wildcards.batch}"
+
+
+def all_copies(wildcards):
+    if augment_section(wildcards)["copies"] == 0:
+        return []
+    return batch_folders("copies")(wildcards)
+
+
+def all_weights(wildcards):
+    """Return the weight maps that a training reads, or nothing where it uses none."""
+    if not run_of(wildcards).train.border_weights:
+        return []
+    return batch_folders("weights")(wildcards)
+
+
+# ---- train and predict ----
+
+
+def train_settings(wildcards):
+    return as_json(run_of(wildcards).model_dump(mode="json", exclude={"predict"}))
+
+
+def predict_settings(wildcards):
+    return as_json(run_of(wildcards).predict)
+
+
+def network_code(stage):
+    """Return a params function: the digest of a stage's code and of the network's own module."""
+
+    def digest(wildcards):
+        return code_digest(stage, network_module(run_of(wildcards).network))
+
+    return digest
+
+
+def trained_folds(wildcards):
+    run = run_of(wildcards)
+    every = range(spec_of(wildcards).split.folds)
+    return list(every) if run.train.folds == "all" else sorted(set(run.train.folds))
+
+
+def all_models(wildcards):
+    folder = f"{RESULTS}/{wildcards.dataset}/{wildcards.experiment}"
+    return [f"{folder}/fold{fold}/model.safetensors" for fold in trained_folds(wildcards)]
+
+
+def gpus(stage):
+    """Return a resources function: a GPU for each job, unless the configuration says `cpu`."""
+
+    def count(wildcards):
+        return 0 if getattr(run_of(wildcards), stage).device == "cpu" else 1
+
+    return count
+
+
+def predicted_folders(wildcards):
+    folder = f"{RESULTS}/{wildcards.dataset}/{wildcards.experiment}"
+    return [f"{folder}/predicted/{batch}" for batch in BATCHES[wildcards.dataset]]
+
+
+def all_predictions():
+    return [f"{RESULTS}/{dataset}/{experiment}/predictions" for dataset, experiment in RUNS]
+
+
+# ---- evaluate and report ----
+
+
+def experiments_of(wildcards):
+    return [experiment for dataset, experiment in RUNS if dataset == wildcards.dataset]
+
+
+def scores_of_dataset(wildcards):
+    folder = f"{RESULTS}/{wildcards.dataset}"
+    files = ("cases.csv", "classes.csv")
+    return [f"{folder}/{e}/{file}" for e in experiments_of(wildcards) for file in files]
+
+
+def report_inputs(wildcards):
+    files = [f"{RESULTS}/{dataset}/leaderboard.csv" for dataset in scored_datasets()]
+    return files + [f"{RESULTS}/{d}/{e}/cases.csv" for d, e in RUNS]
+
+
+def scored_datasets():
+    return sorted({dataset for dataset, _ in RUNS})
+
+
+def report_settings(wildcards):
+    """Return what the report shows: its own settings, and every dataset's experiments."""
+    shown = {
+        "report": CONFIG.report.model_dump(mode="json"),
+        "evaluate": CONFIG.evaluate.model_dump(mode="json"),
+        "datasets": [
+            {
+                "name": DATASETS[dataset],
+                "folder": dataset,
+                "batches": list(BATCHES[dataset]),
+                "experiments": {
+                    experiment: EXPERIMENTS[experiment]
+                    for of_dataset, experiment in RUNS
+                    if of_dataset == dataset
+                },
+            }
+            for dataset in scored_datasets()
+        ],
+    }
+    return as_json(shown)
+
+
+# ---- resources ----
+
+
+def mem_mb(base):
+    """Return a resources function: more memory at each retry (a killed job tries again)."""
+
+    def megabytes(wildcards, attempt):
+        return base * attempt
+
+    return megabytes
+
+
+def batch_mem_mb(wildcards, attempt):
+    """Return memory for reading the largest file of a batch: eight times its size, or 2 GB."""
+    sizes = [
+        os.path.getsize(path)
+        for case in BATCHES[wildcards.dataset][wildcards.batch]
+        for path in case.images
+        if os.path.isfile(path)
+    ]
+    return max(2000, 8 * max(sizes, default=0) // 2**20) * attempt

@@ -1,0 +1,93 @@
+# Predictions against annotations: scores per case, a leaderboard per dataset, one report.
+
+
+rule evaluate:
+    input:
+        cases=batch_folders("cases"),
+        predicted=predicted_folders,
+        plan=f"{RESULTS}/{{dataset}}/plan.json",
+    output:
+        cases=report(
+            f"{RESULTS}/{{dataset}}/{{experiment}}/cases.csv",
+            caption="captions/cases.rst",
+            category="Scores",
+            subcategory="{dataset}",
+            labels={"experiment": "{experiment}", "table": "per case"},
+        ),
+        classes=f"{RESULTS}/{{dataset}}/{{experiment}}/classes.csv",
+    log:
+        f"{RESULTS}/{{dataset}}/{{experiment}}/logs/evaluate.log",
+    benchmark:
+        f"{RESULTS}/{{dataset}}/{{experiment}}/logs/evaluate.tsv"
+    params:
+        settings=as_json(CONFIG.evaluate),
+        code=code_digest("septum.evaluation"),
+    threads: 8
+    resources:
+        mem_mb=mem_mb(4000),
+        runtime=120,
+    conda:
+        ENVIRONMENT
+    shell:
+        "{SEPTUM} evaluate --settings {params.settings:q} --cases {input.cases:q} "
+        "--predicted {input.predicted:q} --plan {input.plan:q} --threads {threads} "
+        "--out-cases {output.cases:q} --out-classes {output.classes:q} > {log:q} 2>&1"
+
+
+rule leaderboard:
+    input:
+        scores_of_dataset,
+    output:
+        report(
+            f"{RESULTS}/{{dataset}}/leaderboard.csv",
+            caption="captions/leaderboard.rst",
+            category="Leaderboard",
+            labels={"dataset": "{dataset}"},
+        ),
+    log:
+        f"{RESULTS}/{{dataset}}/logs/leaderboard.log",
+    benchmark:
+        f"{RESULTS}/{{dataset}}/logs/leaderboard.tsv"
+    params:
+        dataset=dataset_name,
+        experiments=experiments_of,
+        settings=as_json(CONFIG.report),
+        seed=CONFIG.seed,
+        code=code_digest("septum.leaderboard"),
+    threads: 1
+    resources:
+        mem_mb=mem_mb(2000),
+        runtime=20,
+    conda:
+        ENVIRONMENT
+    shell:
+        "{SEPTUM} leaderboard --dataset {params.dataset:q} --settings {params.settings:q} "
+        "--seed {params.seed} --scores {input:q} --out {output:q} > {log:q} 2>&1"
+
+
+rule report:
+    input:
+        report_inputs,
+    output:
+        report(
+            f"{RESULTS}/report.html",
+            caption="captions/report.rst",
+            category="Report",
+        ),
+    log:
+        f"{RESULTS}/logs/report.log",
+    benchmark:
+        f"{RESULTS}/logs/report.tsv"
+    params:
+        settings=report_settings,
+        seed=CONFIG.seed,
+        code=code_digest("septum.report"),
+    threads: 1
+    resources:
+        mem_mb=mem_mb(4000),
+        runtime=60,
+    conda:
+        ENVIRONMENT
+    shell:
+        "{SEPTUM} report --settings {params.settings:q} --results {RESULTS:q} "
+        "--out {output:q} > {log:q} 2>&1"

@@ -1,0 +1,124 @@
+# Images and labels of any format -> canonical cases, derived settings, copies, weight maps.
+
+
+rule demo:
+    output:
+        directory(f"{RESULTS}/{{dataset}}/demo"),
+    log:
+        f"{RESULTS}/{{dataset}}/logs/demo.log",
+    benchmark:
+        f"{RESULTS}/{{dataset}}/logs/demo.tsv"
+    params:
+        kind=demo_kind,
+        seed=CONFIG.seed,
+        code=code_digest("septum.demo"),
+    threads: 1
+    resources:
+        mem_mb=mem_mb(2000),
+        runtime=10,
+    conda:
+        ENVIRONMENT
+    shell:
+        "{SEPTUM} demo {params.kind} --seed {params.seed} --out {output:q} > {log:q} 2>&1"
+
+
+rule prepare:
+    input:
+        batch_files,
+    output:
+        directory(f"{RESULTS}/{{dataset}}/cases/{{batch}}"),
+    log:
+        f"{RESULTS}/{{dataset}}/logs/prepare/{{batch}}.log",
+    benchmark:
+        f"{RESULTS}/{{dataset}}/logs/prepare/{{batch}}.tsv"
+    params:
+        dataset=dataset_name,
+        settings=prepare_settings,
+        cases=batch_cases,
+        code=code_digest("septum.prepare"),
+    threads: 1
+    resources:
+        mem_mb=batch_mem_mb,
+        runtime=60,
+    conda:
+        ENVIRONMENT
+    shell:
+        "{SEPTUM} prepare --dataset {params.dataset:q} --settings {params.settings:q} "
+        "--cases {params.cases:q} --out {output:q} > {log:q} 2>&1"
+
+
+# The settings left at `auto`, and who is in which fold.
+rule plan:
+    input:
+        cases=batch_folders("cases"),
+        split=split_file,
+    output:
+        f"{RESULTS}/{{dataset}}/plan.json",
+    log:
+        f"{RESULTS}/{{dataset}}/logs/plan.log",
+    benchmark:
+        f"{RESULTS}/{{dataset}}/logs/plan.tsv"
+    params:
+        dataset=dataset_name,
+        settings=plan_settings,
+        seed=CONFIG.seed,
+        code=code_digest("septum.plan"),
+    threads: 1
+    resources:
+        mem_mb=mem_mb(4000),
+        runtime=120,
+    conda:
+        ENVIRONMENT
+    shell:
+        "{SEPTUM} plan --dataset {params.dataset:q} --settings {params.settings:q} "
+        "--seed {params.seed} --cases {input.cases:q} --split {input.split:q} "
+        "--out {output:q} 2>&1 | tee {log:q}"
+
+
+rule augment:
+    input:
+        cases=f"{RESULTS}/{{dataset}}/cases/{{batch}}",
+        plan=f"{RESULTS}/{{dataset}}/plan.json",
+    output:
+        directory(f"{RESULTS}/{{dataset}}/copies/{{batch}}"),
+    log:
+        f"{RESULTS}/{{dataset}}/logs/augment/{{batch}}.log",
+    benchmark:
+        f"{RESULTS}/{{dataset}}/logs/augment/{{batch}}.tsv"
+    params:
+        settings=augment_settings,
+        seed=CONFIG.seed,
+        code=code_digest("septum.augment"),
+    threads: 1
+    resources:
+        mem_mb=batch_mem_mb,
+        runtime=120,
+    conda:
+        ENVIRONMENT
+    shell:
+        "{SEPTUM} augment --settings {params.settings:q} --seed {params.seed} "
+        "--cases {input.cases:q} --plan {input.plan:q} --out {output:q} > {log:q} 2>&1"
+
+
+rule weights:
+    input:
+        cases=f"{RESULTS}/{{dataset}}/cases/{{batch}}",
+        copies=copies_of_batch,
+        plan=f"{RESULTS}/{{dataset}}/plan.json",
+    output:
+        directory(f"{RESULTS}/{{dataset}}/weights/{{batch}}"),
+    log:
+        f"{RESULTS}/{{dataset}}/logs/weights/{{batch}}.log",
+    benchmark:
+        f"{RESULTS}/{{dataset}}/logs/weights/{{batch}}.tsv"
+    params:
+        code=code_digest("septum.weights"),
+    threads: 1
+    resources:
+        mem_mb=batch_mem_mb,
+        runtime=120,
+    conda:
+        ENVIRONMENT
+    shell:
+        "{SEPTUM} weights --cases {input.cases:q} --copies {input.copies:q} "
+        "--plan {input.plan:q} --out {output:q} > {log:q} 2>&1"

@@ -1,0 +1,285 @@
+"""From the configuration to cases, groups and batches.
+
+Runs whenever the Snakefile is parsed, so: standard library and the configuration only, each
+folder listed once, no image opened.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from septum.config import Config, Dataset
+from septum.demo_names import DEMO_CASES
+from septum.errors import Problem, SeptumError, fail
+
+# A job should be long beside the seconds its imports take, and short beside the whole run.
+CASES_PER_JOB = 32
+BYTES_PER_JOB = 256 * 2**20
+
+
+@dataclass(frozen=True)
+class CaseFiles:
+    """The files of one case: image files (one a channel group) and, where annotated, labels."""
+
+    name: str
+    images: tuple[str, ...]
+    labels: str | None = None
+
+
+def safe_name(name: str) -> str:
+    """Return a name that is safe in any path: ASCII letters, digits, ``.``, ``_`` and ``-``.
+
+    A name that had to be changed gets eight digits of its own digest, so that two names never
+    meet in one.
+
+    Examples
+    --------
+    >>> safe_name("slide_07")
+    'slide_07'
+    >>> safe_name("Zellen <b>")
+    'Zellen_b-4bd0b3a3'
+    """
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", plain).strip("._-")[:80]
+    # Windows and macOS fold case, and .zarr would be taken for the folder's own suffix.
+    if plain == name and not plain.lower().endswith(".zarr"):
+        return plain
+    digest = hashlib.sha256(name.encode("utf-8")).hexdigest()[:8]
+    return f"{plain}-{digest}" if plain else digest
+
+
+def find_cases(config: Config, dataset: str) -> list[CaseFiles]:
+    """List the cases of a dataset, sorted by name.
+
+    Parameters
+    ----------
+    config : Config
+    dataset : str
+        Its key under ``datasets``.
+
+    Raises
+    ------
+    SeptumError
+        With every problem: a pattern that matches nothing, a case found twice, a label or a
+        channel that is missing.
+    """
+    spec = config.datasets[dataset]
+    if spec.demo is not None:
+        return _demo_cases(config, dataset, spec)
+    key = f"datasets.{dataset}"
+    problems: list[Problem] = []
+    images = _scan_channels(config, spec, spec.image_patterns, f"{key}.images", problems)
+    labels = _scan_labels(config, spec.labels, f"{key}.labels", problems) if spec.labels else {}
+    cases = []
+    for name, files in images.items():
+        if spec.labels and name not in labels:
+            wanted = spec.labels.replace("{case}", name)
+            remedy = (
+                "add it, name images that have no labels by `unlabelled:`, "
+                f"or leave it out by `exclude: [{name!r}]`"
+            )
+            what = f"the case {name!r} has no label {wanted}"
+            problems.append(Problem(f"{key}.labels", what, remedy))
+        cases.append(CaseFiles(name, files, labels.get(name)))
+    unlabelled = _scan_channels(
+        config, spec, spec.unlabelled_patterns, f"{key}.unlabelled", problems
+    )
+    for name, files in unlabelled.items():
+        if name in images:
+            what = f"the case {name!r} is found by `images` and by `unlabelled`"
+            problems.append(Problem(files[0], what, "rename one of the files"))
+        cases.append(CaseFiles(name, files))
+    if problems:
+        raise SeptumError(problems)
+    return sorted(cases, key=lambda case: case.name)
+
+
+def find_groups(config: Config, dataset: str, cases: Sequence[CaseFiles]) -> dict[str, str]:
+    """Return the group of each case; cases of a group never straddle a split.
+
+    ``group`` is either a pattern of the case name with ``{group}`` in it
+    (``"{group}_slice*"``), or a column of the dataset's ``table`` (CSV with a column ``case``
+    or ``id``). Without it every case is a group of its own.
+    """
+    spec = config.datasets[dataset]
+    if spec.group is None:
+        return {case.name: case.name for case in cases}
+    key = f"datasets.{dataset}.group"
+    if "{group}" in spec.group:
+        regex = _regex(spec.group, "group")
+        found = {case.name: regex.fullmatch(case.name) for case in cases}
+        lost = [name for name, match in found.items() if match is None]
+        if lost:
+            what = f"the pattern {spec.group!r} does not fit the case {lost[0]!r}"
+            raise fail(key, f"{what} ({len(lost)} in all)", "mend the pattern; * fits any text")
+        return {name: match.group("group") for name, match in found.items() if match}
+    if spec.table is None:
+        remedy = f"put {{group}} into it, or give datasets.{dataset}.table, a CSV with that column"
+        raise fail(key, f"{spec.group!r} is no pattern with {{group}}, and there is no table", remedy)
+    column = _column(resolve(config, spec.table), spec.group, key)
+    lost = [case.name for case in cases if case.name not in column]
+    if lost:
+        what = f"{spec.table} has no row for the case {lost[0]!r} ({len(lost)} in all)"
+        raise fail(key, what, "add the rows, or exclude the cases")
+    return {case.name: column[case.name] for case in cases}
+
+
+def find_batches(config: Config, cases: Sequence[CaseFiles]) -> dict[str, list[CaseFiles]]:
+    """Deal the cases out to batches, one job a batch and stage.
+
+    A case's batch follows from its name alone and the number of batches is a power of two, so
+    that adding a case to a dataset reruns its batch and not all of them.
+    """
+    per_job = config.jobs.cases_per_job
+    if per_job == "auto":
+        sample = [c.images[0] for c in cases[:: max(1, len(cases) // 16)]]
+        sizes = [os.path.getsize(p) for p in sample if os.path.isfile(p)]
+        mean_size = max(1, sum(sizes) // max(1, len(sizes)))
+        per_job = max(1, min(CASES_PER_JOB, BYTES_PER_JOB // mean_size))
+    count = 1
+    while count * per_job < len(cases):
+        count *= 2
+    batches: dict[str, list[CaseFiles]] = {}
+    for case in cases:
+        index = int(hashlib.sha256(case.name.encode("utf-8")).hexdigest(), 16) % count
+        batches.setdefault(f"{index + 1}of{count}", []).append(case)
+    return dict(sorted(batches.items()))
+
+
+def resolve(config: Config, path: str) -> Path:
+    """Return a path of the configuration; relative ones start at ``data_root``."""
+    return Path(config.data_root).expanduser() / Path(path).expanduser()
+
+
+def _demo_cases(config: Config, dataset: str, spec: Dataset) -> list[CaseFiles]:
+    demo = DEMO_CASES[spec.demo]
+    folder = demo_folder(config, dataset)
+    return [
+        CaseFiles(
+            name,
+            (str(folder / "images" / f"{name}{demo.image_suffix}"),),
+            None
+            if name in demo.unlabelled
+            else str(folder / "labels" / f"{name}{demo.label_suffix}"),
+        )
+        for name in demo.cases
+        if not _excluded(name, spec)
+    ]
+
+
+def demo_folder(config: Config, dataset: str) -> Path:
+    """Return where the simulated images of a demo dataset are written."""
+    return Path(config.results) / safe_name(dataset) / "demo"
+
+
+def _excluded(name: str, spec: Dataset) -> bool:
+    return any(name == pattern or fnmatchcase(name, pattern) for pattern in spec.exclude)
+
+
+def _scan_channels(
+    config: Config, spec: Dataset, patterns: Sequence[str], key: str, problems: list[Problem]
+) -> dict[str, tuple[str, ...]]:
+    """Return the files of each case, one a pattern; each must be there."""
+    channels = [_scan(config, pattern, key, problems) for pattern in patterns]
+    found = {}
+    for name in sorted(set().union(*channels)):
+        if _excluded(name, spec):
+            continue
+        for pattern, channel in zip(patterns, channels, strict=True):
+            if name not in channel:
+                what = f"the case {name!r} has no file {pattern.replace('{case}', name)}"
+                problems.append(Problem(key, what, f"add it, or leave it out: exclude: [{name!r}]"))
+        found[name] = tuple(channel[name] for channel in channels if name in channel)
+    return found
+
+
+def _scan(config: Config, pattern: str, key: str, problems: list[Problem]) -> dict[str, str]:
+    """Return the file of each case that a pattern finds."""
+    found: dict[str, str] = {}
+    twice: Counter[str] = Counter()
+    path = resolve(config, pattern)
+    for name, file in _walk(path.parts[0], path.parts[1:], None):
+        twice[name] += 1
+        first = found.setdefault(name, file)
+        if twice[name] == 2:
+            what = f"the case {name!r} is found twice: {first} and {file}"
+            problems.append(Problem(key, what, "make the pattern tell them apart, or rename one"))
+    if not found:
+        where = f"{path} matches nothing"
+        problems.append(Problem(key, where, "check the path and the part that {case} stands for"))
+    return found
+
+
+def _scan_labels(
+    config: Config, pattern: str, key: str, problems: list[Problem]
+) -> dict[str, str]:
+    """As `_scan`, but a last part without ``{case}`` is a folder's content: one mask an object."""
+    head, _, tail = pattern.rpartition("/")
+    if "*" not in tail or "{case}" in tail:
+        return _scan(config, pattern, key, problems)
+    folders = _scan(config, head, key, problems)
+    return {name: f"{folder}/{tail}" for name, folder in folders.items()}
+
+
+def _walk(folder: str, parts: Sequence[str], name: str | None) -> Iterator[tuple[str, str]]:
+    """Yield (case name, path) for each path below ``folder`` that fits the pattern's parts."""
+    if not parts:
+        if name is not None and os.path.exists(folder):
+            yield name, folder
+        return
+    part = parts[0]
+    if "*" not in part and (name is not None or "{case}" not in part):
+        literal = part.replace("{case}", name) if name is not None else part
+        yield from _walk(os.path.join(folder, literal), parts[1:], name)
+        return
+    regex = _regex(part, "case", name)
+    try:
+        entries = sorted(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except PermissionError:
+        raise fail(folder, "cannot be read (permission denied)", "ask for access to it") from None
+    for entry in entries:
+        match = None if entry.startswith(".") else regex.fullmatch(entry)
+        if match:
+            found = match.groupdict().get("case") if name is None else name
+            yield from _walk(os.path.join(folder, entry), parts[1:], found)
+
+
+def _regex(pattern: str, word: str, value: str | None = None) -> re.Pattern[str]:
+    """Compile a pattern: ``*`` fits any text, ``{word}`` its value or the same text everywhere."""
+    pieces: list[str] = []
+    for token in re.split(r"(\{" + word + r"\}|\*)", pattern):
+        if token == "*":
+            pieces.append("[^/]*")
+        elif token != f"{{{word}}}":
+            pieces.append(re.escape(token))
+        elif value is not None:
+            pieces.append(re.escape(value))
+        else:
+            again = f"(?P<{word}>" in "".join(pieces)
+            pieces.append(f"(?P={word})" if again else f"(?P<{word}>[^/]+?)")
+    return re.compile("".join(pieces))
+
+
+def _column(path: Path, column: str, key: str) -> dict[str, str]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except OSError as error:
+        raise fail(path, f"cannot be read ({error.strerror})", "check the path of `table:`") from None
+    header = list(rows[0]) if rows else []
+    case = next((name for name in ("case", "id", "name") if name in header), None)
+    if case is None or column not in header:
+        what = f"{path} needs the columns 'case' (or 'id') and {column!r}; it has {header}"
+        raise fail(key, what, "mend the table's first line")
+    return {row[case]: row[column] for row in rows}

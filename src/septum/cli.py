@@ -1,0 +1,327 @@
+"""The command line: one subcommand a stage, in the order of the path of the data.
+
+Heavy imports stay inside the commands, so that ``septum --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from septum import __version__
+from septum.errors import SeptumError
+
+Arguments = argparse.Namespace
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand.
+
+    Returns
+    -------
+    int
+        0 on success, 1 where the user has something to mend (shown without a traceback),
+        130 after Ctrl-C.
+    """
+    arguments = _parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    _limit_threads(getattr(arguments, "threads", None))
+    try:
+        arguments.command(arguments)
+    except SeptumError as error:
+        if arguments.debug:
+            raise
+        count = len(error.problems)
+        print(f"septum: {count} problem{'s' * (count > 1)}", file=sys.stderr)
+        for problem in error.problems:
+            print(f"  {problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("septum: stopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _limit_threads(threads: int | None) -> None:
+    """Bound the thread pools, which read their environment when they are first imported."""
+    if threads:
+        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+            os.environ.setdefault(name, str(threads))
+        os.environ.setdefault("NUMBA_NUM_THREADS", str(min(threads, os.cpu_count() or 1)))
+
+
+def _demo(a: Arguments) -> None:
+    from septum.demo import write_demo
+
+    write_demo(a.kind, a.out, a.seed)
+
+
+def _check(a: Arguments) -> None:
+    from septum import config
+    from septum.check import check
+
+    overrides = {} if a.data_root is None else {"data_root": a.data_root}
+    check(config.load(*a.config, overrides=overrides))
+
+
+def _prepare(a: Arguments) -> None:
+    from septum.cases import CaseFiles
+    from septum.config import Dataset, parse_section
+    from septum.prepare import prepare_batch
+
+    files = json.loads(a.cases)
+    prepare_batch(
+        dataset=parse_section(Dataset, a.settings),
+        dataset_name=a.dataset,
+        cases=[CaseFiles(name, tuple(images), labels) for name, (images, labels) in files.items()],
+        out=a.out,
+    )
+
+
+def _plan(a: Arguments) -> None:
+    from septum.config import Dataset, Weights, parse_section
+    from septum.plan import plan_dataset
+
+    settings = json.loads(a.settings)
+    plan_dataset(
+        dataset=parse_section(Dataset, json.dumps(settings["dataset"])),
+        name=a.dataset,
+        cases=a.cases,
+        groups=settings["groups"],
+        split_file=a.split,
+        weights=parse_section(Weights, json.dumps(settings["weights"])),
+        seed=a.seed,
+        out=a.out,
+    )
+
+
+def _augment(a: Arguments) -> None:
+    from septum.augment import augment_batch
+    from septum.config import Augment, parse_section
+
+    augment_batch(
+        cases=a.cases,
+        plan=a.plan,
+        settings=parse_section(Augment, a.settings),
+        seed=a.seed,
+        out=a.out,
+    )
+
+
+def _weights(a: Arguments) -> None:
+    from septum.weights import weights_batch
+
+    weights_batch(cases=a.cases, copies=a.copies, plan=a.plan, out=a.out)
+
+
+def _train(a: Arguments) -> None:
+    from septum.config import Run, parse_section
+    from septum.plan import read_plan
+    from septum.training import train
+
+    train(
+        run=parse_section(Run, a.settings),
+        plan=read_plan(a.plan),
+        cases=a.cases,
+        copies=a.copies,
+        weights=a.weights,
+        fold=a.fold,
+        seed=a.seed,
+        out=a.out,
+        digests={"code": a.code},
+    )
+
+
+def _predict(a: Arguments) -> None:
+    from septum.config import Predict, parse_section
+    from septum.inference import predict_batch, predict_images
+
+    settings = parse_section(Predict, a.settings)
+    if a.cases is not None:
+        predict_batch(models=a.model, cases=a.cases, plan=a.plan, out=a.out, settings=settings)
+    else:
+        predict_images(
+            images=a.images, models=a.model, out=a.out, reader=a.reader, settings=settings
+        )
+
+
+def _export(a: Arguments) -> None:
+    from septum.export import export_predictions
+
+    export_predictions(predicted=a.predicted, out=a.out)
+
+
+def _evaluate(a: Arguments) -> None:
+    from septum.config import Evaluate, parse_section
+    from septum.evaluation import evaluate_experiment
+
+    evaluate_experiment(
+        cases=a.cases,
+        predicted=a.predicted,
+        plan=a.plan,
+        settings=parse_section(Evaluate, a.settings),
+        out_cases=a.out_cases,
+        out_classes=a.out_classes,
+        workers=a.threads or 1,
+    )
+
+
+def _leaderboard(a: Arguments) -> None:
+    from septum import leaderboard
+
+    if a.out is None:
+        leaderboard.print_leaderboard(a.results)
+        return
+    from septum.config import Report, parse_section
+
+    leaderboard.write_leaderboard(
+        dataset=a.dataset,
+        scores=a.scores,
+        settings=parse_section(Report, a.settings),
+        seed=a.seed,
+        out=a.out,
+    )
+
+
+def _report(a: Arguments) -> None:
+    from septum.report import write_report
+
+    write_report(settings=json.loads(a.settings), results=a.results, seed=a.seed, out=a.out)
+
+
+def _fetch(a: Arguments) -> None:
+    from septum.fetch import fetch, print_datasets
+
+    if a.name is None:
+        print_datasets()
+    else:
+        fetch(a.name, a.out)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="septum",
+        description="Biomedical image segmentation, stage by stage. "
+        "`snakemake --cores 8` runs all of them in order; each command works by hand too.",
+    )
+    parser.add_argument("--version", action="version", version=f"septum {__version__}")
+    stages = parser.add_subparsers(required=True, metavar="STAGE")
+
+    def stage(name: str, command: Callable[[Arguments], None], text: str) -> _Stage:
+        sub = stages.add_parser(name, help=text, description=text)
+        sub.set_defaults(command=command)
+        sub.add_argument("--debug", action="store_true", help="show the traceback of an error")
+        return _Stage(sub)
+
+    s = stage("demo", _demo, "draw a simulated dataset (images and labels)")
+    s.parser.add_argument("kind", help="nuclei, tissue or volumes")
+    s.seed().out("folder of images/ and labels/")
+
+    s = stage("check", _check, "validate the configuration and audit the data; runs nothing")
+    s.parser.add_argument(
+        "config", nargs="*", type=Path, default=[Path("config.yaml")], help="configuration files"
+    )
+    s.parser.add_argument("--data-root", help="overrides data_root of the configuration")
+
+    s = stage("prepare", _prepare, "read a batch of cases and store them as OME-Zarr")
+    s.dataset().settings("reader, annotation, classes, spacing")
+    s.parser.add_argument(
+        "--cases", required=True, metavar="JSON", help='{"name": [["image", ...], "label" or null]}'
+    )
+    s.out("folder of the batch")
+
+    s = stage("plan", _plan, "derive the settings left at auto, and split into test set and folds")
+    s.dataset().settings("dataset, weights, groups").seed().folders("cases")
+    s.parser.add_argument("--split", nargs="?", type=Path, metavar="FILE", help="a given split")
+    s.out("plan.json")
+
+    s = stage("augment", _augment, "make elastic copies of the training cases of a batch")
+    s.settings("the augment section").seed().path("cases").path("plan").out("folder of the batch")
+
+    s = stage("weights", _weights, "compute the border weight maps of a batch")
+    s.path("cases").path("copies", optional=True).path("plan").out("folder of the batch")
+
+    s = stage("train", _train, "train one network on one fold; goes on from its last checkpoint")
+    s.settings("one experiment on one dataset").seed().path("plan")
+    s.folders("cases").folders("copies", optional=True).folders("weights", optional=True)
+    s.parser.add_argument("--fold", type=int, default=0)
+    s.parser.add_argument("--code", default="", help="digest of the code, kept in the model file")
+    s.threads().out("model.safetensors")
+
+    s = stage("predict", _predict, "segment a batch of cases, or new images given by name")
+    s.parser.add_argument("images", nargs="*", type=Path, metavar="IMAGE")
+    s.folders("model")
+    s.path("cases", optional=True).path("plan", optional=True)
+    s.parser.add_argument("--settings", default="{}", metavar="JSON", help="the predict section")
+    s.parser.add_argument("--reader", default="auto", help="how the images are read")
+    s.threads().out("folder of the predictions")
+
+    s = stage("export", _export, "deliver predictions in the format and geometry of the images")
+    s.folders("predicted").out("folder")
+
+    s = stage("evaluate", _evaluate, "score predictions against annotations, case by case")
+    s.settings("the evaluate section").folders("cases").folders("predicted").path("plan").threads()
+    s.parser.add_argument("--out-cases", type=Path, required=True, metavar="CSV")
+    s.parser.add_argument("--out-classes", type=Path, required=True, metavar="CSV")
+
+    s = stage("leaderboard", _leaderboard, "rank the experiments of a dataset, or show the ranking")
+    s.parser.add_argument("--results", type=Path, default=Path("results"))
+    s.parser.add_argument("--dataset", default="")
+    s.parser.add_argument("--settings", default="{}", metavar="JSON", help="the report section")
+    s.parser.add_argument("--scores", nargs="*", type=Path, default=[], metavar="CSV")
+    s.parser.add_argument("--seed", type=int, default=0)
+    s.parser.add_argument("--out", type=Path, metavar="CSV", help="without it, print what is there")
+
+    s = stage("report", _report, "write the self-contained HTML report")
+    s.settings("report section and datasets").seed().path("results").out("report.html")
+
+    s = stage("fetch", _fetch, "download a public dataset")
+    s.parser.add_argument("name", nargs="?", help="without it, list what there is")
+    s.parser.add_argument("--out", type=Path, default=Path("data"))
+    return parser
+
+
+class _Stage:
+    """A subcommand's parser, and the options that several stages share."""
+
+    def __init__(self, parser: argparse.ArgumentParser) -> None:
+        self.parser = parser
+
+    def settings(self, what: str) -> _Stage:
+        self.parser.add_argument("--settings", required=True, metavar="JSON", help=what)
+        return self
+
+    def dataset(self) -> _Stage:
+        self.parser.add_argument("--dataset", required=True, help="its name in config.yaml")
+        return self
+
+    def seed(self) -> _Stage:
+        self.parser.add_argument("--seed", type=int, default=0)
+        return self
+
+    def threads(self) -> _Stage:
+        self.parser.add_argument("--threads", type=int, help="processor threads to use")
+        return self
+
+    def path(self, name: str, *, optional: bool = False) -> _Stage:
+        """Add ``--name PATH``; an optional one may be given without a value (none)."""
+        nargs = "?" if optional else None
+        self.parser.add_argument(f"--{name}", type=Path, required=not optional, nargs=nargs)
+        return self
+
+    def folders(self, name: str, *, optional: bool = False) -> _Stage:
+        """Add ``--name PATH...``."""
+        nargs = "*" if optional else "+"
+        self.parser.add_argument(
+            f"--{name}", type=Path, nargs=nargs, required=not optional, default=[], metavar="PATH"
+        )
+        return self
+
+    def out(self, what: str) -> _Stage:
+        self.parser.add_argument("--out", type=Path, required=True, help=what)
+        return self

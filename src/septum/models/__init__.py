@@ -1,0 +1,143 @@
+"""The table of networks, and the one way to make one.
+
+The table holds addresses, not classes: listing names costs no import of torch or MONAI.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from septum.errors import Problem, SeptumError, fail
+
+if TYPE_CHECKING:
+    from septum.models.blocks import Network
+
+# name in the configuration -> "module:class"
+MODELS: dict[str, str] = {
+    "dense_unet": "septum.models.dense_unet:DenseUNet",
+    "unet": "septum.models.unet:UNet",
+}
+
+
+def names() -> list[str]:
+    """Return the names of all networks, sorted."""
+    return sorted(MODELS)
+
+
+def create(
+    name: str, spatial_dims: int, in_channels: int, out_channels: int, **options: Any
+) -> Network:
+    """Make a network.
+
+    Parameters
+    ----------
+    name : str
+        One of `names`.
+    spatial_dims : int
+        2 for images, 3 for volumes.
+    in_channels, out_channels : int
+        Channels of the image, and of the logits.
+    **options
+        The network's own options (the keyword arguments of its class).
+
+    Returns
+    -------
+    Network
+        Takes float tensors ``(N, in_channels, *size)`` and returns logits
+        ``(N, out_channels, *(size - 2 * margin))``.
+
+    Raises
+    ------
+    SeptumError
+        An unknown name (with the list), an unknown option (with the nearest right one), an
+        option of the wrong type or out of its range.
+    """
+    options = check_options(name, options)
+    counts = {
+        "spatial_dims": (spatial_dims, (2, 3)),
+        "in_channels": (in_channels, range(1, 2**16)),
+        "out_channels": (out_channels, range(1, 2**16)),
+    }
+    for key, (value, right) in counts.items():
+        if value not in right:
+            raise fail(key, f"cannot be {value!r}", f"give {right[0]} to {right[-1]}")
+    return _class(name)(spatial_dims, in_channels, out_channels, **options)
+
+
+def check_options(
+    name: str, options: Mapping[str, Any], *, where: str = "options"
+) -> dict[str, Any]:
+    """Check the options of a network and fill in those that are not given.
+
+    Parameters
+    ----------
+    name : str
+        One of `names`.
+    options : mapping
+        Keyword arguments of the network's class; lists stand for tuples, as YAML has them.
+    where : str
+        The configuration key of ``options``, for the messages.
+
+    Returns
+    -------
+    dict
+        Every option of the network, so that a file that keeps them does not depend on
+        defaults that may change.
+
+    Raises
+    ------
+    SeptumError
+        With every problem found.
+    """
+    known = _options(_class(name))
+    problems = []
+    for key, value in options.items():
+        if key not in known:
+            what = f"the network {name!r} has no option {key!r}"
+            problems.append(Problem(f"{where}.{key}", what, _nearest(key, known)))
+            continue
+        try:
+            known[key][0].validate_python(value)
+        except ValidationError as error:
+            problems.append(Problem(f"{where}.{key}", *_complaint(value, error)))
+    if problems:
+        raise SeptumError(problems)
+    return {key: options.get(key, default) for key, (_, default) in known.items()}
+
+
+def _class(name: str) -> type[Network]:
+    if name not in MODELS:
+        raise fail(
+            "network", f"there is no network {name!r}", f"choose one of: {', '.join(names())}"
+        )
+    module, _, attribute = MODELS[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def _options(network: type[Network]) -> dict[str, tuple[TypeAdapter[Any], Any]]:
+    """Return the options of a class: a checker made of the type hint, and the default."""
+    hints = get_type_hints(network.__init__, include_extras=True)
+    strict = ConfigDict(strict=True, allow_inf_nan=False)
+    return {
+        parameter.name: (TypeAdapter(hints[parameter.name], config=strict), parameter.default)
+        for parameter in inspect.signature(network).parameters.values()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
+
+
+def _nearest(word: str, right: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, list(right), n=1)
+    return f"did you mean {close[0]!r}?" if close else f"choose one of: {', '.join(sorted(right))}"
+
+
+def _complaint(value: object, error: ValidationError) -> tuple[str, str]:
+    """Say in a user's words why a value does not fit."""
+    # a union complains once a branch
+    wants = dict.fromkeys(e["msg"][0].lower() + e["msg"][1:] for e in error.errors())
+    return f"cannot be {value!r}", "; or: ".join(wants)
