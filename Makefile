@@ -39,12 +39,11 @@ lint: setup
 bench: setup
 	$(BIN)/python benchmarks/run.py
 
-# The NVIDIA packages belong to torch's own wheel and come with it where they are needed.
+# Which packages come with torch's own wheel, and are not pinned here, stands in pyproject.toml.
 lock: setup
-	$(UV) pip compile pyproject.toml requirements-torch.txt --extra dev --universal --python-version 3.11 \
-	  --generate-hashes --no-binary elasticdeform --no-header --no-emit-package torch --no-emit-package triton \
-	  $$(grep -oE '^(nvidia|cuda)-[a-z0-9-]+' requirements-torch.skip | sed 's/^/--no-emit-package /') \
-	  --output-file requirements.txt
+	$(UV) pip compile --upgrade --extra dev --universal --python-version 3.11 --generate-hashes \
+	  --no-binary elasticdeform --no-header --output-file requirements.txt \
+	  pyproject.toml requirements-torch.txt
 
 clean:
 	rm -rf $(VENV) .snakemake results

@@ -14,7 +14,8 @@ from septum import cases as septum_cases
 from septum import config as septum_config
 from septum.codedigest import code_digest
 from septum.errors import SeptumError
-from septum.models.table import network_module
+from septum.models import MODELS
+from septum.splitfile import fold_count
 
 # Jobs run with the interpreter that runs Snakemake and with this checkout's code.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -191,14 +192,15 @@ def network_code(stage):
     """Return a params function: the digest of a stage's code and of the network's own module."""
 
     def digest(wildcards):
-        return code_digest(stage, network_module(run_of(wildcards).network))
+        module, _, _ = MODELS[run_of(wildcards).network].partition(":")
+        return code_digest(stage, module)
 
     return digest
 
 
 def trained_folds(wildcards):
     run = run_of(wildcards)
-    every = range(spec_of(wildcards).split.folds)
+    every = range(fold_count(spec_of(wildcards).split, split_file(wildcards) or None))
     return list(every) if run.train.folds == "all" else sorted(set(run.train.folds))
 
 

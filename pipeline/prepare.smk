@@ -62,7 +62,7 @@ rule plan:
         dataset=dataset_name,
         settings=plan_settings,
         seed=CONFIG.seed,
-        code=code_digest("septum.plan"),
+        code=code_digest("septum.planning"),
     threads: 1
     resources:
         mem_mb=mem_mb(4000),

@@ -124,7 +124,9 @@ def find_groups(config: Config, dataset: str, cases: Sequence[CaseFiles]) -> dic
         return {name: match.group("group") for name, match in found.items() if match}
     if spec.table is None:
         remedy = f"put {{group}} into it, or give datasets.{dataset}.table, a CSV with that column"
-        raise fail(key, f"{spec.group!r} is no pattern with {{group}}, and there is no table", remedy)
+        raise fail(
+            key, f"{spec.group!r} is no pattern with {{group}}, and there is no table", remedy
+        )
     column = _column(resolve(config, spec.table), spec.group, key)
     lost = [case.name for case in cases if case.name not in column]
     if lost:
@@ -219,9 +221,7 @@ def _scan(config: Config, pattern: str, key: str, problems: list[Problem]) -> di
     return found
 
 
-def _scan_labels(
-    config: Config, pattern: str, key: str, problems: list[Problem]
-) -> dict[str, str]:
+def _scan_labels(config: Config, pattern: str, key: str, problems: list[Problem]) -> dict[str, str]:
     """As `_scan`, but a last part without ``{case}`` is a folder's content: one mask an object."""
     head, _, tail = pattern.rpartition("/")
     if "*" not in tail or "{case}" in tail:
@@ -276,7 +276,9 @@ def _column(path: Path, column: str, key: str) -> dict[str, str]:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
     except OSError as error:
-        raise fail(path, f"cannot be read ({error.strerror})", "check the path of `table:`") from None
+        raise fail(
+            path, f"cannot be read ({error.strerror})", "check the path of `table:`"
+        ) from None
     header = list(rows[0]) if rows else []
     case = next((name for name in ("case", "id", "name") if name in header), None)
     if case is None or column not in header:

@@ -85,7 +85,7 @@ def _prepare(a: Arguments) -> None:
 
 def _plan(a: Arguments) -> None:
     from septum.config import Dataset, Weights, parse_section
-    from septum.plan import plan_dataset
+    from septum.planning import plan_dataset
 
     settings = json.loads(a.settings)
     plan_dataset(

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from septum.demo_names import DEMO_CASES
 from septum.errors import Problem, SeptumError, fail
+from septum.models import MODELS
 
 Auto = Literal["auto"]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -419,6 +420,9 @@ def _cross_checks(config: Config) -> Iterator[Problem]:
     if not config.datasets:
         yield Problem("datasets", "is empty", "describe at least one dataset (see config.yaml)")
     for name, experiment in config.experiments.items():
+        if experiment.network not in MODELS:
+            what = f"there is no network {experiment.network!r}"
+            yield Problem(f"experiments.{name}.network", what, _nearest(experiment.network, MODELS))
         wanted = [] if experiment.datasets == "all" else experiment.datasets
         for dataset in wanted:
             if dataset not in config.datasets:

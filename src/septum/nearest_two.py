@@ -66,8 +66,7 @@ def two_nearest(
     spacing : sequence of float, optional
         Pixel size along each axis; 1 along each where it is not given.
     max_distance : float
-        Distances above this need not be found: they come out as infinity (or, where a pixel
-        of a line within reach knows of the object, as they are). Saves time in sparse images.
+        Distances above this come out as infinity. A limit saves time in sparse images.
 
     Returns
     -------
@@ -89,31 +88,19 @@ def two_nearest(
     ids = _compact(labels)
     steps = _steps(spacing, ids.ndim)
     limit = float(max_distance) ** 2
-    near1, near2 = np.zeros_like(ids), np.zeros_like(ids)
-    square1, square2 = np.empty(ids.shape, np.float32), np.empty(ids.shape, np.float32)
-    if ids.size == 0:
-        return square1, square2
-    lines = (ids.shape[0], ids.size // ids.shape[0])
-    _sweep(
-        ids.reshape(lines),
-        steps[0],
-        limit,
-        square1.reshape(lines),
-        near1.reshape(lines),
-        square2.reshape(lines),
-        near2.reshape(lines),
-    )
-    for axis in range(1, ids.ndim):
-        lines = (-1, ids.shape[axis], math.prod(ids.shape[axis + 1 :]))
-        _transform_lines(
-            square1.reshape(lines),
-            near1.reshape(lines),
-            square2.reshape(lines),
-            near2.reshape(lines),
-            steps[axis] ** 2,
-            limit,
+    # first the nearest, then the second nearest of every pixel
+    squares = np.full((2, *ids.shape), np.inf, np.float32)
+    nears = np.zeros((2, *ids.shape), np.int32)
+    if ids.size:
+        lines = (2, len(ids), -1)
+        _sweep(
+            ids.reshape(lines[1:]), steps[0], limit, squares.reshape(lines), nears.reshape(lines)
         )
-    return np.sqrt(square1, out=square1), np.sqrt(square2, out=square2)
+    for axis in range(1, ids.ndim if ids.size else 0):
+        lines = (2, math.prod(ids.shape[:axis]), ids.shape[axis], -1)
+        _transform_axis(squares.reshape(lines), nears.reshape(lines), steps[axis] ** 2, limit)
+    np.sqrt(squares, out=squares)
+    return squares[0], squares[1]
 
 
 def _compact(labels: np.ndarray) -> np.ndarray:
@@ -147,19 +134,20 @@ def _steps(spacing: Sequence[float] | None, ndim: int) -> tuple[float, ...]:
 
 
 @_compiled
-def _sweep(labels, step, limit, square1, near1, square2, near2):  # noqa: ANN001, ANN202
+def _sweep(labels, step, limit, squares, nears):  # noqa: ANN001, ANN202
     """Fill in the two nearest labels along the first axis, going down and coming back up.
 
     Lines lie side by side, so that both directions read memory in order. Along one line the
     nearest labels on one side are the last one met and the last different one before it.
     """
     rows, lines = labels.shape
-    last = np.zeros((2, lines), np.int32)
-    place = np.zeros((2, lines), np.int32)
-    for direction in range(2):
-        last[:] = 0
+    last = np.empty((2, lines), np.int32)
+    place = np.zeros((2, lines), np.int64)
+    for back in range(2):
+        for line in range(lines):
+            last[0, line] = last[1, line] = 0
         for i in range(rows):
-            row = i if direction == 0 else rows - 1 - i
+            row = rows - 1 - i if back else i
             for line in range(lines):
                 label = labels[row, line]
                 if label != 0:
@@ -168,105 +156,106 @@ def _sweep(labels, step, limit, square1, near1, square2, near2):  # noqa: ANN001
                         place[1, line] = place[0, line]
                         last[0, line] = label
                     place[0, line] = row
-                if direction == 0:
-                    a, b = np.inf, np.inf
-                    label_a, label_b = np.int32(0), np.int32(0)
-                else:
-                    a, label_a = square1[row, line], near1[row, line]
-                    b, label_b = square2[row, line], near2[row, line]
                 for side in range(2):
                     label = last[side, line]
-                    away = (row - place[side, line]) * step
-                    square = away * away
-                    if label == 0 or square > limit or (label != label_a and square >= b):
+                    square = ((row - place[side, line]) * step) ** 2
+                    if label == 0 or square > limit:
                         continue
-                    if label == label_a:
-                        a = min(a, square)
-                    elif square < a:
-                        b, label_b = a, label_a
-                        a, label_a = square, label
-                    else:
-                        b, label_b = square, label
-                square1[row, line], near1[row, line] = a, label_a
-                square2[row, line], near2[row, line] = b, label_b
+                    if label == nears[0, row, line]:
+                        squares[0, row, line] = min(squares[0, row, line], square)
+                    elif square < squares[0, row, line]:
+                        squares[1, row, line] = squares[0, row, line]
+                        nears[1, row, line] = nears[0, row, line]
+                        squares[0, row, line] = square
+                        nears[0, row, line] = label
+                    elif square < squares[1, row, line]:
+                        squares[1, row, line] = square
+                        nears[1, row, line] = label
 
 
 @_compiled
-def _envelope(squares, nears, lo, hi, banned, start, stop, halves, piece_q, piece_f, piece_l, piece_x):  # noqa: ANN001, ANN202
-    """Build the lower envelope of the best candidates in ``lo..hi`` whose label is not ``banned``.
+def _envelope(squares, nears, positions, banned, start, stop, halves, pieces):  # noqa: ANN001, ANN202
+    """Build the lower envelope of the best candidate of each position not labelled ``banned``.
 
-    Returns the number of pieces that are lowest somewhere in ``start..stop``: apex, height of
-    the apex, label, first position.
+    Returns the number of pieces that are lowest somewhere in ``start..stop``; ``pieces`` holds
+    their apex, height of the apex, label and first position. ``halves[k]`` is 1 / (2 k scale).
     """
+    apex, height, label, first = pieces
     top = -1
-    for q in range(lo, hi + 1):
-        f, label = squares[0, q], nears[0, q]
-        if label == banned:
-            f, label = squares[1, q], nears[1, q]
-        if label == 0:
+    for q in range(positions[0], positions[1] + 1):
+        k = 0 if nears[0, q] != banned else 1
+        f, near = squares[k, q], nears[k, q]
+        if near == 0:
             continue
         x = start
         while top >= 0:
-            p = piece_q[top]
-            x = int(math.floor((f - piece_f[top]) * halves[q - p] + 0.5 * (p + q))) + 1
-            if x > piece_x[top]:
+            p = apex[top]
+            crossing = (f - height[top]) * halves[q - p] + 0.5 * (p + q)
+            # within the line, so that no spacing makes an integer overflow
+            x = math.floor(min(max(crossing, -1.0), stop)) + 1
+            if x > first[top]:
                 break
             top -= 1
             x = start
         if x <= stop:
             top += 1
-            piece_q[top], piece_f[top], piece_l[top], piece_x[top] = q, f, label, x
+            apex[top], height[top], label[top], first[top] = q, f, near, x
     return top + 1
 
 
 @_compiled
-def _transform_lines(square1, near1, square2, near2, scale, limit):  # noqa: ANN001, ANN202
-    """Carry both candidates along the middle axis, in place.
+def _read_off(pieces, count, stop, scale, squares, nears):  # noqa: ANN001, ANN202
+    """Write down height and label of the envelope's ``count`` pieces, up to ``stop``."""
+    apex, height, label, first = pieces
+    for k in range(count):
+        after = first[k + 1] if k + 1 < count else stop + 1
+        for x in range(first[k], after):
+            squares[x] = height[k] + scale * ((x - apex[k]) * (x - apex[k]))
+            nears[x] = label[k]
 
-    ``scale`` is the squared step of the axis.
+
+@_compiled
+def _transform_line(f, label, scale, halves, whole, part, best, near):  # noqa: ANN001, ANN202
+    """Find the two lowest parabolas of different label over every position of a line."""
+    n = f.shape[1]
+    for x in range(n):
+        best[0, x] = best[1, x] = np.inf
+        near[0, x] = near[1, x] = 0
+    apex, _, winner, first = whole
+    count = _envelope(f, label, (0, n - 1), np.int32(0), 0, n - 1, halves, whole)
+    _read_off(whole, count, n - 1, scale, best[0], near[0])
+    i = 0
+    while i < count:
+        j = i + 1  # the run of one label is pieces i..j - 1
+        while j < count and winner[j] == winner[i]:
+            j += 1
+        stop = first[j] - 1 if j < count else n - 1
+        positions = (apex[i - 1] if i > 0 else 0, apex[j] if j < count else n - 1)
+        m = _envelope(f, label, positions, winner[i], first[i], stop, halves, part)
+        _read_off(part, m, stop, scale, best[1], near[1])
+        i = j
+
+
+@_compiled
+def _transform_axis(squares, nears, scale, limit):  # noqa: ANN001, ANN202
+    """Carry both candidates along the middle of three axes, in place.
+
+    ``scale`` is the squared step of that axis.
     """
-    outer, n, inner = square1.shape
-    squares, nears = np.empty((2, n)), np.empty((2, n), np.int32)
-    first_q, first_f = np.empty(n, np.int64), np.empty(n)
-    first_l, first_x = np.empty(n, np.int32), np.empty(n, np.int64)
-    second_q, second_f = np.empty(n, np.int64), np.empty(n)
-    second_l, second_x = np.empty(n, np.int32), np.empty(n, np.int64)
-    halves = np.empty(n)
-    for i in range(n):
-        halves[i] = 0.5 / (scale * i) if i else 0.0
+    _, outer, n, inner = squares.shape
+    f, label = np.empty((2, n)), np.empty((2, n), np.int32)
+    best, near = np.empty((2, n)), np.empty((2, n), np.int32)
+    whole = (np.empty(n, np.int64), np.empty(n), np.empty(n, np.int32), np.empty(n, np.int64))
+    part = (np.empty(n, np.int64), np.empty(n), np.empty(n, np.int32), np.empty(n, np.int64))
+    halves = 0.5 / (scale * np.arange(n))
     for o in range(outer):
         for c in range(inner):
-            for i in range(n):
-                squares[0, i], nears[0, i] = square1[o, i, c], near1[o, i, c]
-                squares[1, i], nears[1, i] = square2[o, i, c], near2[o, i, c]
-            count = _envelope(squares, nears, 0, n - 1, 0, 0, n - 1, halves, first_q, first_f, first_l, first_x)
-            if count == 0:
-                continue
-            i = 0
-            while i < count:
-                label = first_l[i]
-                j = i
-                while j + 1 < count and first_l[j + 1] == label:
-                    j += 1
-                start = first_x[i]
-                stop = first_x[j + 1] - 1 if j + 1 < count else n - 1
-                for k in range(i, j + 1):
-                    end = first_x[k + 1] if k + 1 < count else n
-                    for x in range(first_x[k], end):
-                        d = first_f[k] + scale * ((x - first_q[k]) * (x - first_q[k]))
-                        square1[o, x, c] = d if d <= limit else np.inf
-                        near1[o, x, c] = label if d <= limit else 0
-                lo = first_q[i - 1] if i > 0 else 0
-                hi = first_q[j + 1] if j + 1 < count else n - 1
-                m = _envelope(squares, nears, lo, hi, label, start, stop, halves, second_q, second_f, second_l, second_x)
-                if m == 0:
-                    for x in range(start, stop + 1):
-                        square2[o, x, c] = np.inf
-                        near2[o, x, c] = 0
-                for k in range(m):
-                    end = second_x[k + 1] if k + 1 < m else stop + 1
-                    for x in range(second_x[k], end):
-                        d = second_f[k] + scale * ((x - second_q[k]) * (x - second_q[k]))
-                        square2[o, x, c] = d if d <= limit else np.inf
-                        near2[o, x, c] = second_l[k] if d <= limit else 0
-                i = j + 1
+            for x in range(n):
+                for k in range(2):
+                    f[k, x], label[k, x] = squares[k, o, x, c], nears[k, o, x, c]
+            _transform_line(f, label, scale, halves, whole, part, best, near)
+            for x in range(n):
+                for k in range(2):
+                    found = best[k, x] <= limit
+                    squares[k, o, x, c] = best[k, x] if found else np.inf
+                    nears[k, o, x, c] = near[k, x] if found else 0

@@ -42,9 +42,9 @@ class Partition:
 
     def part_of(self) -> dict[str, str]:
         """Return the part of each case: ``test``, ``train`` or ``fold <k>``."""
-        parts = {name: "test" for name in self.test} | {name: "train" for name in self.train}
+        parts = dict.fromkeys(self.test, "test") | dict.fromkeys(self.train, "train")
         for index, fold in enumerate(self.folds):
-            parts |= {name: f"fold {index}" for name in fold}
+            parts |= dict.fromkeys(fold, f"fold {index}")
         return parts
 
 
@@ -104,6 +104,7 @@ def follow_file(
     seed: int,
     dataset: str,
     others: Collection[str] = (),
+    together: Collection[tuple[str, str]] = (),
 ) -> Partition:
     """Split as a file says; where it gives no folds, draw them among its training cases.
 
@@ -115,6 +116,8 @@ def follow_file(
         As in `split_cases`.
     others : collection of str
         Names that the file may list though they are not split: unlabelled and excluded cases.
+    together : collection of (str, str)
+        Pairs of cases to keep in one fold where folds are drawn here.
 
     Raises
     ------
@@ -139,8 +142,9 @@ def follow_file(
             problems.append(Problem(given.path, "leaves no case to train on", "list some"))
     else:
         drawn = settings.model_copy(update={"test": 0.0})
+        joined = merge_groups(linked, [pair for pair in together if {*pair} <= {*train}])
         inner = split_cases(
-            {name: amounts[name] for name in train}, linked, drawn, seed=seed, dataset=dataset
+            {name: amounts[name] for name in train}, joined, drawn, seed=seed, dataset=dataset
         )
         partition = Partition(test, inner.folds)
     problems += _straddling(given, partition, linked)
@@ -149,9 +153,7 @@ def follow_file(
     return partition
 
 
-def merge_groups(
-    groups: Mapping[str, str], pairs: Iterable[tuple[str, str]]
-) -> dict[str, str]:
+def merge_groups(groups: Mapping[str, str], pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return the groups after uniting those of each pair of cases.
 
     A united group bears the first of its groups' names in sorting order.
@@ -184,30 +186,24 @@ def _draw_test(order: list[str], counts: Mapping[str, np.ndarray], settings: Spl
     """Choose the groups of the test set."""
     if settings.test == 0:
         return set()
-    total = sum(counts.values())
-    due = settings.test * total
+    table = np.array([counts[group] for group in order])
+    due = settings.test * table.sum(axis=0)
     have = np.zeros_like(due)
-    chosen: set[str] = set()
-    # one stratum after the other would favour the first, so: the best group, again and again
-    while len(chosen) < len(order) - settings.folds:
-        left = [
-            group
-            for group in order
-            if group not in chosen and have[0] + counts[group][0] / 2 <= due[0]
-        ]
-        if not left:
+    free = np.ones(len(order), dtype=bool)
+    # each time the best of all groups: one stratum after the other would favour the first
+    while free.sum() > settings.folds:
+        fits = free & (have[0] + table[:, 0] / 2 <= due[0])
+        if not fits.any():
             break
-        gains = [_strain(have + counts[group], due) for group in left]
-        best = left[int(np.argmin(gains))]
-        chosen.add(best)
-        have = have + counts[best]
-    # every group is too large for the share asked for: the smallest strays least
-    return chosen or {min(order, key=lambda group: counts[group][0])}
+        best = int(np.argmin(np.where(fits, _strain(have + table, due), np.inf)))
+        free[best] = False
+        have = have + table[best]
+    if free.all():  # each group is too large for the share asked for: the smallest strays least
+        free[int(np.argmin(table[:, 0]))] = False
+    return {group for group, is_free in zip(order, free, strict=True) if not is_free}
 
 
-def _deal(
-    order: list[str], counts: Mapping[str, np.ndarray], folds: int
-) -> list[set[str]]:
+def _deal(order: list[str], counts: Mapping[str, np.ndarray], folds: int) -> list[set[str]]:
     """Deal groups, the largest first, each to the fold that it leaves closest to its due."""
     due = sum(counts[group] for group in order) / folds
     have = np.zeros((folds, due.size))
@@ -267,9 +263,7 @@ def _unlisted(given: GivenSplit, amounts: Mapping[str, float]) -> Iterator[Probl
         yield Problem(given.path, f"does not list {shown}{more}", remedy)
 
 
-def _column_pairs(
-    given: GivenSplit, amounts: Mapping[str, float]
-) -> Iterator[tuple[str, str]]:
+def _column_pairs(given: GivenSplit, amounts: Mapping[str, float]) -> Iterator[tuple[str, str]]:
     """Yield pairs of cases that the file's own ``group`` column puts together."""
     first: dict[str, str] = {}
     for name, group in given.groups.items():

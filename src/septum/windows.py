@@ -52,6 +52,17 @@ def _mirrored(index: np.ndarray, length: int) -> np.ndarray:
 def plan_windows(
     segmenter: Any, spatial: Sequence[int], tile: Sequence[int], overlap: float
 ) -> list[Axis]:
+    """Lay windows over an image: one `Axis` per spatial axis, their product is the grid.
+
+    Parameters
+    ----------
+    segmenter : Segmenter
+        Its ``margin`` and ``legal_size`` decide where windows may lie.
+    spatial, tile : sequence of int
+        Sizes of the image and of the wanted input window, pixels.
+    overlap : float
+        Fraction that neighbouring windows share at least (padded networks).
+    """
     margin = int(segmenter.margin)
     size = segmenter.legal_size(
         [min(t, n + 2 * margin) for t, n in zip(tile, spatial, strict=True)]
@@ -102,6 +113,17 @@ def read_window(
     place: Sequence[int],
     normalise: Callable[[np.ndarray], np.ndarray] | None,
 ) -> np.ndarray:
+    """Return the window (C, *tile) at a place of the grid, normalised, float32.
+
+    Parameters
+    ----------
+    image : (C, *spatial) array, numpy or zarr
+    grid : sequence of Axis
+    place : sequence of int
+        Number of the window along each axis.
+    normalise : callable or None
+        Applied to the raw pixels.
+    """
     index = [axis.window(i) for axis, i in zip(grid, place, strict=True)]
     # what lies on disk is read once, in one piece, and mirrored in memory
     hull = tuple(slice(int(i.min()), int(i.max()) + 1) for i in index)

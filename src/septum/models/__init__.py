@@ -1,6 +1,7 @@
 """The table of networks, and the one way to make one.
 
-The table holds addresses, not classes: listing names costs no import of torch or MONAI.
+The table holds addresses, not classes: listing names costs no import of torch or MONAI, and
+a training depends on the module of its own network (`module`), not on all the others.
 """
 
 from __future__ import annotations
@@ -28,6 +29,11 @@ MODELS: dict[str, str] = {
 def names() -> list[str]:
     """Return the names of all networks, sorted."""
     return sorted(MODELS)
+
+
+def module(name: str) -> str:
+    """Return the dotted name of a network's module (for `septum.codedigest.code_digest`)."""
+    return _address(name)[0]
 
 
 def create(
@@ -111,13 +117,18 @@ def check_options(
     return {key: options.get(key, default) for key, (_, default) in known.items()}
 
 
-def _class(name: str) -> type[Network]:
+def _address(name: str) -> tuple[str, str]:
     if name not in MODELS:
         raise fail(
             "network", f"there is no network {name!r}", f"choose one of: {', '.join(names())}"
         )
-    module, _, attribute = MODELS[name].partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    place, _, attribute = MODELS[name].partition(":")
+    return place, attribute
+
+
+def _class(name: str) -> type[Network]:
+    place, attribute = _address(name)
+    return getattr(importlib.import_module(place), attribute)
 
 
 def _options(network: type[Network]) -> dict[str, tuple[TypeAdapter[Any], Any]]:

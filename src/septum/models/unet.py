@@ -21,6 +21,7 @@ also double the channels earlier).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Annotated
 
 import torch
@@ -85,7 +86,7 @@ class UNet(Network):
             return ConvBlock(spatial_dims, n_in, n_out, padded=padded, norm=norm, residual=residual)
 
         widths = [width * 2**level for level in range(depth + 1)]
-        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        pairs = list(pairwise(widths))
         self.contract = nn.ModuleList(
             [block(in_channels, width), *(block(low, high) for low, high in pairs)]
         )
@@ -112,7 +113,7 @@ class UNet(Network):
         return tuple(max(-(-(s - lost) // self.stride), least) * self.stride + lost for s in size)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map images ``(N, in_channels, *size)`` to logits ``(N, out_channels, *size - 2·margin)``."""
+        """Map images ``(N, in_channels, *size)`` to logits, ``margin`` smaller on each side."""
         self.require_legal(images)
         x, skips = images, []
         for level, (block, dropout) in enumerate(zip(self.contract, self.dropouts, strict=True)):

@@ -1,0 +1,169 @@
+"""Training on patches cut and augmented as it goes, against the same on tensors in memory.
+
+Both sides are the same network, the same Lightning loop and the same batches in number and
+size; only where a batch comes from differs. The peer's batches were made before the clock
+starts. Times are of the training part of an epoch, the best of several.
+"""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from septum import store
+from septum.checkpoints import Checkpoints, Progress
+from septum.config import ClassSpec, Decode, Predict, Run, Train
+from septum.foldcases import find_fold_cases
+from septum.loop import AveragedWeights, TrainingLoop
+from septum.normalise import statistics
+from septum.patches import patch_shape
+from septum.plan import Plan
+from septum.recorder import Recorder
+from septum.segmenter import build_segmenter
+from septum.trainer import choose_workers, fit
+from septum.training import Training, loaders
+
+ROUNDS = 4
+CASES = 8
+GPU = torch.cuda.is_available()
+
+# name, image size, patch, network width, batches an epoch
+FRAMES = [
+    ("128² patches, U-Net of 1.1 M weights", (512, 512), (128, 128), 24, 200 if GPU else 5),
+    (
+        "32×64×64 patches, U-Net of 1.4 M weights",
+        (64, 160, 160),
+        (32, 64, 64),
+        16,
+        50 if GPU else 2,
+    ),
+]
+
+
+def plan_of(size: Sequence[int], patch: Sequence[int]) -> Plan:
+    names = [f"case {i}" for i in range(CASES)]
+    return Plan(
+        dataset="bench",
+        spatial_dims=len(size),
+        in_channels=1,
+        spacing=(1.0,) * len(size),
+        unit="pixel",
+        annotation="instance",
+        classes={1: ClassSpec(name="object")},
+        normalisation={"scheme": "percentile", "lower": 1.0, "upper": 99.8},
+        patch=tuple(patch),
+        weights={},
+        min_size=0,
+        fingerprint={},
+        test=[],
+        folds=[names[:1], names[1:2]],
+        train=names[2:],
+        unlabelled=[],
+        derived={},
+    )
+
+
+def write_cases(folder: Path, plan: Plan, size: Sequence[int]) -> None:
+    random = np.random.default_rng(0)
+    for name in [*plan.train, *plan.folds[0], *plan.folds[1]]:
+        coarse = random.random([-(-n // 16) for n in size]) > 0.6
+        objects = np.arange(1, coarse.size + 1, dtype=np.uint32).reshape(coarse.shape) * coarse
+        for axis, n in enumerate(size):
+            objects = np.repeat(objects, 16, axis).take(range(n), axis)
+        image = (random.normal(80, 20, size) + 60 * (objects > 0)).clip(0, 255).astype(np.uint8)
+        geometry = store.Geometry(plan.spacing)
+        case = store.Case(
+            name, image[None], objects > 0, objects, geometry, statistics(image[None])
+        )
+        store.write_case(store.case_path(folder / "cases", name), case)
+        path = store.case_path(folder / "weights", name)
+        store.write_array(
+            path, "weights", random.random(size, np.float32), attributes={"name": name}
+        )
+
+
+def epoch_seconds(training: Training, source: DataLoader, valid: DataLoader, name: str) -> float:
+    """Train for a few epochs; return the seconds of the fastest but the first."""
+    settings, folder = training.run.train, training.folder / name
+    progress = Progress()
+    recorder = Recorder(
+        folder, name, epochs=ROUNDS, done=0, patches=training.patches, progress=False
+    )
+    fit(
+        TrainingLoop(copy.deepcopy(training.segmenter), settings, 2, (name,)),
+        source,
+        valid,
+        settings=settings,
+        folder=folder,
+        callbacks=[
+            recorder,
+            Checkpoints(folder / "checkpoints", name, progress, epochs=ROUNDS, patience=0),
+            AveragedWeights(settings.ema),
+        ],
+        resume=False,
+    )
+    return training.patches / max(row["images_per_second"] for row in recorder.rows[1:])
+
+
+def batches(source: DataLoader) -> list[dict[str, Tensor]]:
+    return [{k: v.clone() for k, v in batch.items()} for batch in source]
+
+
+def run() -> Iterator[dict]:
+    for name, size, patch, width, steps in FRAMES:
+        plan = plan_of(size, patch)
+        options = {"padded": True, "norm": "batch", "depth": 3, "width": width}
+        run_ = Run(
+            dataset="bench",
+            experiment="unet",
+            network="unet",
+            options=options,
+            head="semantic",
+            train=Train(epochs=ROUNDS, steps=steps, batch=8 if len(size) == 2 else 2),
+            predict=Predict(),
+            decode=Decode(),
+        )
+        segmenter = build_segmenter(
+            "unet", options, spatial_dims=len(size), in_channels=1, n_classes=1
+        )
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch)
+            write_cases(folder, plan, size)
+            training = Training(
+                run=run_,
+                plan=plan,
+                fold=0,
+                seed=0,
+                cases=find_fold_cases(
+                    plan, 0, cases=[folder / "cases"], copies=[], weights=[folder / "weights"]
+                ),
+                segmenter=segmenter,
+                shape=patch_shape(segmenter, patch, len(size)),
+                folder=folder,
+                digests={},
+            )
+            source, valid = loaders(training, 0)
+            ready = DataLoader(batches(source), batch_size=None, pin_memory=GPU)
+            peer = epoch_seconds(training, ready, valid, "memory")
+            ours = epoch_seconds(training, source, valid, "real")
+            peer = min(peer, epoch_seconds(training, ready, valid, "memory again"))
+            workers = choose_workers(run_.train, "cuda" if GPU else "cpu")
+        weights = sum(p.numel() for p in segmenter.parameters())
+        rate = training.patches / ours
+        yield {
+            "name": name,
+            "ours_s": ours,
+            "peer_s": peer,
+            "ratio": ours / peer,
+            # images/s of at least 0.95
+            "target": 1 / 0.95,
+            "note": f"{rate:.3g} patches/s, {weights:,} weights, {workers} workers, "
+            f"images/s ratio {peer / ours:.3f}",
+        }

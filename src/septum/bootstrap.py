@@ -1,0 +1,91 @@
+"""Percentile bootstrap over cases (Efron and Tibshirani, "An Introduction to the Bootstrap").
+
+A resample draws as many cases as there are, with replacement. It is kept as how often each case
+was drawn, so that a mean over a resample is a weighted mean, and a pooled ratio a ratio of
+weighted sums. Cases are drawn, not objects: objects of one image are alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from septum.seeds import rng
+
+LOW, HIGH = 2.5, 97.5
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its 95 % interval; NaN where undefined."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether the interval lies on one side of 0."""
+        return bool(self.low > 0 or self.high < 0)
+
+
+def resample(count: int, names: Sequence[str], *seed: object) -> np.ndarray:
+    """Return how often each case is drawn in each resample.
+
+    The draw follows from the seed and the names: networks scored on the same cases get the
+    same resamples, so that differences between them are paired.
+
+    Parameters
+    ----------
+    count : int
+        Resamples.
+    names : sequence of str
+        The cases.
+    seed : objects
+        What the draw is for.
+
+    Returns
+    -------
+    (count, len(names)) float array
+    """
+    n = len(names)
+    draws = rng("bootstrap", *seed, *names).multinomial(n, np.full(n, 1 / n), size=count)
+    return draws.astype(float)
+
+
+def means(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the weighted means of defined values.
+
+    Parameters
+    ----------
+    values : (n, k) float array
+        NaN where undefined: left out.
+    weights : (b, n) float array
+
+    Returns
+    -------
+    (b, k) float array
+        NaN where nothing is left.
+    """
+    defined = np.isfinite(values)
+    return ratios(weights @ np.where(defined, values, 0.0), weights @ defined.astype(float))
+
+
+def ratios(numerators: np.ndarray, denominators: np.ndarray) -> np.ndarray:
+    """Divide element by element; NaN where the denominator is 0."""
+    out = np.full(np.broadcast_shapes(numerators.shape, denominators.shape), np.nan)
+    return np.divide(numerators, denominators, out=out, where=denominators > 0)
+
+
+def estimate(value: float, resampled: np.ndarray, cases: int) -> Estimate:
+    """Return a value with the 2.5 and 97.5 percentiles of its resamples.
+
+    One case tells nothing about the spread between cases: its interval is NaN.
+    """
+    known = resampled[np.isfinite(resampled)]
+    if cases < 2 or not known.size or not np.isfinite(value):
+        return Estimate(float(value), float("nan"), float("nan"))
+    low, high = np.percentile(known, [LOW, HIGH])
+    return Estimate(float(value), float(low), float(high))

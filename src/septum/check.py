@@ -1,0 +1,254 @@
+"""Audit configuration and data before anything runs: every problem in one go.
+
+Each case is read the way `septum.prepare` will read it, and each dataset is planned the way
+`septum.planning` will plan it, so that what passes here does not fail there. Nothing is
+written but a probe in the results folder, removed at once.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from septum import models
+from septum.casefacts import CaseFacts, measure
+from septum.cases import CaseFiles, find_cases, find_groups, resolve
+from septum.config import Config
+from septum.duplicates import Signature, sign
+from septum.errors import Problem, SeptumError
+from septum.heads import HEADS
+from septum.plan import Plan
+from septum.planning import make_plan, samples_per_case
+from septum.prepare import load_case
+from septum.splitfile import fold_count
+
+READERS_AT_ONCE = 4
+
+
+@dataclass
+class Audit:
+    """What was found in one dataset.
+
+    Parameters
+    ----------
+    dataset : str
+    problems : list of Problem
+        What the user has to mend.
+    notes : list of str
+        What the user may want to know.
+    plan : Plan or None
+        Where there was no problem.
+    bytes : int
+        An upper bound of what its cases, copies and weight maps take on disk.
+    """
+
+    dataset: str
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    plan: Plan | None = None
+    bytes: int = 0
+
+
+def check(config: Config) -> None:
+    """Check configuration and data, print a table of the datasets, and raise what is wrong.
+
+    Raises
+    ------
+    SeptumError
+        With every problem found in any dataset or experiment.
+    """
+    problems = list(_check_results(config))
+    audits = [audit(config, dataset) for dataset in config.datasets]
+    for found in audits:
+        problems += found.problems
+    problems += _check_experiments(config, {a.dataset: a.plan for a in audits})
+    print("\n".join(_table([a.plan for a in audits if a.plan is not None])))
+    notes = [note for a in audits for note in a.notes]
+    for note in [*notes, *_disk_notes(config, audits), *_device_notes(config)]:
+        print(f"note: {note}")
+    if problems:
+        # a mistake in the configuration shows once, not once a case
+        raise SeptumError(dict.fromkeys(problems))
+    print("no problem found")
+
+
+def audit(config: Config, dataset: str) -> Audit:
+    """Read all cases of a dataset and plan it."""
+    found = Audit(dataset)
+    spec = config.datasets[dataset]
+    try:
+        cases = find_cases(config, dataset)
+        groups = find_groups(config, dataset, cases)
+    except SeptumError as error:
+        found.problems += error.problems
+        return found
+    if spec.demo is not None and not all(os.path.exists(c.images[0]) for c in cases):
+        found.notes.append(f"{dataset}: {len(cases)} simulated cases, drawn when the run starts")
+        return found
+    split = None if spec.split.file is None else resolve(config, spec.split.file)
+    facts, signatures = _read_all(config, dataset, cases, found)
+    if found.problems:
+        if split is not None:
+            found.problems += _problems_of(fold_count, spec.split, split)
+        return found
+    weights = config.dataset_section(dataset, "weights")
+    try:
+        found.plan = make_plan(
+            spec, dataset, facts, signatures, groups, split, weights, config.seed
+        )
+    except SeptumError as error:
+        found.problems += error.problems
+    copies = config.dataset_section(dataset, "augment").copies
+    found.bytes = sum(_bytes_on_disk(f, copies) for f in facts)
+    return found
+
+
+def _read_all(
+    config: Config, dataset: str, cases: Sequence[CaseFiles], found: Audit
+) -> tuple[list[CaseFacts], list[Signature]]:
+    """Read and measure every case, some at a time; problems are collected in ``found``."""
+    spec, sample = config.datasets[dataset], samples_per_case(len(cases))
+
+    def read(files: CaseFiles) -> tuple[CaseFacts, Signature] | SeptumError:
+        try:
+            case = load_case(spec, dataset, files)
+            return measure(case, sample=sample), sign(case)
+        except SeptumError as error:
+            return error
+
+    facts, signatures = [], []
+    with ThreadPoolExecutor(min(READERS_AT_ONCE, os.cpu_count() or 1)) as pool:
+        for done, result in enumerate(pool.map(read, cases), start=1):
+            _show_progress(dataset, done, len(cases))
+            if isinstance(result, SeptumError):
+                found.problems += result.problems
+                continue
+            facts.append(result[0])
+            if result[0].annotated:
+                signatures.append(result[1])
+    return facts, signatures
+
+
+def _check_results(config: Config) -> Iterator[Problem]:
+    """Yield a problem if the results folder cannot be made or written."""
+    folder = _existing(config)
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        what = f"cannot be written: {folder} ({error.strerror})"
+        yield Problem("results", what, "give a folder you may write to")
+
+
+def _existing(config: Config) -> Path:
+    """Return the results folder, or what exists of the way to it."""
+    folder = Path(config.results).expanduser().resolve()
+    while not os.path.lexists(folder) and folder != folder.parent:
+        folder = folder.parent
+    return folder
+
+
+def _check_experiments(config: Config, plans: dict[str, Plan | None]) -> Iterator[Problem]:
+    """Yield what is wrong with the networks, patches, tiles and folds of each experiment."""
+    for dataset, experiment in config.runs():
+        run, plan = config.run(dataset, experiment), plans[dataset]
+        key = f"experiments.{experiment}"
+        axes = 2 if plan is None else plan.spatial_dims
+        channels = 1 if plan is None else plan.in_channels
+        classes = 1 if plan is None else len(plan.classes)
+        outputs = HEADS[run.head].channels(classes)
+        try:
+            # also imports the network: under "meta" an import may make tensors without values
+            models.check_options(run.network, run.options)
+            with torch.device("meta"):
+                models.create(run.network, axes, channels, outputs, **run.options)
+        except SeptumError as error:
+            for p in error.problems:
+                yield Problem(f"{key}.{p.where}", p.what, p.remedy)
+        if plan is None:
+            continue
+        for name, size in (("train.patch", run.train.patch), ("predict.tile", run.predict.tile)):
+            if size != "auto" and len(size) != axes:
+                what = f"has {len(size)} sizes, but {dataset} has {axes} axes"
+                yield Problem(f"{key}.{name}", what, f"give {axes} sizes, or auto")
+        wanted = [] if run.train.folds == "all" else run.train.folds
+        if max(wanted, default=0) >= len(plan.folds):
+            what = f"asks for fold {max(wanted)}, but the split of {dataset} has {len(plan.folds)}"
+            yield Problem(f"{key}.train.folds", what, f"name folds below {len(plan.folds)}")
+
+
+def _problems_of(action: object, *arguments: object) -> tuple[Problem, ...]:
+    try:
+        action(*arguments)
+    except SeptumError as error:
+        return error.problems
+    return ()
+
+
+def _bytes_on_disk(facts: CaseFacts, copies: int) -> int:
+    """Return an upper bound, as if nothing were compressed, of all files made of a case."""
+    pixels = int(np.prod(facts.size))
+    image = pixels * facts.channels * np.dtype(facts.dtype).itemsize
+    labels = pixels * (2 + 4)
+    if not facts.annotated:
+        return image + labels
+    weights = pixels * 4
+    return (1 + copies) * (image + labels + weights) + labels
+
+
+def _disk_notes(config: Config, audits: Sequence[Audit]) -> Iterator[str]:
+    needed = sum(a.bytes for a in audits)
+    free = shutil.disk_usage(_existing(config)).free
+    if needed > free:
+        yield (
+            f"results may take up to {needed / 1e9:.1f} GB before compression, "
+            f"and {free / 1e9:.1f} GB are free"
+        )
+
+
+def _device_notes(config: Config) -> Iterator[str]:
+    wanted = {e for d, e in config.runs() if config.run(d, e).train.device == "gpu"}
+    if wanted and not torch.cuda.is_available():
+        yield f"{', '.join(sorted(wanted))}: train.device is gpu, and this machine has none"
+
+
+def _table(plans: Sequence[Plan]) -> list[str]:
+    """Return a table of the datasets, a line each."""
+    rows = [("dataset", "cases", "labelled", "size", "spacing", "objects", "classes", "test/folds")]
+    for plan in plans:
+        found = plan.fingerprint
+        unit = {"pixel": "px", "micrometer": "µm", "millimeter": "mm"}[plan.unit]
+        objects = found["objects"]
+        rows.append(
+            (
+                plan.dataset,
+                str(found["cases"]),
+                str(found["annotated"]),
+                "×".join(str(n) for n in found["size"]["median"]),
+                f"{'×'.join(f'{s:.3g}' for s in plan.spacing)} {unit}",
+                "–" if objects is None else f"{objects['count']:,}",
+                ", ".join(spec.name for spec in plan.classes.values()),
+                f"{len(plan.test)}/{len(plan.folds)}",
+            )
+        )
+    if len(rows) == 1:
+        return []
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
+
+
+def _show_progress(dataset: str, done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        end = "\n" if done == total else ""
+        print(f"\r{dataset}: {done} of {total} cases read", end=end, file=sys.stderr, flush=True)

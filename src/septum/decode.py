@@ -1,0 +1,177 @@
+"""From the probabilities of a network to class and instance maps.
+
+Two ways to instances, for both heads (`septum.heads`) and any number of axes:
+
+- ``components``: connected components of what is surely inside an object.
+- ``watershed``: the same with a higher threshold gives seeds, which are then flooded on the
+  probability downwards within the foreground (Meyer 1994; `skimage.segmentation.watershed`).
+
+Both give back what training took from the objects to keep them apart: for the semantic head
+the one-pixel ridge between touching objects (`septum.weightmap.separate_touching`), for the
+border head the one-pixel inner boundary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+from skimage.measure import label as label_values
+from skimage.segmentation import watershed
+
+from septum.config import ClassSpec
+from septum.heads import HEADS
+
+METHODS = ("components", "watershed")
+
+
+def decode(
+    probabilities: np.ndarray,
+    *,
+    head: str,
+    classes: Mapping[int, ClassSpec],
+    annotation: str,
+    method: str = "components",
+    threshold: float | None = 0.5,
+    seed_threshold: float | None = None,
+    min_size: int | None = 0,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the class map and the instance map of predicted probabilities.
+
+    Parameters
+    ----------
+    probabilities : (K, *spatial) float array
+        Channels as the head orders them: background, classes by ascending id, border.
+    head : {"semantic", "border"}
+    classes : mapping of int to ClassSpec
+        The foreground classes by their id.
+    annotation : {"instance", "semantic", "panoptic"}
+        ``semantic``: the most probable class, and no instances; the parameters below are
+        without effect. ``instance``: the class of its instance, else 0. ``panoptic``: things
+        first, then the most probable of background and stuff.
+    method : {"components", "watershed"}
+    threshold : float
+        Probability above which a pixel belongs to a thing. Classes are added up, so that
+        doubt between two classes is no doubt about there being an object.
+    seed_threshold : float
+        For ``watershed``: probability of being inside above which a pixel is part of a seed.
+        At least ``threshold``; a lower value acts as this.
+    min_size : int
+        Instances of fewer pixels are removed.
+
+    Returns
+    -------
+    semantic : (*spatial) uint16 array
+        Class ids, 0 background.
+    instance : (*spatial) uint32 array or None
+        1 … n in raster order of each instance's first seed pixel, 0 elsewhere.
+    """
+    n_channels = HEADS[head].channels(len(classes))
+    if len(probabilities) != n_channels:
+        raise ValueError(f"{len(probabilities)} channels, the {head} head has {n_channels}")
+    class_ids = np.array([0, *sorted(classes)], np.uint16)
+    if annotation == "semantic":
+        return class_ids[np.argmax(probabilities[: len(class_ids)], axis=0)], None
+    things = [c for c, i in enumerate(class_ids) if c and classes[int(i)].kind == "thing"]
+    inside = _total(probabilities, things)
+    border = head == "border"
+    foreground = inside + probabilities[-1] if border else inside
+    body = foreground > threshold
+    level = threshold if method == "components" else max(threshold, seed_threshold)
+    labels, kinds = _components(inside > level, probabilities, things)
+    if method == "watershed":
+        labels = _flood(labels, -inside, body)
+    elif border:
+        labels = _grow(labels, body)
+    if not border:
+        labels = _close_ridges(labels)
+    instance, kept = _drop_small(labels, len(kinds), min_size or 0)
+    semantic = class_ids[np.append(0, kinds[kept])][instance]
+    if annotation == "panoptic":
+        stuff = [c for c in range(len(class_ids)) if c not in things]
+        rest = class_ids[stuff][np.argmax(probabilities[stuff], axis=0)]
+        semantic = np.where(instance > 0, semantic, rest)
+    return semantic, instance
+
+
+def _total(probabilities: np.ndarray, channels: Sequence[int]) -> np.ndarray:
+    total = np.zeros(probabilities.shape[1:], np.float32)
+    for channel in channels:
+        total += probabilities[channel]
+    return total
+
+
+def _components(
+    core: np.ndarray, probabilities: np.ndarray, things: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Label the connected components of each class; return them and the channel of each.
+
+    Pixels connect through faces: one diagonal pair of pixels must not merge two objects.
+    """
+    if len(things) == 1:
+        labels, count = ndimage.label(core)
+        return labels, np.full(count, things[0])
+    channel = np.asarray(things)[np.argmax(probabilities[things], axis=0)]
+    labels, count = label_values(np.where(core, channel, 0), connectivity=1, return_num=True)
+    kinds = np.zeros(count + 1, int)
+    kinds[labels[core]] = channel[core]
+    return labels.astype(np.int32, copy=False), kinds[1:]
+
+
+def _flood(seeds: np.ndarray, landscape: np.ndarray, body: np.ndarray) -> np.ndarray:
+    """Let the seeds grow until the body is full; parts of the body without a seed stay empty."""
+    regions, n_regions = ndimage.label(body)
+    n_seeds = int(seeds.max(initial=0))
+    region_of = np.zeros(n_seeds + 1, np.int32)
+    region_of[seeds[seeds > 0]] = regions[seeds > 0]
+    count = np.bincount(region_of[1:], minlength=n_regions + 1)
+    # most regions hold one seed, which takes all; only the others need a watershed
+    owner = np.zeros(n_regions + 1, np.int32)
+    owner[region_of[1:]] = np.arange(1, n_seeds + 1)
+    owner[count != 1] = 0
+    labels = owner[regions]
+    crowded = np.where(count > 1, np.arange(n_regions + 1), 0)[regions]
+    for region, box in enumerate(ndimage.find_objects(crowded), start=1):
+        if box is not None:
+            here = crowded[box] == region
+            marks = np.where(here, seeds[box], 0)
+            labels[box] += watershed(landscape[box], marks, mask=here).astype(np.int32)
+    return labels
+
+
+def _grow(labels: np.ndarray, body: np.ndarray) -> np.ndarray:
+    """Let instances grow by up to two pixels within the body, none into another."""
+    for reach in (1, labels.ndim):
+        footprint = ndimage.generate_binary_structure(labels.ndim, reach)
+        grown = ndimage.maximum_filter(labels, footprint=footprint)
+        labels = np.where((labels == 0) & body, grown, labels)
+    return labels
+
+
+def _close_ridges(labels: np.ndarray) -> np.ndarray:
+    """Fill the one-pixel gaps between instances.
+
+    The smaller id takes the pixel: it gave it in training, and in raster order.
+    """
+    highest = ndimage.maximum_filter(labels, size=3)
+    # without background, which has become the highest of all
+    lowest = ndimage.minimum_filter(labels.astype(np.uint32) - np.uint32(1), size=3)
+    lowest += np.uint32(1)
+    ridge = (labels == 0) & (highest > 0) & (lowest != highest)
+    return np.where(ridge, lowest, labels).astype(np.int32, copy=False)
+
+
+def _drop_small(labels: np.ndarray, count: int, min_size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Remove small instances and number the others without gaps; return which were kept."""
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
+    kept = np.flatnonzero(sizes >= max(1, min_size))
+    number = np.zeros(count + 1, np.uint32)
+    number[kept + 1] = np.arange(1, len(kept) + 1)
+    return number[labels], kept
+
+
+def parameters(decoder: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those entries of a model header's decoder that `decode` takes."""
+    return {k: decoder[k] for k in ("method", "threshold", "seed_threshold", "min_size")}

@@ -1,0 +1,154 @@
+"""Scores of an experiment, case by case: ``cases.csv`` and ``classes.csv``.
+
+All overlap scores of a case come from one pass over its pixels (`septum.metrics`). A score
+that is undefined (nothing in truth and prediction, no surface to measure from) is an empty
+field; means leave it out, and ``n_true`` and ``n_pred`` say where that was so. Sums are kept
+beside the ratios, so that cases can be pooled: PQ of a class over all cases is
+Σ iou_sum / Σ (tp + fp/2 + fn/2) of its rows in ``classes.csv``.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from septum.config import Evaluate
+from septum.errors import Problem, SeptumError, fail
+from septum.metrics.case import AP_COLUMNS, CaseScores, Row, evaluate_case
+from septum.plan import Plan, read_plan
+from septum.store import case_paths, open_prediction, read_case, read_prediction, write_text
+
+__all__ = ["CASE_COLUMNS", "CLASS_COLUMNS", "CaseScores", "evaluate_case", "evaluate_experiment"]
+
+WHERE_COLUMNS = ("case", "fold", "subset")
+CASE_COLUMNS = (
+    *WHERE_COLUMNS,
+    *("iou", "dice", "pixel_accuracy", "mean_accuracy", "mean_iou", "fw_iou", "pq", "sq", "rq"),
+    *("ap", *AP_COLUMNS, "seg", "n_true", "n_pred", "tp", "fp", "fn"),
+    *("split", "merged", "missed", "spurious", "hd95", "assd"),
+)
+CLASS_COLUMNS = (
+    *WHERE_COLUMNS,
+    *("class", "class_name", "kind", "iou", "dice", "accuracy"),
+    *("intersection", "union", "true_pixels", "pred_pixels"),
+    *("pq", "sq", "rq", "tp", "fp", "fn", "iou_sum", "hd95", "assd"),
+)
+
+
+def evaluate_experiment(
+    *,
+    cases: Sequence[Path],
+    predicted: Sequence[Path],
+    plan: Path,
+    settings: Evaluate,
+    out_cases: Path,
+    out_classes: Path,
+    workers: int = 1,
+) -> None:
+    """Score every predicted test and validation case of an experiment.
+
+    Parameters
+    ----------
+    cases, predicted : sequences of Path
+        Batch folders of the canonical cases and of the predicted ones.
+    plan : Path
+        The dataset's plan.json.
+    settings : Evaluate
+    out_cases, out_classes : Path
+        The CSV files to write; rows are sorted by case.
+    workers : int
+        Cases scored at a time.
+
+    Raises
+    ------
+    SeptumError
+        With every case that lacks a prediction, an annotation or a fitting grid.
+    """
+    resolved = read_plan(plan)
+    truths, predictions = case_paths(cases), case_paths(predicted)
+    chosen = _chosen(predictions)
+    _check_complete(resolved, chosen, truths)
+
+    def score(name: str) -> CaseScores:
+        return _score(truths[name], predictions[name], resolved, settings)
+
+    names = sorted(chosen)
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        scored = dict(zip(names, pool.map(score, names), strict=True))
+    of_cases = [{**chosen[name], **scored[name].case} for name in names]
+    of_classes = [{**chosen[name], **row} for name in names for row in scored[name].classes]
+    write_text(out_cases, _csv(CASE_COLUMNS, of_cases))
+    write_text(out_classes, _csv(CLASS_COLUMNS, of_classes))
+
+
+def _chosen(predictions: Mapping[str, Path]) -> dict[str, Row]:
+    """Return case, fold and subset of the predictions that are to be scored."""
+    chosen: dict[str, Row] = {}
+    for name, path in predictions.items():
+        attributes = open_prediction(path).attributes
+        if not {"fold", "subset"} <= attributes.keys():
+            raise fail(path, "does not say which fold predicted it", "predict it again")
+        if attributes["subset"] in ("test", "val"):
+            chosen[name] = {
+                "case": name,
+                "fold": str(attributes["fold"]),
+                "subset": attributes["subset"],
+            }
+    return chosen
+
+
+def _check_complete(plan: Plan, chosen: Mapping[str, Row], truths: Mapping[str, Path]) -> None:
+    """Make sure that no case drops out of the scores unseen."""
+    folds = {row["fold"] for row in chosen.values() if row["subset"] == "val"}
+    expected = [name for k, fold in enumerate(plan.folds) if str(k) in folds for name in fold]
+    problems = [
+        Problem(name, "has no prediction", "predict it, or run the workflow again")
+        for name in sorted({*plan.test, *expected} - chosen.keys())
+    ]
+    problems += [
+        Problem(name, "is predicted, but is not among the cases", "give its batch folder")
+        for name in sorted(chosen.keys() - truths.keys())
+    ]
+    if problems:
+        raise SeptumError(problems)
+
+
+def _score(truth: Path, prediction: Path, plan: Plan, settings: Evaluate) -> CaseScores:
+    true, pred = read_case(truth), read_prediction(prediction)
+    if true.semantic is None:
+        raise fail(truth, "is not annotated, and is to be scored", "annotate it, or plan again")
+    try:
+        return evaluate_case(
+            true.semantic,
+            true.instance,
+            pred.semantic,
+            pred.instance,
+            classes=plan.classes,
+            spacing=true.geometry.spacing,
+            settings=settings,
+        )
+    except SeptumError as error:
+        raise SeptumError(
+            Problem(f"{prediction}: {problem.where}", problem.what, problem.remedy)
+            for problem in error.problems
+        ) from None
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Row]) -> str:
+    """Return rows as CSV: six significant digits, whole numbers whole, undefined empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([_field(row.get(column, math.nan)) for column in columns])
+    return text.getvalue()
+
+
+def _field(value: float | int | str) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}" if math.isfinite(value) else ""
+    return str(value)

@@ -1,0 +1,133 @@
+"""What the channels of a logits network mean: the training target made from the labels.
+
+Channel 0 is background; the foreground classes follow in ascending order of their ids, and
+after them whatever else a head needs. Axes are spatial, of any number.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+
+import numpy as np
+
+from septum.errors import fail
+from septum.weightmap import separate_touching
+
+
+class Head(ABC):
+    """What the channels of the output mean, for given classes.
+
+    Parameters
+    ----------
+    classes : iterable of int
+        The ids of the foreground classes, in any order.
+    """
+
+    def __init__(self, classes: Iterable[int]) -> None:
+        self.classes = sorted(classes)
+        known = [0, *self.classes]
+        # channel by class id; -1 where there is no such class
+        self._channel = np.full(known[-1] + 1, -1, np.int16)
+        self._channel[known] = np.arange(len(known))
+
+    @staticmethod
+    @abstractmethod
+    def channels(n_classes: int) -> int:
+        """Return the number of channels for so many foreground classes."""
+
+    @abstractmethod
+    def target(self, semantic: np.ndarray, instance: np.ndarray | None) -> np.ndarray:
+        """Return the channel id of each pixel.
+
+        A pixel's channel depends on its direct neighbours only, so windows of a case give the
+        windows of its target (but for their outermost pixels).
+
+        Parameters
+        ----------
+        semantic : (*spatial) int array
+            Class ids, 0 background.
+        instance : (*spatial) int array or None
+            Instance ids, 0 where there is none; None for semantic annotation.
+
+        Returns
+        -------
+        (*spatial) int16 array
+
+        Raises
+        ------
+        SeptumError
+            If the labels hold a class that was not declared.
+        """
+
+    def _classes_as_channels(self, semantic: np.ndarray) -> np.ndarray:
+        """Replace class ids by channels, in a new array."""
+        semantic = np.asarray(semantic)
+        beyond = semantic.max(initial=0) >= len(self._channel)
+        channel = self._channel[np.minimum(semantic, len(self._channel) - 1)]
+        if beyond or channel.min(initial=0) < 0:
+            strange = np.setdiff1d(semantic, [0, *self.classes])
+            raise fail(
+                "labels",
+                f"hold the class {', '.join(map(str, strange))}, which is not declared",
+                f"declare it under classes (declared: {', '.join(map(str, self.classes))})",
+            )
+        return channel
+
+
+class SemanticHead(Head):
+    """Background and classes; touching instances are told apart by a ridge of background.
+
+    The ridge is one pixel wide, on one side (`septum.weightmap.separate_touching`): with
+    border weights, the scheme of the U-Net paper.
+    """
+
+    @staticmethod
+    def channels(n_classes: int) -> int:
+        """Return 1 + n_classes."""
+        return 1 + n_classes
+
+    def target(self, semantic: np.ndarray, instance: np.ndarray | None) -> np.ndarray:
+        """Return the class channels, 0 on the ridges (see `Head.target`)."""
+        channel = self._classes_as_channels(semantic)
+        if instance is not None:
+            instance = np.asarray(instance)
+            channel[(instance > 0) & (separate_touching(instance) == 0)] = 0
+        return channel
+
+
+class BorderHead(Head):
+    """Background, inside of each class, and one more channel: the border of every instance.
+
+    A border pixel belongs to an instance and shares a face with a pixel of another instance
+    or of the background (a one-pixel inner boundary; the image's own border does not count):
+    the three-class U-Net of the StarDist paper (Schmidt et al., MICCAI 2018,
+    https://arxiv.org/abs/1806.03535). Without instances nothing is border.
+    """
+
+    @staticmethod
+    def channels(n_classes: int) -> int:
+        """Return 2 + n_classes."""
+        return 2 + n_classes
+
+    def target(self, semantic: np.ndarray, instance: np.ndarray | None) -> np.ndarray:
+        """Return the class channels, n_classes + 1 on borders (see `Head.target`)."""
+        channel = self._classes_as_channels(semantic)
+        if instance is not None:
+            channel[_inner_boundary(np.asarray(instance))] = len(self.classes) + 1
+        return channel
+
+
+HEADS: dict[str, type[Head]] = {"semantic": SemanticHead, "border": BorderHead}
+
+
+def _inner_boundary(instance: np.ndarray) -> np.ndarray:
+    """Return where an instance's pixel shares a face with a pixel of another id."""
+    boundary = np.zeros(instance.shape, bool)
+    for axis in range(instance.ndim):
+        ahead = (slice(None),) * axis + (slice(1, None),)
+        behind = (slice(None),) * axis + (slice(None, -1),)
+        differ = instance[ahead] != instance[behind]
+        boundary[ahead] |= differ
+        boundary[behind] |= differ
+    return boundary & (instance > 0)

@@ -1,0 +1,240 @@
+"""The leaderboard of a dataset: every experiment, best first, with what its scores are worth.
+
+Means are over test cases, or over validation cases where there is no test set (``subset``
+says which). ``pq_pooled`` adds the objects of all cases up before dividing. Each score comes
+with a 95 % percentile-bootstrap interval over cases (``_low``, ``_high``) and with the number of
+cases where it is undefined and left out (``_undefined``). ``behind_best`` is how far an
+experiment's ranking score is behind the first row's, on the cases that both were scored on
+and over the same resamples: an interval above 0 is a difference that the choice of cases
+does not explain.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from septum.atomic import write_text
+from septum.bootstrap import Estimate, estimate, resample
+from septum.config import Report
+from septum.errors import fail
+from septum.scores import COUNTS, NAN, POOLED, Row, Scores, number, read_rows, read_scores
+
+FEWEST = 6
+"""With fewer paired cases no test of signs can reach 5 %: even if all favour one, 2 · ½⁵ = 6 %."""
+SHOWN = ("pq_pooled", "ap50", "ap75", "ap90", "iou", "dice")
+
+
+def write_leaderboard(
+    *, dataset: str, scores: Sequence[Path], settings: Report, seed: int, out: Path
+) -> None:
+    """Rank the experiments of a dataset by pooled PQ (by Dice where there are no objects).
+
+    Parameters
+    ----------
+    dataset : str
+        Its name.
+    scores : sequence of Path
+        ``cases.csv`` and ``classes.csv`` of every experiment, each pair in one folder.
+    settings : Report
+        ``bootstrap``: the number of resamples.
+    seed : int
+    out : Path
+        The CSV file to write.
+
+    Raises
+    ------
+    SeptumError
+        If a file is missing or is no table of scores.
+    """
+    folders = sorted({path.parent for path in scores})
+    every = [read_scores(folder / "cases.csv", folder / "classes.csv") for folder in folders]
+    rows = rank([one.of(one.subset) for one in every], dataset, settings.bootstrap, seed)
+    write_text(out, _csv(rows))
+
+
+def rank(every: Sequence[Scores], dataset: str, bootstrap: int, seed: int) -> list[Row]:
+    """Return the rows of the leaderboard, best first.
+
+    Parameters
+    ----------
+    every : sequence of Scores
+        Each of one subset.
+    """
+    ranked_by = ranking_score(every)
+    rows = {one.experiment: _row(one, dataset, ranked_by, bootstrap, seed) for one in every}
+
+    def place(one: Scores) -> tuple[float, str]:
+        value = number(rows[one.experiment], ranked_by)
+        return (math.inf if math.isnan(value) else -value, one.experiment)
+
+    ordered = sorted(every, key=place)
+    for one in ordered:
+        behind, common = Estimate(NAN, NAN, NAN), 0
+        if one is not ordered[0]:
+            behind = difference(ordered[0], one, ranked_by, bootstrap, (seed, dataset))
+            common = len(set(one.names) & set(ordered[0].names))
+        rows[one.experiment] |= _fields("behind_best", behind)
+        rows[one.experiment]["behind_best_cases"] = float(common)
+    return [rows[one.experiment] for one in ordered]
+
+
+def ranking_score(every: Sequence[Scores]) -> str:
+    """Return the column that decides: pooled PQ where there are objects, else Dice."""
+    return "pq_pooled" if any(one.has_objects for one in every) else "dice"
+
+
+def difference(
+    first: Scores, second: Scores, score: str, bootstrap: int, seed: tuple[object, ...]
+) -> Estimate:
+    """Return ``first`` minus ``second`` on their common cases, over the same resamples.
+
+    Parameters
+    ----------
+    score : str
+        A column of the leaderboard.
+    bootstrap : int
+        Resamples.
+    seed : tuple
+        What the resamples are for.
+    """
+    common = sorted(set(first.names) & set(second.names))
+    if not common or first.subset != second.subset:
+        return Estimate(NAN, NAN, NAN)
+    pair = [one.of(one.subset, common) for one in (first, second)]
+    weights = _with_all(resample(bootstrap, common, *seed))
+    a, b = (_statistic(one, score, weights) for one in pair)
+    return estimate(a[0] - b[0], a[1:] - b[1:], len(common))
+
+
+def told_apart(row: Row) -> bool | None:
+    """Whether an experiment is behind the best by more than the choice of cases explains.
+
+    None where that cannot be said: for the best itself, and with fewer than `FEWEST` cases.
+    """
+    low, high = number(row, "behind_best_low"), number(row, "behind_best_high")
+    if math.isnan(low + high) or number(row, "behind_best_cases") < FEWEST:
+        return None
+    return bool(low > 0 or high < 0)
+
+
+def print_leaderboard(results: Path) -> None:
+    """Print the leaderboard of every dataset, and where the report lies.
+
+    Raises
+    ------
+    SeptumError
+        If there is none in ``results``.
+    """
+    files = sorted(Path(results).glob("*/leaderboard.csv"))
+    if not files:
+        raise fail(results, "holds no leaderboard.csv", "run `snakemake --cores all` first")
+    for file in files:
+        print("\n".join(table_lines(read_rows(file, {"dataset", "experiment"}))), end="\n\n")
+    report = Path(results) / "report.html"
+    if report.is_file():
+        print(f"Report: {report.resolve()}")
+
+
+def table_lines(rows: Sequence[Row]) -> list[str]:
+    """Return a dataset's leaderboard as lines of text."""
+    if not rows:
+        return ["no experiment was scored"]
+    shown = [name for name in SHOWN if any(math.isfinite(number(row, name)) for row in rows)]
+    titles = {"pq_pooled": "PQ pooled", "iou": "IoU", "dice": "Dice"}
+    first = rows[0]
+    header = ["", *(titles.get(name, name.upper()) for name in shown), "behind the best"]
+    body = [
+        [str(row["experiment"]), *(_interval(row, name) for name in shown), _behind(row)]
+        for row in rows
+    ]
+    widths = [max(len(line[i]) for line in [header, *body]) for i in range(len(header))]
+    cases = number(first, "cases")
+    what = f"{cases:.0f} {_subset(str(first['subset']))} case{'s' * (cases != 1)}"
+    lines = [f"{first['dataset']}: {what}, mean and 95 % interval"]
+    for line in [header, *body]:
+        cells = [text.ljust(width) for text, width in zip(line, widths, strict=True)]
+        lines.append(("  " + "  ".join(cells)).rstrip())
+    return lines
+
+
+def _row(one: Scores, dataset: str, ranked_by: str, bootstrap: int, seed: int) -> Row:
+    row: Row = {
+        "dataset": dataset,
+        "experiment": one.experiment,
+        "subset": one.subset,
+        "cases": float(len(one.cases)),
+        "ranked_by": ranked_by,
+    }
+    if not one.cases:
+        return row
+    weights = _with_all(resample(bootstrap, one.names, seed, dataset))
+    pooled = one.pooled(weights)
+    for i, name in enumerate(POOLED):
+        row |= _fields(name, estimate(pooled[0, i], pooled[1:, i], len(one.cases)))
+    metrics = one.metrics
+    of_cases = one.case_means(metrics, weights)
+    for i, name in enumerate(metrics):
+        undefined = int(np.isnan(one.column(name)).sum())
+        known = len(one.cases) - undefined
+        row |= _fields(name, estimate(of_cases[0, i], of_cases[1:, i], known))
+        row[f"{name}_undefined"] = float(undefined)
+    if one.has_objects:
+        row |= {name: float(np.nansum(one.column(name))) for name in COUNTS}
+    return row
+
+
+def _statistic(one: Scores, score: str, weights: np.ndarray) -> np.ndarray:
+    if score in POOLED:
+        return one.pooled(weights)[:, POOLED.index(score)]
+    return one.case_means([score], weights)[:, 0]
+
+
+def _with_all(weights: np.ndarray) -> np.ndarray:
+    """Put the sample itself before its resamples: every case once."""
+    return np.concatenate([np.ones((1, weights.shape[1])), weights])
+
+
+def _fields(name: str, found: Estimate) -> Row:
+    return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+
+
+def _csv(rows: Sequence[Row]) -> str:
+    start = ["dataset", "experiment", "subset", "cases", "ranked_by"]
+    start += [f"behind_best{end}" for end in ("", "_low", "_high", "_cases")]
+    columns = list(dict.fromkeys([*start, *(name for row in rows for name in row)]))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([_field(row.get(name, NAN)) for name in columns])
+    return text.getvalue()
+
+
+def _field(value: str | float) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{value:.6g}" if math.isfinite(value) else ""
+
+
+def _interval(row: Row, name: str) -> str:
+    value, low, high = (number(row, name + end) for end in ("", "_low", "_high"))
+    if math.isnan(value):
+        return "–"
+    return f"{value:.3f}" if math.isnan(low) else f"{value:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def _behind(row: Row) -> str:
+    if math.isnan(number(row, "behind_best")):
+        return ""
+    remarks = {True: "", False: "  not told apart", None: "  too few cases to tell"}
+    return _interval(row, "behind_best") + remarks[told_apart(row)]
+
+
+def _subset(name: str) -> str:
+    return {"test": "test", "val": "validation"}.get(name, "scored")

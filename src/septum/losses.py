@@ -1,0 +1,71 @@
+"""Losses of networks that return logits.
+
+Both take logits of any floating type and reckon in float32, so that they can stand inside an
+autocast region, and use no operation whose sums depend on the order of threads.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from monai.losses import DiceLoss
+from torch import Tensor
+
+IGNORE = -1
+"""The channel id of pixels that no loss counts."""
+
+_DICE = DiceLoss(include_background=False, batch=True, smooth_nr=1e-5, smooth_dr=1e-5)
+
+
+def weighted_cross_entropy(
+    logits: Tensor, classes: Tensor, weights: Tensor | None = None
+) -> Tensor:
+    """Softmax cross-entropy with a weight per pixel (U-Net, equation 1).
+
+    ``mean over the pixels x with a class of: −w(x) · log softmax(logits(x))[class(x)]``.
+    The mean is over pixels, not over weights: with weights of 10 the loss is ten times as
+    large, as in the paper's sum. Without any pixel that counts the loss is 0.
+
+    Parameters
+    ----------
+    logits : Tensor, (N, K, *spatial)
+    classes : Tensor, (N, *spatial), int64
+        Channel ids 0..K-1; -1 is left out.
+    weights : Tensor, (N, *spatial), optional
+        1 everywhere where not given.
+
+    Returns
+    -------
+    Tensor
+        A float32 scalar.
+    """
+    losses = F.cross_entropy(logits.float(), classes, ignore_index=IGNORE, reduction="none")
+    if weights is not None:
+        losses = losses * weights
+    return losses.sum() / (classes != IGNORE).sum().clamp(min=1)
+
+
+def dice_loss(logits: Tensor, classes: Tensor) -> Tensor:
+    """Soft Dice loss of the foreground channels, pooled over the batch.
+
+    ``1 − mean over channels k ≥ 1 of (2·Σ p_k·y_k + ε) / (Σ p_k + Σ y_k + ε)`` with
+    p = softmax(logits), y one-hot, sums over all pixels of the batch that have a class, and
+    ε = 1e-5 (Milletari et al. 2016, https://arxiv.org/abs/1606.04797, without their squares;
+    MONAI's `DiceLoss`).
+
+    Parameters
+    ----------
+    logits : Tensor, (N, K, *spatial)
+    classes : Tensor, (N, *spatial), int64
+        Channel ids 0..K-1; -1 is left out.
+
+    Returns
+    -------
+    Tensor
+        A float32 scalar.
+    """
+    counted = (classes != IGNORE).unsqueeze(1)
+    probabilities = torch.softmax(logits.float(), dim=1)
+    # pixels without a class become background, whose channel is not scored
+    truth = F.one_hot(classes.clamp(min=0), logits.shape[1]).movedim(-1, 1)
+    return _DICE(probabilities * counted, truth.float())

@@ -1,0 +1,173 @@
+"""All scores of one case, from one pass over its pixels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from septum.config import ClassSpec, Evaluate
+from septum.errors import fail
+from septum.metrics.errors import object_errors
+from septum.metrics.matching import THRESHOLDS, average_precision, match
+from septum.metrics.overlap import OverlapTable
+from septum.metrics.pairs import count_pairs
+from septum.metrics.panoptic import ClassSums, panoptic_sums
+from septum.metrics.ratio import mean
+from septum.metrics.seg import seg_score
+from septum.metrics.segments import Segments
+from septum.metrics.semantic import Confusion
+from septum.metrics.surface import surface_distances
+
+AP_COLUMNS = tuple(f"ap{round(100 * threshold)}" for threshold in THRESHOLDS)
+
+Row = dict[str, float | int | str]
+
+
+@dataclass(frozen=True)
+class CaseScores:
+    """The scores of one case.
+
+    Attributes
+    ----------
+    case : dict
+        By the names of the columns of ``cases.csv``; what has no meaning here (AP of a
+        semantic annotation) is absent, what is undefined is NaN.
+    classes : list of dict
+        One a foreground class, by the names of the columns of ``classes.csv``.
+    """
+
+    case: Row
+    classes: list[Row]
+
+
+def evaluate_case(
+    true_semantic: np.ndarray,
+    true_instance: np.ndarray | None,
+    pred_semantic: np.ndarray,
+    pred_instance: np.ndarray | None,
+    *,
+    classes: Mapping[int, ClassSpec],
+    spacing: Sequence[float],
+    settings: Evaluate,
+) -> CaseScores:
+    """Score the prediction of one case.
+
+    Parameters
+    ----------
+    true_semantic, pred_semantic : integer arrays (*spatial)
+        Class ids, 0 for background.
+    true_instance, pred_instance : integer arrays (*spatial), optional
+        Instance ids, 0 for none; without them every class is scored as stuff.
+    classes : mapping of int to ClassSpec
+        The foreground classes.
+    spacing : sequence of float
+        Size of a pixel along each axis: the unit of the surface distances.
+    settings : Evaluate
+        ``convention`` rules AP and the counts, PQ is defined at IoU > 0.5 always;
+        ``surface_distance`` switches HD95 and ASSD.
+
+    Returns
+    -------
+    CaseScores
+        Objects match within their class only. ``iou``, ``dice``, ``hd95`` and ``assd`` of the
+        case are means over the foreground classes where they are defined.
+
+    Raises
+    ------
+    SeptumError
+        Where shapes differ, or a class occurs that is not declared.
+    """
+    with_instances = true_instance is not None
+    things = {i for i, spec in classes.items() if with_instances and spec.kind == "thing"}
+    pairs = count_pairs(
+        Segments(true_semantic, true_instance, things, "annotation"),
+        Segments(pred_semantic, pred_instance, things, "prediction"),
+    )
+    confusion = Confusion.from_segments(pairs, [0, *classes])
+    unknown = sorted({*confusion.classes.tolist()} - {0, *classes})
+    if unknown:
+        what = f"holds the undeclared classes {unknown}"
+        raise fail("labels", what, "declare them under classes, or mend the labels")
+    table = OverlapTable.from_pairs(pairs, things).same_class()
+    sums = panoptic_sums(table, classes)
+    maps, rows = (true_semantic, pred_semantic), []
+    for class_id in sorted(classes):
+        rows.append(
+            {
+                "class": class_id,
+                "class_name": classes[class_id].name,
+                "kind": "thing" if class_id in things else "stuff",
+                **_pixel_scores(confusion, class_id),
+                **_segment_scores(sums.classes[class_id]),
+                **(_distances(*maps, class_id, spacing) if settings.surface_distance else {}),
+            }
+        )
+    case: Row = {
+        "iou": _mean(rows, "iou"),
+        "dice": _mean(rows, "dice"),
+        "pixel_accuracy": confusion.pixel_accuracy,
+        "mean_accuracy": confusion.mean_accuracy,
+        "mean_iou": confusion.mean_iou,
+        "fw_iou": confusion.frequency_weighted_iou,
+        "pq": sums.pq,
+        "sq": sums.sq,
+        "rq": sums.rq,
+        **(_object_scores(table.of_classes(things), settings.convention) if things else {}),
+        "hd95": _mean(rows, "hd95"),
+        "assd": _mean(rows, "assd"),
+    }
+    return CaseScores(case, rows)
+
+
+def _pixel_scores(confusion: Confusion, class_id: int) -> Row:
+    at = int(np.searchsorted(confusion.classes, class_id))
+    return {
+        "iou": float(confusion.iou[at]),
+        "dice": float(confusion.dice[at]),
+        "accuracy": float(confusion.accuracy[at]),
+        "intersection": int(confusion.intersection[at]),
+        "union": int(confusion.union[at]),
+        "true_pixels": int(confusion.true_pixels[at]),
+        "pred_pixels": int(confusion.pred_pixels[at]),
+    }
+
+
+def _segment_scores(sums: ClassSums) -> Row:
+    return {
+        "pq": sums.pq,
+        "sq": sums.sq,
+        "rq": sums.rq,
+        "tp": sums.tp,
+        "fp": sums.fp,
+        "fn": sums.fn,
+        "iou_sum": sums.iou_sum,
+    }
+
+
+def _object_scores(objects: OverlapTable, convention: str) -> Row:
+    matched = match(objects, threshold=0.5, convention=convention)
+    precisions = average_precision(objects, thresholds=THRESHOLDS, convention=convention).tolist()
+    errors = object_errors(objects).counts
+    return {
+        "ap": mean(precisions),
+        **dict(zip(AP_COLUMNS, precisions, strict=True)),
+        "seg": seg_score(objects),
+        "n_true": objects.n_true,
+        "n_pred": objects.n_pred,
+        "tp": matched.tp,
+        "fp": matched.fp,
+        "fn": matched.fn,
+        **{kind: errors[kind] for kind in ("split", "merged", "missed", "spurious")},
+    }
+
+
+def _distances(true: np.ndarray, pred: np.ndarray, class_id: int, spacing: Sequence[float]) -> Row:
+    distances = surface_distances(true == class_id, pred == class_id, spacing)
+    return {"hd95": distances.hausdorff(95), "assd": distances.average()}
+
+
+def _mean(rows: Collection[Row], score: str) -> float:
+    return mean(row.get(score, math.nan) for row in rows)

@@ -1,0 +1,28 @@
+"""Ratios of counts: nothing over nothing is NaN, and NaN is left out of means."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+def ratio(numerator: float, denominator: float, empty: float = math.nan) -> float:
+    """Return ``numerator / denominator``, or ``empty`` where the denominator is 0."""
+    return float(numerator) / float(denominator) if denominator else empty
+
+
+def ratios(numerator: ArrayLike, denominator: ArrayLike) -> np.ndarray:
+    """Return the element-wise ratio as float64, NaN where the denominator is 0."""
+    top = np.asarray(numerator, dtype=np.float64)
+    bottom = np.asarray(denominator, dtype=np.float64)
+    out = np.full(np.broadcast_shapes(top.shape, bottom.shape), np.nan)
+    return np.divide(top, bottom, out=out, where=bottom != 0)
+
+
+def mean(values: Iterable[float]) -> float:
+    """Return the mean of the finite values; NaN where there is none."""
+    finite = [float(value) for value in values if math.isfinite(value)]
+    return sum(finite) / len(finite) if finite else math.nan

@@ -1,0 +1,127 @@
+"""Intensities: what they are like in a case, and how they become a network's input.
+
+Statistics are taken once, of the whole image, and kept with the case; tiles and patches are
+normalised by them, so that a patch gets the same values wherever it is cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+# Every whole percent, and tenths of a percent at both ends, where settings ask.
+_TAIL = [0.0, 0.01, 0.05, *(i / 10 for i in range(1, 10))]
+LEVELS = np.round([*_TAIL, *range(1, 100), *(100 - level for level in reversed(_TAIL))], 2)
+MAX_SORTED = 2**24
+
+
+def statistics(image: np.ndarray) -> dict[str, Any]:
+    """Return percentiles, mean and standard deviation of each channel.
+
+    Parameters
+    ----------
+    image : array (C, *spatial)
+        Finite numbers.
+
+    Returns
+    -------
+    dict
+        ``percentiles``: from the level (``"99.8"``) to a list over channels, at every whole
+        percent, every tenth below 1 and above 99, and 0.01, 0.05, 99.95, 99.99; linear between
+        pixels, as `numpy.percentile`. ``mean`` and ``std``: lists over channels. Of channels
+        with more than 2**24 pixels every n-th along each axis enters the percentiles; the
+        extremes, the mean and the deviation are of all pixels.
+    """
+    table = np.array([_percentiles(channel) for channel in image])
+    return {
+        "percentiles": {f"{p:g}": table[:, i].tolist() for i, p in enumerate(LEVELS)},
+        "mean": [float(channel.mean(dtype=np.float64)) for channel in image],
+        "std": [float(channel.std(dtype=np.float64)) for channel in image],
+    }
+
+
+def percentile(statistics: Mapping[str, Any], level: float) -> np.ndarray:
+    """Return a percentile of each channel from `statistics`.
+
+    Exact at the levels kept there, linear between them.
+
+    Parameters
+    ----------
+    statistics : mapping
+    level : float
+        In percent, 0 to 100.
+
+    Returns
+    -------
+    array (C,) of float64
+    """
+    table = statistics["percentiles"]
+    levels = sorted(float(key) for key in table)
+    values = np.array([table[f"{p:g}"] for p in levels], np.float64)
+    return np.array([np.interp(level, levels, channel) for channel in values.T])
+
+
+def normalise(
+    image: np.ndarray, statistics: Mapping[str, Any], normalisation: Mapping[str, Any]
+) -> np.ndarray:
+    """Bring intensities into the range a network is trained on.
+
+    Parameters
+    ----------
+    image : array (C, *spatial)
+        A whole image or any part of it.
+    statistics : mapping
+        Of the whole image (`statistics`).
+    normalisation : mapping
+        The resolved setting; ``scheme`` is one of
+
+        ``percentile``
+            (x − p_lower) / (p_upper − p_lower), not clipped; ``lower``, ``upper`` in percent.
+        ``zscore``
+            (x − mean) / std of the image.
+        ``ct``
+            x clipped to [``low``, ``high``], then (x − ``mean``) / ``std`` of the data set
+            (nnU-Net, Isensee et al. 2021).
+        ``none``
+            x.
+
+    Returns
+    -------
+    array (C, *spatial) of float32
+        Channels without contrast are 0.
+    """
+    scheme = normalisation["scheme"]
+    pixels = image.astype(np.float32)
+    if scheme == "none":
+        return pixels
+    if scheme == "ct":
+        pixels = np.clip(pixels, normalisation["low"], normalisation["high"])
+        shift = np.full(len(pixels), normalisation["mean"], np.float64)
+        scale = np.full(len(pixels), normalisation["std"], np.float64)
+    elif scheme == "zscore":
+        shift = np.asarray(statistics["mean"], np.float64)
+        scale = np.asarray(statistics["std"], np.float64)
+    elif scheme == "percentile":
+        shift = percentile(statistics, normalisation["lower"])
+        scale = percentile(statistics, normalisation["upper"]) - shift
+    else:
+        raise ValueError(f"unknown normalisation {scheme!r}")
+    factor = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
+    along = (-1, *(1,) * (pixels.ndim - 1))
+    pixels -= shift.astype(np.float32).reshape(along)
+    pixels *= factor.astype(np.float32).reshape(along)
+    return pixels
+
+
+def _percentiles(channel: np.ndarray) -> np.ndarray:
+    step = int(np.ceil((channel.size / MAX_SORTED) ** (1 / channel.ndim)))
+    ordered = np.sort(channel[(slice(None, None, step),) * channel.ndim], axis=None)
+    places = LEVELS / 100 * (ordered.size - 1)
+    below = np.floor(places).astype(np.intp)
+    above = np.minimum(below + 1, ordered.size - 1)
+    low, high = ordered[below].astype(np.float64), ordered[above].astype(np.float64)
+    values = low + (high - low) * (places - below)
+    values[0], values[-1] = channel.min(), channel.max()
+    return values

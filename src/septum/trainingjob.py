@@ -1,0 +1,65 @@
+"""One training, as a record: everything that decides it, and the digest of all that."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from septum.config import Run, canonical_json
+from septum.foldcases import FoldCases
+from septum.patches import PatchShape
+from septum.plan import Plan
+from septum.segmenter import Segmenter
+
+# Settings that may differ between a run and the one that resumes it: the weights do not
+# depend on them (on one machine, and but for the order in which several devices add up).
+IRRELEVANT = ("device", "devices", "workers")
+
+
+@dataclass(frozen=True)
+class Training:
+    """Everything that decides one training.
+
+    Parameters
+    ----------
+    run : Run
+    plan : Plan
+    fold, seed : int
+    cases : FoldCases
+    segmenter : Segmenter
+        With its initial weights.
+    shape : PatchShape
+    folder : Path
+        Where everything is written.
+    digests : dict
+        Of code and data.
+    """
+
+    run: Run
+    plan: Plan
+    fold: int
+    seed: int
+    cases: FoldCases
+    segmenter: Segmenter
+    shape: PatchShape
+    folder: Path
+    digests: dict[str, str]
+
+    @property
+    def seed_parts(self) -> tuple[object, ...]:
+        """What every draw of this training is seeded by."""
+        return (self.seed, self.plan.dataset, self.run.experiment, self.fold)
+
+    @property
+    def patches(self) -> int:
+        """Patches an epoch."""
+        return self.run.train.batch * self.run.train.steps
+
+    def fingerprint(self) -> str:
+        """Return a digest of all that the weights depend on."""
+        settings = self.run.model_dump(mode="json", exclude={"predict", "decode"})
+        for key in IRRELEVANT:
+            del settings["train"][key]
+        parts = [settings, self.plan.to_json(), self.digests, list(self.seed_parts)]
+        return hashlib.sha256(canonical_json({"all": parts}).encode()).hexdigest()

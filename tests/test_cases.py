@@ -1,0 +1,179 @@
+"""Cases, groups and batches from patterns."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from septum import cases, config
+from septum.errors import SeptumError
+
+
+def touch(root, *names):
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+
+
+def configure(root, **dataset):
+    raw = {"data_root": str(root), "datasets": {"d": dataset}}
+    return config.validate(raw)
+
+
+def messages(loaded):
+    with pytest.raises(SeptumError) as error:
+        cases.find_cases(loaded, "d")
+    return [str(problem) for problem in error.value.problems]
+
+
+def test_pairs_images_with_labels_and_sorts(tmp_path):
+    touch(
+        tmp_path, "i/b.tif", "i/a.tif", "l/a_mask.png", "l/b_mask.png", "i/.hidden.tif", "i/x.txt"
+    )
+    found = cases.find_cases(
+        configure(tmp_path, images="i/{case}.tif", labels="l/{case}_mask.png"), "d"
+    )
+    assert [(c.name, c.images, c.labels) for c in found] == [
+        ("a", (f"{tmp_path}/i/a.tif",), f"{tmp_path}/l/a_mask.png"),
+        ("b", (f"{tmp_path}/i/b.tif",), f"{tmp_path}/l/b_mask.png"),
+    ]
+
+
+def test_one_mask_per_object_layout(tmp_path):
+    touch(
+        tmp_path, "t/n1/images/n1.png", "t/n1/masks/0.png", "t/n2/images/n2.png", "t/n2/masks/0.png"
+    )
+    loaded = configure(tmp_path, images="t/{case}/images/{case}.png", labels="t/{case}/masks/*.png")
+    assert [(c.name, c.labels) for c in cases.find_cases(loaded, "d")] == [
+        ("n1", f"{tmp_path}/t/n1/masks/*.png"),
+        ("n2", f"{tmp_path}/t/n2/masks/*.png"),
+    ]
+
+
+def test_names_with_spaces_unicode_and_brackets(tmp_path):
+    names = ["Zelle 1 (ä)", "<script>x", "a[1]", "a*b"]
+    touch(tmp_path, *[f"i/{n}.tif" for n in names], *[f"l/{n}.tif" for n in names])
+    found = cases.find_cases(configure(tmp_path, images="i/{case}.tif", labels="l/{case}.tif"), "d")
+    assert [c.name for c in found] == sorted(names)
+
+
+def test_channels_in_files_of_their_own(tmp_path):
+    touch(tmp_path, "a_0.tif", "a_1.tif", "b_0.tif")
+    loaded = configure(tmp_path, images=["{case}_0.tif", "{case}_1.tif"])
+    (message,) = messages(loaded)
+    assert "'b' has no file {case}_1.tif".replace("{case}", "b") in message
+    touch(tmp_path, "b_1.tif")
+    assert cases.find_cases(loaded, "d")[0].images == (f"{tmp_path}/a_0.tif", f"{tmp_path}/a_1.tif")
+
+
+def test_unlabelled_images_are_cases_without_labels(tmp_path):
+    touch(tmp_path, "i/a.tif", "l/a.tif", "new/z.tif")
+    loaded = configure(
+        tmp_path, images="i/{case}.tif", labels="l/{case}.tif", unlabelled="new/{case}.tif"
+    )
+    assert [(c.name, c.labels is None) for c in cases.find_cases(loaded, "d")] == [
+        ("a", False),
+        ("z", True),
+    ]
+
+
+def test_excluded_cases_need_no_label(tmp_path):
+    touch(tmp_path, "i/a.tif", "i/bad1.tif", "i/bad2.tif", "l/a.tif")
+    loaded = configure(tmp_path, images="i/{case}.tif", labels="l/{case}.tif", exclude=["bad*"])
+    assert [c.name for c in cases.find_cases(loaded, "d")] == ["a"]
+
+
+def test_a_pattern_that_matches_nothing_is_named(tmp_path):
+    messages_ = messages(configure(tmp_path, images="i/{case}.tif", labels="l/{case}.tif"))
+    assert any("datasets.d.images" in m and "matches nothing" in m for m in messages_)
+
+
+def test_every_missing_label_is_named_with_a_remedy(tmp_path):
+    touch(tmp_path, "i/a.tif", "i/b.tif", "i/c.tif", "l/b.tif")
+    found = messages(configure(tmp_path, images="i/{case}.tif", labels="l/{case}.tif"))
+    assert len(found) == 2
+    assert "'a'" in found[0]
+    assert "exclude" in found[0]
+    assert "'c'" in found[1]
+
+
+def test_a_case_found_twice_is_an_error(tmp_path):
+    touch(tmp_path, "x/a.tif", "y/a.tif")
+    (message,) = messages(configure(tmp_path, images="*/{case}.tif"))
+    assert "found twice" in message
+    assert "x/a.tif" in message
+
+
+def test_a_case_in_images_and_unlabelled_is_an_error(tmp_path):
+    touch(tmp_path, "i/a.tif", "n/a.tif")
+    (message,) = messages(configure(tmp_path, images="i/{case}.tif", unlabelled="n/{case}.tif"))
+    assert "by `images` and by `unlabelled`" in message
+
+
+def test_groups_by_pattern(tmp_path):
+    touch(tmp_path, "p1_s1.tif", "p1_s2.tif", "p2_s1.tif")
+    loaded = configure(tmp_path, images="{case}.tif", group="{group}_s*")
+    found = cases.find_cases(loaded, "d")
+    assert cases.find_groups(loaded, "d", found) == {"p1_s1": "p1", "p1_s2": "p1", "p2_s1": "p2"}
+
+
+def test_groups_by_column(tmp_path):
+    touch(tmp_path, "a.tif", "b.tif")
+    (tmp_path / "t.csv").write_text("\ufeffid,patient\na,7\nb,7\nc,8\n", encoding="utf-8")
+    loaded = configure(tmp_path, images="{case}.tif", group="patient", table="t.csv")
+    found = cases.find_cases(loaded, "d")
+    assert cases.find_groups(loaded, "d", found) == {"a": "7", "b": "7"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"group": "{group}-s*"}, "does not fit the case 'a'"),
+        ({"group": "patient"}, "there is no table"),
+        ({"group": "patient", "table": "none.csv"}, "none.csv"),
+        ({"group": "pateint", "table": "t.csv"}, "'pateint'"),
+        ({"group": "patient", "table": "t.csv"}, "no row for the case 'b'"),
+    ],
+)
+def test_bad_groups(tmp_path, settings, says):
+    touch(tmp_path, "a.tif", "b.tif")
+    (tmp_path / "t.csv").write_text("case,patient\na,7\n")
+    loaded = configure(tmp_path, images="{case}.tif", **settings)
+    with pytest.raises(SeptumError, match=says):
+        cases.find_groups(loaded, "d", cases.find_cases(loaded, "d"))
+
+
+def test_batches_hold_every_case_once(tmp_path):
+    touch(tmp_path, *[f"{i:03d}.tif" for i in range(200)])
+    loaded = configure(tmp_path, images="{case}.tif")
+    found = cases.find_cases(loaded, "d")
+    batches = cases.find_batches(loaded, found)
+    assert sorted(c.name for batch in batches.values() for c in batch) == [c.name for c in found]
+    assert 4 <= len(batches) <= 8
+    assert max(map(len, batches.values())) <= 2 * cases.CASES_PER_JOB
+
+
+def test_a_new_case_changes_one_batch(tmp_path):
+    touch(tmp_path, *[f"{i:03d}.tif" for i in range(150)])
+    loaded = configure(tmp_path, images="{case}.tif")
+    before = cases.find_batches(loaded, cases.find_cases(loaded, "d"))
+    touch(tmp_path, "new.tif")
+    after = cases.find_batches(loaded, cases.find_cases(loaded, "d"))
+    assert before.keys() == after.keys()
+    assert sum(before[key] != after[key] for key in before) == 1
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_safe_names_are_safe_and_distinct(one, two):
+    safe = cases.safe_name(one)
+    assert safe
+    assert set(safe) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
+    assert safe[0] not in "._-"
+    assert (safe == cases.safe_name(two)) == (one == two)
+
+
+@pytest.mark.parametrize("name", ["a", "slide_07", "x.y-z", "0" * 64])
+def test_plain_names_stay(name):
+    assert cases.safe_name(name) == name

@@ -1,0 +1,186 @@
+"""Configuration and data audited before anything runs: septum.check."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from septum.check import check
+from septum.config import validate
+from septum.errors import SeptumError
+
+
+def discs(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    y, x = np.ogrid[:64, :64]
+    labels = np.zeros((64, 64), np.uint16)
+    for index in range(4):
+        row, column = (16 + 32 * k + rng.integers(-6, 7) for k in divmod(index, 2))
+        labels[(y - row) ** 2 + (x - column) ** 2 <= 36] = index + 1
+    image = 20 + (labels > 0) * 150 + rng.normal(0, 8, labels.shape)
+    return image.clip(0, 255).astype(np.uint8), labels
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Return a folder with eight good cases, images/c0.png … and labels/c0.tif …"""
+    for folder in ("images", "labels"):
+        (tmp_path / folder).mkdir()
+    for i in range(8):
+        image, labels = discs(i)
+        Image.fromarray(image).save(tmp_path / f"images/c{i}.png")
+        tifffile.imwrite(tmp_path / f"labels/c{i}.tif", labels)
+    return tmp_path
+
+
+def config(data, *, dataset=None, experiment=None, **top):
+    cells = {"images": "images/{case}.png", "labels": "labels/{case}.tif", "split": {"folds": 3}}
+    unet = {"network": "unet", "options": {"depth": 2, "width": 4}}
+    return validate(
+        {
+            "results": str(data / "results"),
+            "data_root": str(data),
+            "datasets": {"cells": cells | (dataset or {})},
+            "experiments": {"unet": unet | (experiment or {})},
+        }
+        | top
+    )
+
+
+def problems(settings) -> list[str]:
+    with pytest.raises(SeptumError) as error:
+        check(settings)
+    assert all(p.where and p.what and p.remedy for p in error.value.problems)
+    return [f"{p.where}: {p.what}" for p in error.value.problems]
+
+
+def test_good_data_gives_a_table_and_leaves_nothing_behind(data, capsys):
+    before = sorted(data.rglob("*"))
+    check(config(data))
+    head, row, *_, last = capsys.readouterr().out.splitlines()
+    assert head.startswith("dataset  cases  labelled  size   spacing  objects  classes  test/folds")
+    assert row.split() == ["cells", "8", "8", "64×64", "1×1", "px", "32", "object", "2/3"]
+    assert last == "no problem found"
+    assert sorted(data.rglob("*")) == before
+
+
+def test_problems_of_all_cases_and_datasets_at_once(data):
+    good = (data / "images/c1.png").read_bytes()
+    (data / "images/c1.png").write_bytes(good[: len(good) // 2])
+    tifffile.imwrite(data / "labels/c2.tif", np.zeros((32, 64), np.uint16))
+    tifffile.imwrite(data / "labels/c3.tif", np.full((64, 64), 0.5, np.float32))
+    Image.fromarray(np.full((64, 64), 7, np.uint8)).save(data / "images/c4.png")
+    other = {"images": "nowhere/{case}.png", "labels": "labels/{case}.tif"}
+    settings = config(data)
+    settings = validate(settings.model_dump(mode="json") | {
+        "datasets": settings.model_dump(mode="json")["datasets"] | {"other": other}
+    })  # fmt: skip
+    found = problems(settings)
+    for place in ("c1.png", "c2.tif", "c3.tif", "c4.png", "datasets.other.images"):
+        assert sum(place in line.split(": ")[0] for line in found) == 1, place
+
+
+def test_a_missing_label(data):
+    (data / "labels/c5.tif").unlink()
+    (line,) = problems(config(data))
+    assert "datasets.cells.labels" in line
+    assert "c5" in line
+
+
+def test_a_class_that_is_not_declared(data):
+    settings = config(data, dataset={"annotation": "semantic", "classes": {1: "a", 2: "b", 3: "c"}})
+    found = problems(settings)
+    assert len(found) == 8
+    assert all("c" in line and "4" in line for line in found)
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [
+        ({"test": ["c0"], "val": ["c1"], "train": ["c0", "c2"]}, "'c0' is in test and in train"),
+        ({"test": ["c0"], "val": ["c1"], "train": ["c2"]}, "does not list 'c3', 'c4'"),
+        ("{", "is not valid JSON"),
+        (None, "does not exist"),
+    ],
+)
+def test_a_bad_split_file(data, split, message):
+    if split is not None:
+        text = split if isinstance(split, str) else json.dumps(split)
+        (data / "split.json").write_text(text)
+    found = problems(config(data, dataset={"split": {"file": "split.json"}}))
+    assert len(found) == 1
+    assert "split.json" in found[0]
+    assert message in found[0]
+
+
+def test_a_bad_split_file_beside_bad_data(data):
+    (data / "images/c1.png").write_bytes(b"no image")
+    found = problems(config(data, dataset={"split": {"file": "split.json"}}))
+    assert len(found) == 2
+
+
+def test_too_few_cases_for_the_folds(data):
+    (line,) = problems(config(data, dataset={"split": {"folds": 12}}))
+    assert "datasets.cells.split.folds: 8 annotated cases are too few for 12 folds" in line
+
+
+def test_a_fold_that_the_split_file_does_not_have(data):
+    parts = {"test": ["c0"], "val": ["c1"], "train": [f"c{i}" for i in range(2, 8)]}
+    (data / "split.json").write_text(json.dumps(parts))
+    settings = config(
+        data,
+        dataset={"split": {"file": "split.json"}},
+        experiment={"train": {"folds": [0, 1]}},
+    )
+    (line,) = problems(settings)
+    assert "experiments.unet.train.folds: asks for fold 1, but the split of cells has 1" in line
+
+
+def test_duplicates_across_the_split(data):
+    for i in range(6):
+        (data / f"images/c{i}.png").write_bytes((data / "images/c0.png").read_bytes())
+    found = problems(config(data))
+    assert all("datasets.cells.split.duplicates" in line for line in found)
+    check(config(data, dataset={"split": {"folds": 3, "duplicates": "allow"}}))
+
+
+@pytest.mark.parametrize(
+    ("experiment", "message"),
+    [
+        ({"options": {"widht": 4}}, "experiments.unet.options.widht"),
+        ({"options": {"depth": "deep"}}, "experiments.unet.options.depth"),
+        ({"train": {"patch": [32, 32, 32]}}, "experiments.unet.train.patch: has 3 sizes"),
+        ({"predict": {"tile": [64]}}, "experiments.unet.predict.tile: has 1 sizes"),
+    ],
+)
+def test_a_bad_experiment(data, experiment, message):
+    (line,) = problems(config(data, experiment=experiment))
+    assert message in line
+
+
+def test_a_patch_larger_than_the_images_is_fine(data):
+    check(config(data, experiment={"train": {"patch": [512, 512]}}))
+
+
+def test_results_that_cannot_be_written(data):
+    (data / "file").touch()
+    (line,) = problems(config(data, results=str(data / "file" / "results")))
+    assert line.startswith("results: cannot be written")
+
+
+def test_a_demo_that_is_not_drawn_yet(data, capsys):
+    check(config(data, datasets={"demo": {"demo": "nuclei"}}))
+    assert "demo: 26 simulated cases, drawn when the run starts" in capsys.readouterr().out
+
+
+def test_too_little_room_is_a_note(data, capsys, monkeypatch):
+    """Eight cases and their copies do not fit into 1 kB."""
+    import shutil
+
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1000, 0, 1000))
+    check(config(data))
+    assert "results may take up to 0.0 GB" in capsys.readouterr().out

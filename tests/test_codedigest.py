@@ -1,0 +1,98 @@
+"""The digest of a stage's code: complete, and blind to layout."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from septum import codedigest
+from septum.models import MODELS
+
+ROOT = Path(__file__).resolve().parents[1]
+RULES = "\n".join(path.read_text() for path in sorted((ROOT / "pipeline").glob("*.smk")))
+STAGES = sorted(set(re.findall(r'(?:code_digest|network_code)\("(septum\.[a-z_.]+)"\)', RULES)))
+
+
+def test_every_rule_with_a_command_carries_a_digest():
+    commands = re.findall(r'"\{SEPTUM\} ([a-z]+)', RULES)
+    assert len(commands) == RULES.count("code=")
+    assert len(STAGES) >= 10
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_digest_covers_every_module_that_a_stage_loads(stage):
+    code = f"import sys, {stage}; print(*(m for m in sys.modules if m.split('.')[0] == 'septum'))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert set(loaded) <= codedigest.reachable(stage)
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_the_digest_covers_every_module_that_a_network_loads(name):
+    module = MODELS[name].partition(":")[0]
+    code = (
+        f"import sys, septum.models; septum.models.create({name!r}, 2, 1, 2); "
+        "print(*(m for m in sys.modules if m.split('.')[0] == 'septum'))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert set(loaded) <= codedigest.reachable(module)
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A package of two modules in place of septum."""
+    folder = tmp_path / "septum"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("")
+    (folder / "a.py").write_text("def f():\n    from septum.b import g\n    return g()\n")
+    (folder / "b.py").write_text('"""Doc."""\n\n\ndef g():\n    """Doc."""\n    return 1\n')
+    (folder / "c.py").write_text("x = 1\n")
+    monkeypatch.setattr(codedigest, "PACKAGE", folder)
+
+    def digest():
+        for cached in (codedigest.reachable, codedigest._imports, codedigest._normal_form):
+            cached.cache_clear()
+        codedigest._file.cache_clear()
+        return codedigest.code_digest("septum.a")
+
+    yield folder, digest
+    monkeypatch.undo()
+    digest.__globals__["codedigest"]._file.cache_clear()
+    for cached in (codedigest.reachable, codedigest._imports, codedigest._normal_form):
+        cached.cache_clear()
+
+
+def test_an_edit_changes_it_also_behind_an_import_inside_a_function(package):
+    folder, digest = package
+    before = digest()
+    (folder / "b.py").write_text("def g():\n    return 2\n")
+    assert digest() != before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"""Other."""\n\n\ndef g():\n    """Doc."""\n    return 1\n',
+        "def g():\n    # why\n    return 1\n",
+        "def g():\n\n\n    return (1)\n",
+    ],
+)
+def test_comments_docstrings_and_layout_do_not(package, text):
+    folder, digest = package
+    before = digest()
+    (folder / "b.py").write_text(text)
+    assert digest() == before
+
+
+def test_a_module_that_is_not_imported_does_not(package):
+    folder, digest = package
+    before = digest()
+    (folder / "c.py").write_text("x = 2\n")
+    assert digest() == before

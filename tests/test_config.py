@@ -1,0 +1,172 @@
+"""The configuration: what is merged, what is an error, and what the error says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from septum import config
+from septum.errors import SeptumError
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def minimal(**changes):
+    raw = {
+        "datasets": {"nuclei": {"images": "i/{case}.tif", "labels": "l/{case}.tif"}},
+        "experiments": {"net": {"network": "unet"}},
+    }
+    return {**raw, **changes}
+
+
+def problems(raw) -> dict[str, str]:
+    with pytest.raises(SeptumError) as error:
+        config.validate(raw)
+    return {p.where: f"{p.what} -> {p.remedy}" for p in error.value.problems}
+
+
+def test_the_narrower_level_wins_key_by_key():
+    raw = minimal(train={"lr": 0.5, "batch": 3})
+    raw["datasets"]["nuclei"]["train"] = {"batch": 4, "epochs": 7}
+    raw["experiments"]["net"]["train"] = {"epochs": 9}
+    train = config.validate(raw).run("nuclei", "net").train
+    assert (train.lr, train.batch, train.epochs, train.steps) == (0.5, 4, 9, 100)
+
+
+def test_an_entry_set_to_null_is_switched_off():
+    raw = minimal()
+    raw["datasets"]["demo"] = None
+    assert list(config.validate(raw).datasets) == ["nuclei"]
+
+
+def test_later_files_override_earlier_ones_key_by_key(tmp_path):
+    first, second = tmp_path / "a.yaml", tmp_path / "b.yaml"
+    first.write_text("datasets: {a: {images: '{case}.png'}, b: {images: '{case}.png'}}\nseed: 1\n")
+    second.write_text("datasets: {b: null, a: {exclude: [x]}}\n")
+    loaded = config.load(first, second, overrides={"seed": 5})
+    assert list(loaded.datasets) == ["a"]
+    assert loaded.datasets["a"].images == "{case}.png"
+    assert loaded.datasets["a"].exclude == ["x"]
+    assert loaded.seed == 5
+
+
+def test_classes_may_be_plain_names():
+    raw = minimal()
+    raw["datasets"]["nuclei"].update(annotation="semantic", classes={1: "cell"})
+    assert config.validate(raw).datasets["nuclei"].classes[1].kind == "stuff"
+    raw["datasets"]["nuclei"].update(annotation="instance")
+    assert config.validate(raw).datasets["nuclei"].classes[1].kind == "thing"
+
+
+def test_a_demo_knows_its_annotation_and_classes():
+    loaded = config.validate({"datasets": {"d": {"demo": "tissue"}}})
+    assert loaded.datasets["d"].annotation == "panoptic"
+    assert {c.kind for c in loaded.datasets["d"].classes.values()} == {"thing", "stuff"}
+
+
+def test_canonical_json_ignores_order_and_sees_a_swap():
+    one = config.canonical_json({"lr": 1, "momentum": 2})
+    assert one == config.canonical_json({"momentum": 2, "lr": 1}) == '{"lr":1,"momentum":2}'
+    assert one != config.canonical_json({"lr": 2, "momentum": 1})
+
+
+def test_a_section_survives_the_command_line():
+    run = config.validate(minimal()).run("nuclei", "net")
+    assert config.parse_section(config.Run, config.canonical_json(run)) == run
+
+
+@pytest.mark.parametrize(
+    ("change", "where", "says"),
+    [
+        ({"trian": {}}, "trian", "did you mean 'train'"),
+        ({"train": {"learning_rate": 1}}, "train.learning_rate", "is not a known key"),
+        ({"train": {"epoch": 1}}, "train.epoch", "did you mean 'epochs'"),
+        ({"train": {"lr": "fast"}}, "train.lr", "cannot be 'fast'"),
+        ({"train": {"lr": -1.0}}, "train.lr", "greater than 0"),
+        ({"train": {"lr": float("nan")}}, "train.lr", "finite"),
+        ({"train": {"device": "gpus"}}, "train.device", "'auto', 'cpu' or 'gpu'"),
+        ({"train": {"patch": "large"}}, "train.patch", "or say 'auto'"),
+        ({"train": {"cross_entropy": 0, "dice": 0}}, "train", "nothing to train on"),
+        ({"seed": -1}, "seed", "greater than or equal to 0"),
+        ({"datasets": {}}, "datasets", "describe at least one dataset"),
+        ({"experiments": {"x": {"network": "u_net"}}}, "experiments.x.network", "mean 'unet'"),
+        ({"experiments": {"x": {"network": "gan"}}}, "experiments.x.network", "dense_unet, unet"),
+        ({"experiments": {"x": {}}}, "experiments.x.network", "is missing"),
+        (
+            {"experiments": {"x": {"network": "unet", "datasets": ["nuclie"]}}},
+            "experiments.x.datasets",
+            "did you mean 'nuclei'",
+        ),
+        (
+            {"experiments": {"x": {"network": "unet", "train": {"folds": [5]}}}},
+            "experiments.x.train.folds",
+            "folds 0 to 4",
+        ),
+        (
+            {"experiments": {"x": {"network": "unet", "train": {"optimiser": "sgd"}}}},
+            "experiments.x.train.optimiser",
+            "did you mean 'optimizer'",
+        ),
+    ],
+)
+def test_each_mistake_names_its_key_and_a_remedy(change, where, says):
+    assert says in problems(minimal(**change))[where]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "where", "says"),
+    [
+        ({}, "datasets.d", "either images"),
+        ({"images": "{case}.png", "demo": "nuclei"}, "datasets.d", "not both"),
+        ({"images": "all.png"}, "datasets.d", "no {case}"),
+        ({"images": "{case}.png", "lables": "x"}, "datasets.d.lables", "did you mean 'labels'"),
+        ({"images": "{case}.png", "split": {"tset": 0}}, "datasets.d.split.tset", "'test'"),
+        ({"images": "{case}.png", "classes": {0: "x"}}, "datasets.d.classes.0", "greater"),
+        ({"images": "{case}.png", "annotation": "panoptic"}, "datasets.d", "needs classes"),
+        ({"images": "{case}.png", "weights": {"sigmaa": 3}}, "datasets.d.weights.sigmaa", "'sigma'"),
+        ({"demo": "nuclie"}, "datasets.d.demo", "'nuclei'"),
+    ],
+)
+def test_each_mistake_in_a_dataset_names_its_key(dataset, where, says):
+    found = problems({"datasets": {"d": dataset}})
+    assert says in next(text for key, text in found.items() if key.startswith(where))
+
+
+def test_every_problem_is_reported_in_one_go():
+    found = problems(minimal(trian={}, train={"lr": 0}, report={"titel": "x"}))
+    assert set(found) == {"trian", "train.lr", "report.titel"}
+
+
+@pytest.mark.parametrize("text", ["a: [1", "just words", ""])
+def test_a_file_that_is_no_mapping_is_named(tmp_path, text):
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    with pytest.raises(SeptumError, match=r"config\.yaml"):
+        config.load(path)
+
+
+def test_shipped_configuration_states_the_defaults():
+    """config.yaml shows each section's defaults, as its first lines promise."""
+    loaded = config.load(ROOT / "config.yaml")
+    for name in ("augment", "weights", "train", "predict", "decode", "evaluate", "report", "jobs"):
+        shown, default = getattr(loaded, name), type(getattr(loaded, name))()
+        assert shown == default
+        assert shown.model_fields_set == set(type(shown).model_fields), name
+
+
+def test_importing_the_configuration_stays_light():
+    import subprocess
+    import sys
+
+    code = "import sys; from septum import cases, config, codedigest; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    heavy = {"numpy", "torch", "monai", "scipy", "zarr", "pandas", "matplotlib", "numba"}
+    assert not heavy & set(loaded)
+
+
+def test_settings_are_plain_json():
+    json.loads(config.canonical_json(config.load(ROOT / "config.yaml")))
