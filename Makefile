@@ -28,7 +28,7 @@ demo: setup
 	$(BIN)/septum leaderboard
 
 test: setup
-	$(BIN)/python -m pytest -n auto tests
+	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile tests
 
 lint: setup
 	$(BIN)/ruff check .

@@ -14,7 +14,7 @@ from septum import cases as septum_cases
 from septum import config as septum_config
 from septum.codedigest import code_digest
 from septum.errors import SeptumError
-from septum.models import MODELS
+from septum import models
 from septum.splitfile import fold_count
 
 # Jobs run with the interpreter that runs Snakemake and with this checkout's code.
@@ -127,7 +127,8 @@ def plan_settings(wildcards):
     spec = spec_of(wildcards)
     plan = {
         "dataset": spec.model_dump(
-            mode="json", include={"annotation", "classes", "normalisation", "split"}
+            mode="json",
+            include={"annotation", "classes", "normalisation", "split", "exclude"},
         ),
         "weights": weights_section(wildcards),
         "groups": GROUPS[wildcards.dataset],
@@ -192,7 +193,7 @@ def network_code(stage):
     """Return a params function: the digest of a stage's code and of the network's own module."""
 
     def digest(wildcards):
-        module, _, _ = MODELS[run_of(wildcards).network].partition(":")
+        module = models.module(run_of(wildcards).network)
         return code_digest(stage, module)
 
     return digest
@@ -284,11 +285,11 @@ def mem_mb(base):
 
 
 def batch_mem_mb(wildcards, attempt):
-    """Return memory for reading the largest file of a batch: eight times its size, or 2 GB."""
+    """Return memory for the largest image of a batch, which its file may hold compressed."""
     sizes = [
         os.path.getsize(path)
         for case in BATCHES[wildcards.dataset][wildcards.batch]
         for path in case.images
         if os.path.isfile(path)
     ]
-    return max(2000, 8 * max(sizes, default=0) // 2**20) * attempt
+    return max(2000, 30 * max(sizes, default=0) // 2**20) * attempt

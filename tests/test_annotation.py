@@ -40,7 +40,14 @@ def test_an_object_of_several_pieces_stays_one():
     assert read([[7, 0, 7, 0, 3]], "instance").instance.tolist() == [[2, 0, 2, 0, 1]]
 
 
-@pytest.mark.parametrize("kind", ["instance", "semantic", "panoptic"])
+def test_the_objects_of_a_binary_mask_are_its_connected_pieces():
+    found = read([[255, 255, 0, 255], [0, 0, 255, 0]], "binary", {3: "nucleus"})
+    assert found.instance.tolist() == [[1, 1, 0, 2], [0, 0, 3, 0]]
+    assert found.semantic.tolist() == [[3, 3, 0, 3], [0, 0, 3, 0]]
+    assert found.counts["objects"] == 3
+
+
+@pytest.mark.parametrize("kind", ["instance", "binary", "semantic", "panoptic"])
 def test_no_object_at_all_is_allowed(kind):
     found = read([[0, 0]], kind, {1: "cell"})
     assert found.semantic.tolist() == [[0, 0]]

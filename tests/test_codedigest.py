@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from septum import codedigest
-from septum.models import MODELS
+from septum.models import MODELS, module
 
 ROOT = Path(__file__).resolve().parents[1]
 RULES = "\n".join(path.read_text() for path in sorted((ROOT / "pipeline").glob("*.smk")))
@@ -34,7 +34,7 @@ def test_the_digest_covers_every_module_that_a_stage_loads(stage):
 
 @pytest.mark.parametrize("name", sorted(MODELS))
 def test_the_digest_covers_every_module_that_a_network_loads(name):
-    module = MODELS[name].partition(":")[0]
+    address = module(name)
     code = (
         f"import sys, septum.models; septum.models.create({name!r}, 2, 1, 2); "
         "print(*(m for m in sys.modules if m.split('.')[0] == 'septum'))"
@@ -42,7 +42,7 @@ def test_the_digest_covers_every_module_that_a_network_loads(name):
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
-    assert set(loaded) <= codedigest.reachable(module)
+    assert set(loaded) <= codedigest.reachable(address)
 
 
 @pytest.fixture

@@ -118,14 +118,16 @@ def test_each_mistake_names_its_key_and_a_remedy(change, where, says):
 @pytest.mark.parametrize(
     ("dataset", "where", "says"),
     [
-        ({}, "datasets.d", "either images"),
+        ({}, "datasets.d", "either images or demo"),
         ({"images": "{case}.png", "demo": "nuclei"}, "datasets.d", "not both"),
-        ({"images": "all.png"}, "datasets.d", "no {case}"),
+        ({"images": "all.png"}, "datasets.d.images", "no {case}"),
         ({"images": "{case}.png", "lables": "x"}, "datasets.d.lables", "did you mean 'labels'"),
         ({"images": "{case}.png", "split": {"tset": 0}}, "datasets.d.split.tset", "'test'"),
         ({"images": "{case}.png", "classes": {0: "x"}}, "datasets.d.classes.0", "greater"),
-        ({"images": "{case}.png", "annotation": "panoptic"}, "datasets.d", "needs classes"),
-        ({"images": "{case}.png", "weights": {"sigmaa": 3}}, "datasets.d.weights.sigmaa", "'sigma'"),
+        ({"images": "{case}.png", "annotation": "panoptic"}, "datasets.d.classes", "are needed"),
+        ({"images": "{case}.png", "weights": {"sigm": 3}}, "datasets.d.weights.sigm", "'sigma'"),
+        ({"images": "{case}.png", "reader": "tif"}, "datasets.d.reader", "'tiff'"),
+        ({"images": "{case}.png", "split": {"test": []}}, "datasets.d.split.test", "[]"),
         ({"demo": "nuclie"}, "datasets.d.demo", "'nuclei'"),
     ],
 )

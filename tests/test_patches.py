@@ -10,17 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
+from septum.cutting import cut, read_window
 from septum.errors import SeptumError
 from septum.foreground import find_foreground
 from septum.heads import HEADS
-from septum.patches import (
-    PatchDataset,
-    PatchSampler,
-    PatchShape,
-    cut,
-    patch_shape,
-    read_window,
-)
+from septum.patches import PatchDataset, PatchSampler, PatchShape, patch_shape
 from septum.trainingset import TrainingCase, WindowedTarget
 from septum.transforms import Augmentation
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from septum.config import Split
 from septum.errors import SeptumError
 from septum.split import Partition, follow_file, merge_groups, split_cases
-from septum.splitfile import fold_count, read_split_file
+from septum.splitfile import fold_count, read_split_file, split_by_name
 
 
 def names(count: int) -> list[str]:
@@ -259,3 +259,16 @@ def test_real_split_files(real_data):
     part = follow(real_data / "isbi2012/info.json", dict.fromkeys(slices, 1.0), folds=4)
     assert part.test == ("20", "21", "22", "23", "24")
     assert [len(f) for f in part.folds] == [5] * 4
+
+
+def test_a_test_set_by_name_leaves_the_rest_to_folds():
+    names = [f"m{mouse}_{i}" for mouse in range(4) for i in range(3)]
+    found = split_by_name(["m3_*", "m0_1"], names, "datasets.d.split.test")
+    assert found.test == ("m0_1", "m3_0", "m3_1", "m3_2")
+    assert sorted(found.test + found.train) == names
+    assert found.folds == ()
+
+
+def test_a_name_that_fits_no_case_is_an_error():
+    with pytest.raises(SeptumError, match=r"datasets\.d\.split\.test: 'm9_\*' fits no annotated"):
+        split_by_name(["a", "m9_*"], ["a", "b"], "datasets.d.split.test")

@@ -215,7 +215,7 @@ def test_worker_processes_and_reading_from_disk_change_no_bit(data, tmp_path, mo
     run = settings()
     run_training(data, tmp_path / "a", run)
     run_training(data, tmp_path / "b", settings(workers=2))
-    monkeypatch.setattr("septum.training.fits_in_memory", lambda *_, **__: False)
+    monkeypatch.setattr("septum.loaders.fits_in_memory", lambda *_, **__: False)
     run_training(data, tmp_path / "c", run)
     run_training(data, tmp_path / "d", run, seed=1)
     a, b, c, d = ((tmp_path / x / "model.safetensors").read_bytes() for x in "abcd")
@@ -288,7 +288,7 @@ def test_a_signal_leaves_a_checkpoint_to_go_on_from(data, tmp_path, number, rais
         wait_for_epochs(tmp_path, 1)
         os.kill(os.getpid(), number)
 
-    thread = threading.Thread(target=interrupt)
+    thread = threading.Thread(target=interrupt, daemon=True)
     thread.start()
     with pytest.raises(raised) as error:
         run_training(data, tmp_path, run)

@@ -2,6 +2,9 @@
 
 ``annotation: instance``
     Each number is an object of the one class.
+``annotation: binary``
+    0 is background, everything else foreground; each connected piece of it (through faces) is
+    an object of the one class.
 ``annotation: semantic``
     Each number is a class.
 ``annotation: panoptic``
@@ -17,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import ndimage
 
 from septum.config import Dataset
 from septum.errors import fail
@@ -61,8 +65,10 @@ def annotate(labels: np.ndarray, dataset: Dataset, dataset_name: str, path: Path
         If a class is not declared, or the declaration does not fit the kind of annotation.
     """
     key = f"datasets.{dataset_name}.classes"
-    if dataset.annotation == "instance":
+    if dataset.annotation in ("instance", "binary"):
         only = _only_class(dataset, key)
+        if dataset.annotation == "binary":
+            labels = ndimage.label(labels > 0)[0]
         instance, count = renumber(labels)
         semantic = np.where(instance > 0, only, 0).astype(np.uint16)
         counts = {"objects": count, "renumbered": bool(labels.max(initial=0) > count)}
@@ -95,12 +101,14 @@ def _only_class(dataset: Dataset, key: str) -> int:
     if not dataset.classes:
         return 1
     if len(dataset.classes) > 1:
-        what = f"declares {len(dataset.classes)} classes, but `annotation: instance` tells no class"
+        kind = f"`annotation: {dataset.annotation}`"
+        what = f"declares {len(dataset.classes)} classes, but {kind} tells no class"
         remedy = f"declare one, or use `annotation: panoptic` (class × {DIVISOR} + object)"
         raise fail(key, what, remedy)
     (number, spec) = next(iter(dataset.classes.items()))
     if spec.kind != "thing":
-        what = f"declares class {number} as stuff, but `annotation: instance` is of things"
+        kind = f"`annotation: {dataset.annotation}`"
+        what = f"declares class {number} as stuff, but {kind} is of things"
         raise fail(key, what, "say `kind: thing`, or use `annotation: semantic`")
     return number
 

@@ -24,6 +24,9 @@ from septum.errors import Problem, SeptumError, fail
 from septum.models import MODELS
 
 Auto = Literal["auto"]
+ReaderName = Literal[
+    "auto", "nifti", "tiff", "tiff_stack", "tiff_channels", "raster", "mask_folder", "ome_zarr"
+]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=1)]
@@ -63,7 +66,7 @@ class Normalisation(Section):
 class Split(Section):
     """Test set and cross-validation folds of a dataset."""
 
-    test: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.2
+    test: Annotated[float, Field(ge=0.0, lt=1.0)] | Annotated[list[str], Field(min_length=1)] = 0.2
     folds: Annotated[int, Field(ge=2)] = 5
     file: str | None = None
     duplicates: Literal["error", "group", "allow"] = "error"
@@ -172,8 +175,8 @@ class Dataset(Section):
     labels: str | None = None
     unlabelled: str | list[str] | None = None
     demo: Literal["nuclei", "tissue", "volumes"] | None = None
-    reader: str = "auto"
-    annotation: Literal["instance", "semantic", "panoptic"] = "instance"
+    reader: ReaderName = "auto"
+    annotation: Literal["instance", "binary", "semantic", "panoptic"] = "instance"
     classes: dict[Annotated[int, Field(ge=1)], ClassSpec] | None = None
     spacing: list[Positive] | None = None
     group: str | None = None
@@ -205,18 +208,6 @@ class Dataset(Section):
             }
             data = {**data, "classes": classes}
         return data
-
-    @model_validator(mode="after")
-    def _images_or_demo(self) -> Dataset:
-        if (self.images is None) == (self.demo is None):
-            raise ValueError("give either images (a pattern with {case}) or demo, not both")
-        labels = [] if self.labels is None else [self.labels]
-        for pattern in [*self.image_patterns, *labels, *self.unlabelled_patterns]:
-            if "{case}" not in pattern:
-                raise ValueError(f"the pattern {pattern!r} has no {{case}} in it")
-        if self.demo is None and self.annotation == "panoptic" and self.classes is None:
-            raise ValueError("annotation: panoptic needs classes (id: {name, kind})")
-        return self
 
     @property
     def image_patterns(self) -> list[str]:
@@ -419,6 +410,8 @@ def _merged(top: Section, *overrides: tuple[str, Mapping[str, Any]]) -> Any:
 def _cross_checks(config: Config) -> Iterator[Problem]:
     if not config.datasets:
         yield Problem("datasets", "is empty", "describe at least one dataset (see config.yaml)")
+    for name, dataset in config.datasets.items():
+        yield from _pattern_checks(f"datasets.{name}", dataset)
     for name, experiment in config.experiments.items():
         if experiment.network not in MODELS:
             what = f"there is no network {experiment.network!r}"
@@ -446,13 +439,31 @@ def _cross_checks(config: Config) -> Iterator[Problem]:
             yield from (p for p in error.problems if p not in seen)
             seen.update(error.problems)
             continue
-        folds = config.datasets[dataset].split.folds
-        if run.train.folds != "all" and max(run.train.folds, default=0) >= folds:
+        split = config.datasets[dataset].split
+        last = 0 if run.train.folds == "all" else max(run.train.folds, default=0)
+        # a given split says itself how many folds there are (`septum check` looks)
+        if split.file is None and last >= split.folds:
             yield Problem(
                 f"experiments.{experiment}.train.folds",
-                f"asks for fold {max(run.train.folds)}, but {dataset} has folds 0 to {folds - 1}",
-                f"name folds below {folds}, or raise datasets.{dataset}.split.folds",
+                f"asks for fold {last}, but {dataset} has folds 0 to {split.folds - 1}",
+                f"name folds below {split.folds}, or raise datasets.{dataset}.split.folds",
             )
+
+
+def _pattern_checks(key: str, dataset: Dataset) -> Iterator[Problem]:
+    if (dataset.images is None) == (dataset.demo is None):
+        remedy = "`images` is a pattern with {case} in it, `demo` the name of simulated data"
+        yield Problem(key, "needs either images or demo, and not both", remedy)
+    patterns = {"images": dataset.image_patterns, "unlabelled": dataset.unlabelled_patterns}
+    patterns["labels"] = [] if dataset.labels is None else [dataset.labels]
+    for name, found in patterns.items():
+        for pattern in found:
+            if "{case}" not in pattern:
+                remedy = "put {case} where the name of the case stands in the path"
+                yield Problem(f"{key}.{name}", f"the pattern {pattern!r} has no {{case}}", remedy)
+    if dataset.annotation == "panoptic" and dataset.classes is None:
+        remedy = "declare them: {1: nucleus, 2: {name: stroma, kind: stuff}}"
+        yield Problem(f"{key}.classes", "are needed for `annotation: panoptic`", remedy)
 
 
 def _nearest(word: object, right: Any) -> str:

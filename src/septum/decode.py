@@ -2,9 +2,10 @@
 
 Two ways to instances, for both heads (`septum.heads`) and any number of axes:
 
-- ``components``: connected components of what is surely inside an object.
-- ``watershed``: the same with a higher threshold gives seeds, which are then flooded on the
-  probability downwards within the foreground (Meyer 1994; `skimage.segmentation.watershed`).
+- ``components``: connected components of what is inside an object.
+- ``watershed``: the same with a threshold of its own, split at necks (`septum.necks`), gives
+  seeds. They are flooded, highest probability first, within the foreground (Meyer 1994, as
+  `skimage.segmentation.watershed`). Made for roundish objects: a neurite has necks, too.
 
 Both give back what training took from the objects to keep them apart: for the semantic head
 the one-pixel ridge between touching objects (`septum.weightmap.separate_touching`), for the
@@ -23,6 +24,7 @@ from skimage.segmentation import watershed
 
 from septum.config import ClassSpec
 from septum.heads import HEADS
+from septum.necks import split_necks
 
 METHODS = ("components", "watershed")
 
@@ -57,7 +59,7 @@ def decode(
         doubt between two classes is no doubt about there being an object.
     seed_threshold : float
         For ``watershed``: probability of being inside above which a pixel is part of a seed.
-        At least ``threshold``; a lower value acts as this.
+        A value below ``threshold`` acts as this one.
     min_size : int
         Instances of fewer pixels are removed.
 
@@ -66,7 +68,7 @@ def decode(
     semantic : (*spatial) uint16 array
         Class ids, 0 background.
     instance : (*spatial) uint32 array or None
-        1 … n in raster order of each instance's first seed pixel, 0 elsewhere.
+        1 … n, 0 elsewhere; None for semantic annotation. The same input gives the same ids.
     """
     n_channels = HEADS[head].channels(len(classes))
     if len(probabilities) != n_channels:
@@ -82,6 +84,7 @@ def decode(
     level = threshold if method == "components" else max(threshold, seed_threshold)
     labels, kinds = _components(inside > level, probabilities, things)
     if method == "watershed":
+        labels, kinds = _split(labels, kinds)
         labels = _flood(labels, -inside, body)
     elif border:
         labels = _grow(labels, body)
@@ -118,6 +121,14 @@ def _components(
     kinds = np.zeros(count + 1, int)
     kinds[labels[core]] = channel[core]
     return labels.astype(np.int32, copy=False), kinds[1:]
+
+
+def _split(seeds: np.ndarray, kinds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Split seeds at their necks; return the parts and the channel of each."""
+    parts = split_necks(seeds)
+    of_part = np.zeros(int(parts.max(initial=0)) + 1, int)
+    of_part[parts[seeds > 0]] = kinds[seeds[seeds > 0] - 1]
+    return parts, of_part[1:]
 
 
 def _flood(seeds: np.ndarray, landscape: np.ndarray, body: np.ndarray) -> np.ndarray:

@@ -29,7 +29,7 @@ def split_necks(labels: np.ndarray, *, ratio: float = 0.5) -> np.ndarray:
     Returns
     -------
     (*spatial) int32 array
-        Parts numbered 1 … n in no particular order; each lies in one object.
+            Parts 1 … n, by descending width; each lies in one object.
     """
     padded = np.pad(labels, 1)
     # from the centre of a pixel to the outline, not to the centre of the first pixel beyond

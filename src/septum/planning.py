@@ -23,7 +23,7 @@ from septum.errors import SeptumError, fail
 from septum.fingerprint import check_alike, fingerprint
 from septum.plan import Plan
 from septum.split import Partition, follow_file, merge_groups, split_cases
-from septum.splitfile import read_split_file
+from septum.splitfile import read_split_file, split_by_name
 from septum.store import case_paths, read_case, write_json
 
 log = logging.getLogger(__name__)
@@ -123,7 +123,8 @@ def make_plan(
         in_channels=facts[0].channels,
         spacing=tuple(known["spacing"]["median"]),
         unit=known["unit"],
-        annotation=dataset.annotation,
+        # the objects of binary masks have been told apart when they were read
+        annotation="instance" if dataset.annotation == "binary" else dataset.annotation,
         classes=dict(sorted(classes.items())),
         normalisation=normalisation,
         patch=patch,
@@ -194,11 +195,14 @@ def _partition(
         return Partition(test=(), folds=())
     linked = {case: groups.get(case, case) for case in amounts}
     settings = dataset.split
-    if split_file is None:
+    if split_file is None and isinstance(settings.test, float | int):
         if settings.duplicates == "group":
             linked = merge_groups(linked, [(pair.first, pair.second) for pair in pairs])
         return split_cases(amounts, linked, settings, seed=seed, dataset=name)
-    given = read_split_file(split_file)
+    if split_file is None:
+        given = split_by_name(settings.test, sorted(amounts), f"datasets.{name}.split.test")
+    else:
+        given = read_split_file(split_file)
     listed = {case for _, names in given.parts() for case in names}
     others = {f.name for f in facts if not f.annotated} | {
         case for case in listed if any(fnmatchcase(case, p) for p in dataset.exclude)
@@ -232,7 +236,7 @@ def _refuse_duplicates(
 
 def _classes(dataset: Dataset, known: Mapping[str, Any]) -> dict[int, ClassSpec]:
     """Return the classes of a dataset that declares none."""
-    if dataset.annotation == "instance":
+    if dataset.annotation in ("instance", "binary"):
         return {1: ClassSpec(name="object", kind="thing")}
     found = known["classes"] or {"pixel_share": {}, "with_instances": []}
     things = set(found["with_instances"])

@@ -131,11 +131,8 @@ class Recorder(lightning.Callback):
         return f"epoch {epoch:>{len(str(self.epochs))}}/{self.epochs}"
 
     def _left(self, epochs: int, share: float, seconds: float) -> str:
-        """Return the time left, from the mean epoch of this run (or the part done of the first)."""
-        if self._spent:
-            mean = sum(self._spent) / len(self._spent)
-        else:
-            mean = seconds / share
+        """Return the time left, from this run's mean epoch, or the part done of its first."""
+        mean = sum(self._spent) / len(self._spent) if self._spent else seconds / share
         left = max(0.0, (self.epochs - epochs) * mean - seconds)
         return f"ETA {timedelta(seconds=round(left))}"
 

@@ -10,8 +10,9 @@ import csv
 import difflib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from septum.config import Split
@@ -91,6 +92,31 @@ def read_split_file(path: str | Path) -> GivenSplit:
     if problems:
         raise SeptumError(problems)
     return given
+
+
+def split_by_name(patterns: Sequence[str], cases: Sequence[str], where: str) -> GivenSplit:
+    """Return the split whose test set is given by names of cases (``*`` fits any text).
+
+    Parameters
+    ----------
+    patterns : sequence of str
+        What ``split.test`` lists.
+    cases : sequence of str
+        All annotated cases.
+    where : str
+        The configuration key, for messages.
+
+    Raises
+    ------
+    SeptumError
+        If a pattern fits no case.
+    """
+    test = {name for name in cases for pattern in patterns if fnmatchcase(name, pattern)}
+    idle = [p for p in patterns if not any(fnmatchcase(name, p) for name in cases)]
+    if idle:
+        raise fail(where, f"{idle[0]!r} fits no annotated case", "use names, or * for any text")
+    train = tuple(name for name in cases if name not in test)
+    return GivenSplit(where, test=tuple(sorted(test)), train=train)
 
 
 def fold_count(settings: Split, path: str | Path | None) -> int:

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from lightning.pytorch.utilities import rank_zero_only
-from torch.utils.data import DataLoader, Dataset, DistributedSampler, Sampler
 
 from septum.checkpoints import Checkpoints, Progress, find_progress, read_weights
-from septum.config import Run, canonical_json
-from septum.foldcases import FoldCases, find_fold_cases
+from septum.config import Run
+from septum.foldcases import find_fold_cases
 from septum.heads import HEADS
+from septum.loaders import loaders
 from septum.loop import AveragedWeights, TrainingLoop
 from septum.modelfile import ModelHeader, save_model
-from septum.patches import PatchDataset, PatchSampler, PatchShape, patch_shape
+from septum.patches import patch_shape
 from septum.plan import Plan
 from septum.recorder import Recorder
 from septum.seeds import seed_of
-from septum.segmenter import Segmenter, build_segmenter
-from septum.trainer import choose_device, choose_devices, choose_workers, fit
-from septum.trainingset import data_digest, fits_in_memory, load_training_cases
-from septum.transforms import Augmentation
+from septum.segmenter import build_segmenter
+from septum.trainer import choose_device, choose_devices, fit
+from septum.trainingjob import Training
+from septum.trainingset import data_digest
 from septum.tuning import tune_decoder
-from septum.validation import GridPatches, patch_limit
 
 log = logging.getLogger(__name__)
 

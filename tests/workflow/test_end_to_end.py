@@ -26,9 +26,8 @@ def test_delivers_scores_predictions_and_report(finished):
     results = finished.folder / "results"
     with (results / "demo_nuclei/unet/cases.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert {"case", "fold", "iou", "dice", "pixel_accuracy", "pq", "sq", "rq", "ap50", "ap75"} <= set(
-        rows[0]
-    )
+    columns = {"case", "fold", "iou", "dice", "pixel_accuracy", "pq", "sq", "rq", "ap50", "ap75"}
+    assert columns <= set(rows[0])
     assert {row["subset"] for row in rows} == {"test", "val"}
     assert (results / "demo_nuclei/leaderboard.csv").is_file()
     html = (results / "report.html").read_text(encoding="utf-8")

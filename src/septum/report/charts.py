@@ -78,7 +78,7 @@ def iou_chart(dataset: Dataset) -> Markup | None:
     low, high = score_range(values)
     y = Axis(low, high, [t / 10 for t in range(round(10 * low), 11, 2)], "validation IoU")
     label = f"Validation IoU over the epochs of training on {dataset.name}"
-    return chart(lines, epoch_axis(_last(lines)), y, label=label, width=430, height=230)
+    return chart(lines, epoch_axis(_last(lines)), y, label=label, width=400, height=230)
 
 
 def loss_charts(dataset: Dataset) -> list[tuple[str, Markup]]:
@@ -93,7 +93,7 @@ def loss_charts(dataset: Dataset) -> list[tuple[str, Markup]]:
         if lines:
             y = value_axis((value for line in lines for _, value in line.points), "loss")
             label = f"Training and validation loss of {experiment.name} on {dataset.name}"
-            drawn = chart(lines, epoch_axis(_last(lines)), y, label=label, width=390, height=230)
+            drawn = chart(lines, epoch_axis(_last(lines)), y, label=label, width=385, height=230)
             charts.append((experiment.name, drawn))
     return charts
 

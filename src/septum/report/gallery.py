@@ -231,5 +231,6 @@ def _note(case: Case, frame: Frame) -> str:
     size = " × ".join(str(n) for n in case.image.shape[1:])
     if not frame.section:
         return f"{size} px"
-    place = ", ".join(str(i + 1) for i in frame.section)
+    depth = case.image.shape[1 : 1 + len(frame.section)]
+    place = ", ".join(f"{i + 1} of {n}" for i, n in zip(frame.section, depth, strict=True))
     return f"{size} px, section {place} (the one with most objects); counts are of the volume"

@@ -93,7 +93,7 @@ def _view(
     index: int, dataset: Dataset, gallery: Gallery, report: Report, seed: int
 ) -> dict[str, Any]:
     """Return what the page shows of a dataset."""
-    columns = case_columns([e.scores for e in dataset.experiments])
+    columns = case_columns(dataset)
     return {
         "id": f"dataset-{index + 1}",
         "name": dataset.name,

@@ -10,7 +10,7 @@ from typing import Any
 from septum.leaderboard import difference
 from septum.plan import Plan
 from septum.report.inputs import Dataset, Experiment
-from septum.scores import Row, Scores, number
+from septum.scores import Row, number
 
 NOTHING = "–"
 SUBSETS = {"test": "test", "val": "validation"}
@@ -43,7 +43,7 @@ SCORES = (
 )
 COUNTS = (
     Column("n_true", "True", 0, "annotated objects"),
-    Column("n_pred", "Predicted", 0, "predicted objects", higher_is_better=False),
+    Column("n_pred", "Pred.", 0, "predicted objects", higher_is_better=False),
     Column("missed", "Missed", 0, "true objects not found", higher_is_better=False),
     Column("merged", "Merged", 0, "true objects merged into one", higher_is_better=False),
     Column("split", "Split", 0, "true objects split into several", higher_is_better=False),
@@ -64,7 +64,8 @@ class Cell:
 
 def leaderboard_columns(dataset: Dataset) -> list[Column]:
     """Return the columns that hold a number; the one that ranks comes first."""
-    known = [c for c in SCORES if c.key in IN_LEADERBOARD and _any(dataset.leaderboard, c.key)]
+    wanted = [c for c in _meaningful(dataset) if c.key in IN_LEADERBOARD]
+    known = [column for column in wanted if _any(dataset.leaderboard, column.key)]
     return sorted(known, key=lambda column: column.key != dataset.ranked_by)
 
 
@@ -112,10 +113,12 @@ def pair_rows(dataset: Dataset, bootstrap: int, seed: int) -> list[tuple[str, li
     return rows
 
 
-def case_columns(every: Sequence[Scores]) -> list[Column]:
+def case_columns(dataset: Dataset) -> list[Column]:
     """Return the columns of the per-case table that hold a number."""
-    rows = [row for scores in every for row in scores.cases]
-    ordered = (*SCORES[:8], *COUNTS, *SCORES[8:])
+    rows = [row for experiment in dataset.experiments for row in experiment.scores.cases]
+    scores = _meaningful(dataset)
+    counts_after = [column.key for column in scores].index("dice") + 1
+    ordered = [*scores[:counts_after], *COUNTS, *scores[counts_after:]]
     return [column for column in ordered if _any(rows, column.key)]
 
 
@@ -236,6 +239,11 @@ def interval_text(row: Row, key: str, digits: int = 3) -> str:
 def subset_name(subset: str) -> str:
     """Return what a subset is called in text."""
     return SUBSETS.get(subset, subset)
+
+
+def _meaningful(dataset: Dataset) -> list[Column]:
+    """Return the scores that say something: PQ of one segment a class is but its IoU."""
+    return [c for c in SCORES if dataset.has_objects or not c.key.startswith("pq")]
 
 
 def _any(rows: Sequence[Row], key: str) -> bool:
