@@ -2,16 +2,18 @@
 
 Both sides are the same network, the same Lightning loop and the same batches in number and
 size; only where a batch comes from differs. The peer's batches were made before the clock
-starts. Times are of the training part of an epoch, the best of several.
+starts. Times are of the training part of an epoch (`Clock`), the best of several.
 """
 
 from __future__ import annotations
 
 import copy
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import lightning.pytorch as lightning
 import numpy as np
 import torch
 from torch import Tensor
@@ -84,13 +86,29 @@ def write_cases(folder: Path, plan: Plan, size: Sequence[int]) -> None:
         )
 
 
+class Clock(lightning.Callback):
+    """Times the training part of each epoch.
+
+    Beside a CPU the pipeline runs in the training process, and processor time tells what it
+    costs whatever else the machine is doing. Beside a GPU the wall clock counts.
+    """
+
+    def __init__(self) -> None:
+        self.read = time.perf_counter if GPU else time.process_time
+        self.epochs: list[float] = []
+
+    def on_train_epoch_start(self, *_) -> None:
+        self.began = self.read()
+
+    def on_validation_start(self, *_) -> None:
+        self.epochs.append(self.read() - self.began)
+
+
 def epoch_seconds(training: Training, source: DataLoader, valid: DataLoader, name: str) -> float:
     """Train for a few epochs; return the seconds of the fastest but the first."""
     settings, folder = training.run.train, training.folder / name
-    progress = Progress()
-    recorder = Recorder(
-        folder, name, epochs=ROUNDS, done=0, patches=training.patches, progress=False
-    )
+    clock = Clock()
+    checkpoints = folder / "checkpoints"
     fit(
         TrainingLoop(copy.deepcopy(training.segmenter), settings, 2, (name,)),
         source,
@@ -98,13 +116,14 @@ def epoch_seconds(training: Training, source: DataLoader, valid: DataLoader, nam
         settings=settings,
         folder=folder,
         callbacks=[
-            recorder,
-            Checkpoints(folder / "checkpoints", name, progress, epochs=ROUNDS, patience=0),
+            clock,
+            Recorder(folder, name, epochs=ROUNDS, done=0, patches=training.patches, progress=False),
+            Checkpoints(checkpoints, name, Progress(), epochs=ROUNDS, patience=0),
             AveragedWeights(settings.ema),
         ],
         resume=False,
     )
-    return training.patches / max(row["images_per_second"] for row in recorder.rows[1:])
+    return min(clock.epochs[1:])
 
 
 def batches(source: DataLoader) -> list[dict[str, Tensor]]:

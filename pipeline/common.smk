@@ -18,20 +18,23 @@ from septum import models
 from septum.splitfile import fold_count
 
 # Jobs run with the interpreter that runs Snakemake and with this checkout's code.
-os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    filter(None, [str(SOURCE), os.environ.get("PYTHONPATH")])
+os.environ.update(
+    PATH=os.pathsep.join([str(Path(sys.executable).parent), os.getenv("PATH", "")]),
+    PYTHONPATH=os.pathsep.join([str(SOURCE), os.getenv("PYTHONPATH", "")]).rstrip(
+        os.pathsep
+    ),
 )
 
 ENVIRONMENT = workflow.source_path("../environment.yml")
-SEPTUM = "python -m septum"
 
 try:
     CONFIG = septum_config.validate(config)
     # Folders carry safe names; the configuration's own names go into the files.
     DATASETS = {septum_cases.safe_name(name): name for name in CONFIG.datasets}
     EXPERIMENTS = {septum_cases.safe_name(name): name for name in CONFIG.experiments}
-    CASES = {key: septum_cases.find_cases(CONFIG, name) for key, name in DATASETS.items()}
+    CASES = {
+        key: septum_cases.find_cases(CONFIG, name) for key, name in DATASETS.items()
+    }
     GROUPS = {
         key: septum_cases.find_groups(CONFIG, name, CASES[key])
         for key, name in DATASETS.items()
@@ -39,7 +42,9 @@ try:
 except SeptumError as error:
     raise WorkflowError(f"the configuration cannot be run\n{error}") from None
 
-BATCHES = {key: septum_cases.find_batches(CONFIG, found) for key, found in CASES.items()}
+BATCHES = {
+    key: septum_cases.find_batches(CONFIG, found) for key, found in CASES.items()
+}
 RUNS = [
     (septum_cases.safe_name(dataset), septum_cases.safe_name(experiment))
     for dataset, experiment in CONFIG.runs()
@@ -64,6 +69,12 @@ def run_of(wildcards):
 
 def as_json(section):
     return septum_config.canonical_json(section)
+
+
+def some_of(section, keys):
+    """Return the named keys of a section, as plain values."""
+    plain = section.model_dump(mode="json")
+    return {key: plain[key] for key in keys.split()}
 
 
 # ---- names of datasets and experiments, as the configuration writes them ----
@@ -102,14 +113,15 @@ def batch_files(wildcards):
     for case in BATCHES[wildcards.dataset][wildcards.batch]:
         files += case.images
         if case.labels is not None:
-            files.append(os.path.dirname(case.labels) if "*" in case.labels else case.labels)
+            files.append(
+                os.path.dirname(case.labels) if "*" in case.labels else case.labels
+            )
     return files
 
 
 def prepare_settings(wildcards):
     """Return what reading a case depends on: not the split, not the training."""
-    keys = {"reader", "annotation", "classes", "spacing"}
-    return as_json(spec_of(wildcards).model_dump(mode="json", include=keys))
+    return as_json(some_of(spec_of(wildcards), "reader annotation classes spacing"))
 
 
 def batch_folders(stage):
@@ -124,12 +136,9 @@ def batch_folders(stage):
 
 def plan_settings(wildcards):
     """Return what the derived settings and the split depend on."""
-    spec = spec_of(wildcards)
+    keys = "annotation classes normalisation split exclude"
     plan = {
-        "dataset": spec.model_dump(
-            mode="json",
-            include={"annotation", "classes", "normalisation", "split", "exclude"},
-        ),
+        "dataset": some_of(spec_of(wildcards), keys),
         "weights": weights_section(wildcards),
         "groups": GROUPS[wildcards.dataset],
     }
@@ -193,8 +202,7 @@ def network_code(stage):
     """Return a params function: the digest of a stage's code and of the network's own module."""
 
     def digest(wildcards):
-        module = models.module(run_of(wildcards).network)
-        return code_digest(stage, module)
+        return code_digest(stage, models.module(run_of(wildcards).network))
 
     return digest
 
@@ -207,7 +215,9 @@ def trained_folds(wildcards):
 
 def all_models(wildcards):
     folder = f"{RESULTS}/{wildcards.dataset}/{wildcards.experiment}"
-    return [f"{folder}/fold{fold}/model.safetensors" for fold in trained_folds(wildcards)]
+    return [
+        f"{folder}/fold{fold}/model.safetensors" for fold in trained_folds(wildcards)
+    ]
 
 
 def gpus(stage):
@@ -225,7 +235,9 @@ def predicted_folders(wildcards):
 
 
 def all_predictions():
-    return [f"{RESULTS}/{dataset}/{experiment}/predictions" for dataset, experiment in RUNS]
+    return [
+        f"{RESULTS}/{dataset}/{experiment}/predictions" for dataset, experiment in RUNS
+    ]
 
 
 # ---- evaluate and report ----
@@ -242,8 +254,18 @@ def scores_of_dataset(wildcards):
 
 
 def report_inputs(wildcards):
-    files = [f"{RESULTS}/{dataset}/leaderboard.csv" for dataset in scored_datasets()]
-    return files + [f"{RESULTS}/{d}/{e}/cases.csv" for d, e in RUNS]
+    files = []
+    for dataset in scored_datasets():
+        files += [
+            f"{RESULTS}/{dataset}/plan.json",
+            f"{RESULTS}/{dataset}/leaderboard.csv",
+        ]
+        files += [f"{RESULTS}/{dataset}/cases/{batch}" for batch in BATCHES[dataset]]
+    for dataset, experiment in RUNS:
+        folder = f"{RESULTS}/{dataset}/{experiment}"
+        files += [f"{folder}/cases.csv", f"{folder}/classes.csv"]
+        files += [f"{folder}/predicted/{batch}" for batch in BATCHES[dataset]]
+    return files
 
 
 def scored_datasets():

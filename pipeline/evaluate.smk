@@ -19,17 +19,17 @@ rule evaluate:
         f"{RESULTS}/{{dataset}}/{{experiment}}/logs/evaluate.log",
     benchmark:
         f"{RESULTS}/{{dataset}}/{{experiment}}/logs/evaluate.tsv"
-    params:
-        settings=as_json(CONFIG.evaluate),
-        code=code_digest("septum.evaluation"),
+    conda:
+        ENVIRONMENT
     threads: 8
     resources:
         mem_mb=mem_mb(4000),
         runtime=120,
-    conda:
-        ENVIRONMENT
+    params:
+        settings=as_json(CONFIG.evaluate),
+        code=code_digest("septum.evaluation"),
     shell:
-        "{SEPTUM} evaluate --settings {params.settings:q} --cases {input.cases:q} "
+        "python -m septum evaluate --settings {params.settings:q} --cases {input.cases:q} "
         "--predicted {input.predicted:q} --plan {input.plan:q} --threads {threads} "
         "--out-cases {output.cases:q} --out-classes {output.classes:q} > {log:q} 2>&1"
 
@@ -48,20 +48,20 @@ rule leaderboard:
         f"{RESULTS}/{{dataset}}/logs/leaderboard.log",
     benchmark:
         f"{RESULTS}/{{dataset}}/logs/leaderboard.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=mem_mb(2000),
+        runtime=20,
     params:
         dataset=dataset_name,
         experiments=experiments_of,
         settings=as_json(CONFIG.report),
         seed=CONFIG.seed,
         code=code_digest("septum.leaderboard"),
-    threads: 1
-    resources:
-        mem_mb=mem_mb(2000),
-        runtime=20,
-    conda:
-        ENVIRONMENT
     shell:
-        "{SEPTUM} leaderboard --dataset {params.dataset:q} --settings {params.settings:q} "
+        "python -m septum leaderboard --dataset {params.dataset:q} --settings {params.settings:q} "
         "--seed {params.seed} --scores {input:q} --out {output:q} > {log:q} 2>&1"
 
 
@@ -78,16 +78,16 @@ rule report:
         f"{RESULTS}/logs/report.log",
     benchmark:
         f"{RESULTS}/logs/report.tsv"
-    params:
-        settings=report_settings,
-        seed=CONFIG.seed,
-        code=code_digest("septum.report"),
+    conda:
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=mem_mb(4000),
         runtime=60,
-    conda:
-        ENVIRONMENT
+    params:
+        settings=report_settings,
+        seed=CONFIG.seed,
+        code=code_digest("septum.report"),
     shell:
-        "{SEPTUM} report --settings {params.settings:q} --results {RESULTS:q} "
+        "python -m septum report --settings {params.settings:q} --seed {params.seed} "
         "--out {output:q} > {log:q} 2>&1"

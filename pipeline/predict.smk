@@ -12,18 +12,18 @@ rule predict:
         f"{RESULTS}/{{dataset}}/{{experiment}}/logs/predict/{{batch}}.log",
     benchmark:
         f"{RESULTS}/{{dataset}}/{{experiment}}/logs/predict/{{batch}}.tsv"
-    params:
-        settings=predict_settings,
-        code=network_code("septum.inference"),
+    conda:
+        ENVIRONMENT
     threads: 4
     resources:
         mem_mb=mem_mb(8000),
         runtime=240,
         gpu=gpus("predict"),
-    conda:
-        ENVIRONMENT
+    params:
+        settings=predict_settings,
+        code=network_code("septum.inference"),
     shell:
-        "{SEPTUM} predict --settings {params.settings:q} --cases {input.cases:q} "
+        "python -m septum predict --settings {params.settings:q} --cases {input.cases:q} "
         "--model {input.models:q} --plan {input.plan:q} --threads {threads} "
         "--out {output:q} > {log:q} 2>&1"
 
@@ -38,13 +38,13 @@ rule export:
         f"{RESULTS}/{{dataset}}/{{experiment}}/logs/export.log",
     benchmark:
         f"{RESULTS}/{{dataset}}/{{experiment}}/logs/export.tsv"
-    params:
-        code=code_digest("septum.export"),
+    conda:
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=mem_mb(4000),
         runtime=120,
-    conda:
-        ENVIRONMENT
+    params:
+        code=code_digest("septum.export"),
     shell:
-        "{SEPTUM} export --predicted {input:q} --out {output:q} > {log:q} 2>&1"
+        "python -m septum export --predicted {input:q} --out {output:q} > {log:q} 2>&1"

@@ -8,18 +8,18 @@ rule demo:
         f"{RESULTS}/{{dataset}}/logs/demo.log",
     benchmark:
         f"{RESULTS}/{{dataset}}/logs/demo.tsv"
-    params:
-        kind=demo_kind,
-        seed=CONFIG.seed,
-        code=code_digest("septum.demo"),
+    conda:
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=mem_mb(2000),
         runtime=10,
-    conda:
-        ENVIRONMENT
+    params:
+        kind=demo_kind,
+        seed=CONFIG.seed,
+        code=code_digest("septum.demo"),
     shell:
-        "{SEPTUM} demo {params.kind} --seed {params.seed} --out {output:q} > {log:q} 2>&1"
+        "python -m septum demo {params.kind} --seed {params.seed} --out {output:q} > {log:q} 2>&1"
 
 
 rule prepare:
@@ -31,19 +31,19 @@ rule prepare:
         f"{RESULTS}/{{dataset}}/logs/prepare/{{batch}}.log",
     benchmark:
         f"{RESULTS}/{{dataset}}/logs/prepare/{{batch}}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=batch_mem_mb,
+        runtime=60,
     params:
         dataset=dataset_name,
         settings=prepare_settings,
         cases=batch_cases,
         code=code_digest("septum.prepare"),
-    threads: 1
-    resources:
-        mem_mb=batch_mem_mb,
-        runtime=60,
-    conda:
-        ENVIRONMENT
     shell:
-        "{SEPTUM} prepare --dataset {params.dataset:q} --settings {params.settings:q} "
+        "python -m septum prepare --dataset {params.dataset:q} --settings {params.settings:q} "
         "--cases {params.cases:q} --out {output:q} > {log:q} 2>&1"
 
 
@@ -58,19 +58,19 @@ rule plan:
         f"{RESULTS}/{{dataset}}/logs/plan.log",
     benchmark:
         f"{RESULTS}/{{dataset}}/logs/plan.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=mem_mb(4000),
+        runtime=120,
     params:
         dataset=dataset_name,
         settings=plan_settings,
         seed=CONFIG.seed,
         code=code_digest("septum.planning"),
-    threads: 1
-    resources:
-        mem_mb=mem_mb(4000),
-        runtime=120,
-    conda:
-        ENVIRONMENT
     shell:
-        "{SEPTUM} plan --dataset {params.dataset:q} --settings {params.settings:q} "
+        "python -m septum plan --dataset {params.dataset:q} --settings {params.settings:q} "
         "--seed {params.seed} --cases {input.cases:q} --split {input.split:q} "
         "--out {output:q} 2>&1 | tee {log:q}"
 
@@ -85,18 +85,18 @@ rule augment:
         f"{RESULTS}/{{dataset}}/logs/augment/{{batch}}.log",
     benchmark:
         f"{RESULTS}/{{dataset}}/logs/augment/{{batch}}.tsv"
-    params:
-        settings=augment_settings,
-        seed=CONFIG.seed,
-        code=code_digest("septum.augment"),
+    conda:
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=batch_mem_mb,
         runtime=120,
-    conda:
-        ENVIRONMENT
+    params:
+        settings=augment_settings,
+        seed=CONFIG.seed,
+        code=code_digest("septum.augment"),
     shell:
-        "{SEPTUM} augment --settings {params.settings:q} --seed {params.seed} "
+        "python -m septum augment --settings {params.settings:q} --seed {params.seed} "
         "--cases {input.cases:q} --plan {input.plan:q} --out {output:q} > {log:q} 2>&1"
 
 
@@ -111,14 +111,14 @@ rule weights:
         f"{RESULTS}/{{dataset}}/logs/weights/{{batch}}.log",
     benchmark:
         f"{RESULTS}/{{dataset}}/logs/weights/{{batch}}.tsv"
-    params:
-        code=code_digest("septum.weights"),
+    conda:
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=batch_mem_mb,
         runtime=120,
-    conda:
-        ENVIRONMENT
+    params:
+        code=code_digest("septum.weights"),
     shell:
-        "{SEPTUM} weights --cases {input.cases:q} --copies {input.copies:q} "
+        "python -m septum weights --cases {input.cases:q} --copies {input.copies:q} "
         "--plan {input.plan:q} --out {output:q} > {log:q} 2>&1"

@@ -14,19 +14,19 @@ rule train:
         f"{RESULTS}/{{dataset}}/{{experiment}}/logs/train_fold{{fold}}.log",
     benchmark:
         f"{RESULTS}/{{dataset}}/{{experiment}}/logs/train_fold{{fold}}.tsv"
-    params:
-        settings=train_settings,
-        seed=CONFIG.seed,
-        code=network_code("septum.training"),
+    conda:
+        ENVIRONMENT
     threads: 16
     resources:
         mem_mb=mem_mb(16000),
         runtime=1440,
         gpu=gpus("train"),
-    conda:
-        ENVIRONMENT
+    params:
+        settings=train_settings,
+        seed=CONFIG.seed,
+        code=network_code("septum.training"),
     shell:
-        "{SEPTUM} train --settings {params.settings:q} --fold {wildcards.fold} "
+        "python -m septum train --settings {params.settings:q} --fold {wildcards.fold} "
         "--seed {params.seed} --cases {input.cases:q} --copies {input.copies:q} "
         "--weights {input.weights:q} --plan {input.plan:q} --code {params.code} "
         "--threads {threads} --out {output.model:q} 2>&1 | tee {log:q}"

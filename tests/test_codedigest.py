@@ -18,7 +18,7 @@ STAGES = sorted(set(re.findall(r'(?:code_digest|network_code)\("(septum\.[a-z_.]
 
 
 def test_every_rule_with_a_command_carries_a_digest():
-    commands = re.findall(r'"\{SEPTUM\} ([a-z]+)', RULES)
+    commands = re.findall(r'"python -m septum ([a-z]+)', RULES)
     assert len(commands) == RULES.count("code=")
     assert len(STAGES) >= 10
 

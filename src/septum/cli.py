@@ -191,7 +191,7 @@ def _leaderboard(a: Arguments) -> None:
 def _report(a: Arguments) -> None:
     from septum.report import write_report
 
-    write_report(settings=json.loads(a.settings), results=a.results, seed=a.seed, out=a.out)
+    write_report(settings=json.loads(a.settings), results=a.out.parent, seed=a.seed, out=a.out)
 
 
 def _fetch(a: Arguments) -> None:
@@ -278,7 +278,7 @@ def _parser() -> argparse.ArgumentParser:
     s.parser.add_argument("--out", type=Path, metavar="CSV", help="without it, print what is there")
 
     s = stage("report", _report, "write the self-contained HTML report")
-    s.settings("report section and datasets").seed().path("results").out("report.html")
+    s.settings("report section and datasets").seed().out("report.html, in the folder of results")
 
     s = stage("fetch", _fetch, "download a public dataset")
     s.parser.add_argument("name", nargs="?", help="without it, list what there is")

@@ -68,7 +68,7 @@ def decode(
     semantic : (*spatial) uint16 array
         Class ids, 0 background.
     instance : (*spatial) uint32 array or None
-        1 … n, 0 elsewhere; None for semantic annotation. The same input gives the same ids.
+        1 … n, 0 elsewhere; None for semantic annotation. Numbered as the seeds lie, in raster order.
     """
     n_channels = HEADS[head].channels(len(classes))
     if len(probabilities) != n_channels:
@@ -153,10 +153,13 @@ def _flood(seeds: np.ndarray, landscape: np.ndarray, body: np.ndarray) -> np.nda
 
 
 def _grow(labels: np.ndarray, body: np.ndarray) -> np.ndarray:
-    """Let instances grow by up to two pixels within the body, none into another."""
-    for reach in (1, labels.ndim):
-        footprint = ndimage.generate_binary_structure(labels.ndim, reach)
-        grown = ndimage.maximum_filter(labels, footprint=footprint)
+    """Let instances grow within the body, none into another.
+
+    By one step through a face an axis: what reaches the corner of a box from its inside.
+    """
+    faces = ndimage.generate_binary_structure(labels.ndim, 1)
+    for _ in range(labels.ndim):
+        grown = ndimage.maximum_filter(labels, footprint=faces)
         labels = np.where((labels == 0) & body, grown, labels)
     return labels
 

@@ -145,9 +145,12 @@ def table_lines(rows: Sequence[Row]) -> list[str]:
     """Return a dataset's leaderboard as lines of text."""
     if not rows:
         return ["no experiment was scored"]
-    shown = [name for name in SHOWN if any(math.isfinite(number(row, name)) for row in rows)]
-    titles = {"pq_pooled": "PQ pooled", "iou": "IoU", "dice": "Dice"}
     first = rows[0]
+    shown = [name for name in SHOWN if any(math.isfinite(number(row, name)) for row in rows)]
+    if first["ranked_by"] != "pq_pooled":
+        # of one segment a class it is but the IoU
+        shown = [name for name in shown if name != "pq_pooled"]
+    titles = {"pq_pooled": "PQ pooled", "iou": "IoU", "dice": "Dice"}
     header = ["", *(titles.get(name, name.upper()) for name in shown), "behind the best"]
     body = [
         [str(row["experiment"]), *(_interval(row, name) for name in shown), _behind(row)]

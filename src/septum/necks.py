@@ -29,20 +29,20 @@ def split_necks(labels: np.ndarray, *, ratio: float = 0.5) -> np.ndarray:
     Returns
     -------
     (*spatial) int32 array
-            Parts 1 … n, by descending width; each lies in one object.
+        Parts 1 … n in raster order; each lies in one object.
     """
     padded = np.pad(labels, 1)
     # from the centre of a pixel to the outline, not to the centre of the first pixel beyond
     width = ndimage.distance_transform_edt(padded) - 0.5
     inside = np.flatnonzero(padded)
     order = inside[np.argsort(-width.ravel()[inside], kind="stable")]
-    parts = _flood(width.ravel(), padded.ravel(), order, _offsets(padded.shape), ratio)
+    parts = _flood(width.ravel(), padded.ravel(), inside, order, _offsets(padded.shape), ratio)
     return parts.reshape(padded.shape)[(slice(1, -1),) * labels.ndim]
 
 
 def _offsets(shape: tuple[int, ...]) -> np.ndarray:
     """Return the steps to all neighbours in a flattened array."""
-    strides = np.append(np.cumprod(shape[:0:-1])[::-1], 1)
+    strides = np.append(np.cumprod(shape[:0:-1], dtype=np.intp)[::-1], 1)
     steps = np.stack(np.meshgrid(*[[-1, 0, 1]] * len(shape), indexing="ij"), -1)
     offsets = steps.reshape(-1, len(shape)) @ strides
     return offsets[offsets != 0]
@@ -50,7 +50,12 @@ def _offsets(shape: tuple[int, ...]) -> np.ndarray:
 
 @_compiled
 def _flood(
-    width: np.ndarray, labels: np.ndarray, order: np.ndarray, offsets: np.ndarray, ratio: float
+    width: np.ndarray,
+    labels: np.ndarray,
+    inside: np.ndarray,
+    order: np.ndarray,
+    offsets: np.ndarray,
+    ratio: float,
 ) -> np.ndarray:
     basins = np.zeros(width.size, np.int32)
     parent = np.zeros(order.size + 1, np.int32)
@@ -87,13 +92,12 @@ def _flood(
         basins[pixel] = best
     number = np.zeros(count + 1, np.int32)
     total = 0
-    for basin in range(1, count + 1):
-        if parent[basin] == basin:
-            total += 1
-            number[basin] = total
-    for pixel in order:
+    for pixel in inside:
         root = basins[pixel]
         while parent[root] != root:
             root = parent[root]
+        if number[root] == 0:
+            total += 1
+            number[root] = total
         basins[pixel] = number[root]
     return basins

@@ -107,6 +107,8 @@ def predict_tiled(
             total=len(grid[0].starts) * len(columns),
             unit="tile",
             delay=5,
+            # a log file gets few lines
+            mininterval=0.5 if sys.stderr.isatty() else 60,
             disable=not progress,
             file=sys.stderr,
         ) as bar,

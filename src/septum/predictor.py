@@ -1,0 +1,228 @@
+"""A trained model, or several, as one that predicts: from an image to its label maps."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from septum.config import Predict
+from septum.decode import METHODS, decode
+from septum.errors import fail
+from septum.modelfile import ModelHeader, load_model
+from septum.normalise import normalise
+from septum.segmenter import Segmenter
+from septum.tiling import auto_tile, predict_tiled
+
+_LAYOUTS = {2: torch.channels_last, 3: torch.channels_last_3d}
+_DECODER = ("method", "threshold", "seed_threshold", "min_size")
+
+
+@dataclass(frozen=True)
+class Model:
+    """What predicts: one network, or the mean of several.
+
+    Parameters
+    ----------
+    segmenter : Segmenter
+        On the device, in evaluation mode.
+    header : ModelHeader
+        With the decoder to be used.
+    digests : tuple of str
+        SHA-256 of each model file.
+    """
+
+    segmenter: Segmenter
+    header: ModelHeader
+    digests: tuple[str, ...]
+
+
+class Ensemble(Segmenter):
+    """The mean of the probabilities of networks of one architecture."""
+
+    def __init__(self, segmenters: Sequence[Segmenter]) -> None:
+        super().__init__()
+        self.segmenters = nn.ModuleList(segmenters)
+        self.margin = segmenters[0].margin
+
+    def legal_size(self, size: Sequence[int]) -> tuple[int, ...]:
+        """Return the smallest input size that is accepted and that holds ``size``."""
+        return self.segmenters[0].legal_size(size)
+
+    def losses(self, images: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Refuse: an ensemble is made of trained networks."""
+        raise TypeError("an ensemble is not trained")
+
+    def predict(self, images: Tensor) -> Tensor:
+        """Return the mean probabilities (N, K, *(size - 2 * margin))."""
+        total = self.segmenters[0].predict(images)
+        for segmenter in self.segmenters[1:]:
+            total = total + segmenter.predict(images)
+        return total / len(self.segmenters)
+
+
+def load_models(paths: Sequence[str | Path], device: torch.device) -> Model:
+    """Load model files as one predictor.
+
+    Of an ensemble the decoder's method is the one that most of its models chose (in a tie
+    ``components``), its numbers are the medians over these models: each was tuned for a network
+    that it shares its training data with, but for one fold.
+
+    Raises
+    ------
+    SeptumError
+        If a file is no model, or the models do not go together.
+    """
+    loaded = [load_model(path, device) for path in paths]
+    headers = [header for _, header in loaded]
+    for path, header in zip(paths, headers, strict=True):
+        if "method" not in header.decoder:
+            raise fail(path, "holds no decoder", "train it to its end by `septum train`")
+    _require_same_kind(paths, headers)
+    layout = _LAYOUTS.get(headers[0].spatial_dims, torch.contiguous_format)
+    # weights laid out as the images are: a third faster on a CPU
+    segmenters = [segmenter.to(memory_format=layout) for segmenter, _ in loaded]
+    digests = tuple(hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in paths)
+    if len(loaded) == 1:
+        return Model(segmenters[0], headers[0], digests)
+    decoder = common_decoder([header.decoder for header in headers])
+    header = headers[0].model_copy(update={"decoder": decoder})
+    return Model(Ensemble(segmenters).eval(), header, digests)
+
+
+def common_decoder(decoders: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the decoder of an ensemble (see `load_models`)."""
+    votes = Counter(decoder["method"] for decoder in decoders)
+    methods = [m for m in (*METHODS, *votes) if votes[m] == max(votes.values())]
+    chosen = [decoder for decoder in decoders if decoder["method"] == methods[0]]
+    common: dict[str, Any] = {"method": methods[0]}
+    for name in _DECODER[1:]:
+        values = [decoder[name] for decoder in chosen]
+        common[name] = None if None in values else median(values)
+    if common["min_size"] is not None:
+        common["min_size"] = round(common["min_size"])
+    return common
+
+
+def _require_same_kind(paths: Sequence[str | Path], headers: Sequence[ModelHeader]) -> None:
+    kinds = ("network", "options", "spatial_dims", "in_channels", "head", "classes")
+    for path, header in zip(paths[1:], headers[1:], strict=True):
+        for kind in (*kinds, "annotation", "normalisation"):
+            if getattr(header, kind) != getattr(headers[0], kind):
+                what = f"does not go together with {paths[0]}: they differ in {kind}"
+                raise fail(path, what, "give the models of one experiment on one dataset")
+
+
+def choose_device(settings: Predict) -> torch.device:
+    """Return the device to predict on.
+
+    Raises
+    ------
+    SeptumError
+        If a GPU is demanded and there is none.
+    """
+    found = torch.cuda.is_available()
+    if settings.device == "gpu" and not found:
+        what = "demands a GPU, but torch finds none"
+        raise fail("predict.device", what, "set it to auto or cpu, or run where there is a GPU")
+    return torch.device("cuda" if found and settings.device != "cpu" else "cpu")
+
+
+def predict_probabilities(
+    segmenter: Segmenter,
+    header: ModelHeader,
+    image: Any,
+    statistics: Mapping[str, Any],
+    settings: Predict,
+) -> np.ndarray:
+    """Return the probabilities (K, *spatial), float32, of an image.
+
+    Parameters
+    ----------
+    segmenter : Segmenter
+        Used on the device where it is.
+    header : ModelHeader
+    image : (C, *spatial) array, numpy or zarr
+        Raw; read window by window.
+    statistics : mapping
+        Of the whole image (`septum.normalise.statistics`).
+    settings : Predict
+
+    Raises
+    ------
+    SeptumError
+        If ``predict.tile`` has another number of axes than the image.
+    """
+    if settings.tile == "auto":
+        tile = [n + 2 * segmenter.margin for n in auto_tile(header.patch)]
+    elif len(settings.tile) != header.spatial_dims:
+        what = f"gives {len(settings.tile)} sizes, but the images have {header.spatial_dims} axes"
+        raise fail("predict.tile", what, f"give {header.spatial_dims} sizes, or auto")
+    else:
+        tile = settings.tile
+    return predict_tiled(
+        segmenter,
+        image,
+        tile=tile,
+        overlap=settings.overlap,
+        batch=settings.batch,
+        device=next(segmenter.parameters()).device,
+        tta=settings.tta,
+        spacing=header.spacing,
+        normalise=partial(normalise, statistics=statistics, normalisation=header.normalisation),
+        progress=True,
+    )
+
+
+def predict_case(
+    model: Model, image: Any, statistics: Mapping[str, Any], settings: Predict
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the class map (uint16) and the instance map (uint32 or None) of an image.
+
+    Parameters are those of `predict_probabilities`; the decoder is the model's.
+    """
+    header = model.header
+    probabilities = predict_probabilities(model.segmenter, header, image, statistics, settings)
+    return decode(
+        probabilities,
+        head=header.head,
+        classes=header.classes,
+        annotation=header.annotation,
+        **{name: header.decoder[name] for name in _DECODER},
+    )
+
+
+def describe(model: Model) -> dict[str, Any]:
+    """Return what is kept beside a prediction about the model that made it."""
+    header = model.header
+    return {
+        "annotation": header.annotation,
+        "classes": {str(i): spec.name for i, spec in sorted(header.classes.items())},
+        "decoder": {name: header.decoder[name] for name in _DECODER},
+        "models": list(model.digests),
+    }
+
+
+def require_fit(path: str | Path, shape: Sequence[int], header: ModelHeader) -> None:
+    """Check that an image (C, *spatial) is of the kind a model was trained on.
+
+    Raises
+    ------
+    SeptumError
+        If its axes or channels are other ones; names ``path``.
+    """
+    if len(shape) - 1 != header.spatial_dims:
+        what = f"has {len(shape) - 1} spatial axes, but the model works in {header.spatial_dims}-D"
+        raise fail(path, what, "give a model that was trained on such images")
+    if shape[0] != header.in_channels:
+        what = f"has {shape[0]} channels, but the model takes {header.in_channels}"
+        raise fail(path, what, "give the channels that the model was trained on, in their order")

@@ -1,0 +1,206 @@
+"""The decoder's few parameters, chosen on validation cases: never on test cases."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from septum.config import ClassSpec, Decode, Predict
+from septum.decode import METHODS, decode
+from septum.metrics import average_precision
+from septum.modelfile import ModelHeader
+from septum.predictor import predict_probabilities
+from septum.segmenter import Segmenter
+from septum.store import open_case
+
+MAX_PIXELS = 2**23
+"""Validation pixels that are looked at; about a minute of tuning."""
+LEAST_PIXELS = 2**19
+"""Of a single case at least so many, before cases are left out."""
+THRESHOLDS = tuple(percent / 100 for percent in range(30, 75, 5))
+SEED_THRESHOLDS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+SIZES = (0.5, 1, 2, 3)
+"""Minimum sizes, in units of the dataset's default."""
+START = {"threshold": 0.5, "seed_threshold": 0.7}
+
+Prediction = tuple[np.ndarray, np.ndarray | None, np.ndarray]
+"""Probabilities (K, *spatial), true class map, true instance map."""
+
+
+def tune_decoder(
+    segmenter: Segmenter,
+    header: ModelHeader,
+    cases: Sequence[str | Path],
+    settings: Decode,
+    *,
+    min_size_default: int | None = None,
+) -> dict[str, Any]:
+    """Predict validation cases and return the decoder that is best for them.
+
+    At most `MAX_PIXELS` are used: of large cases the centre, and, where there are still too
+    many, cases evenly spaced in the given order.
+
+    Parameters
+    ----------
+    segmenter : Segmenter
+        Used on the device where it is.
+    header : ModelHeader
+    cases : sequence of path
+        Canonical cases with instances.
+    settings : Decode
+        What is not ``auto`` stays.
+    min_size_default : int, optional
+        The plan's; by default half the size of the smallest 1 % of the true objects seen.
+
+    Returns
+    -------
+    dict
+        As `best_decoder`.
+    """
+    predictions: list[Prediction] = []
+    if header.annotation != "semantic":
+        how = Predict.model_validate({**header.predict, "device": "auto"})
+        for path, window in _windows(cases):
+            case = open_case(path)
+            image = case.image[(slice(None), *window)]
+            found = predict_probabilities(segmenter, header, image, case.statistics, how)
+            true = np.asarray(case.instance[window])
+            predictions.append((found.astype(np.float16), None, true))
+    return best_decoder(
+        predictions,
+        head=header.head,
+        classes=header.classes,
+        annotation=header.annotation,
+        settings=settings,
+        min_size_default=min_size_default,
+    )
+
+
+def best_decoder(
+    predictions: Iterable[Prediction],
+    *,
+    head: str,
+    classes: Mapping[int, ClassSpec],
+    annotation: str,
+    settings: Decode,
+    min_size_default: int | None = None,
+) -> dict[str, Any]:
+    """Return the decoder of the best score on given predictions.
+
+    The score of a decoder is the mean over cases of AP averaged over IoU 0.50:0.05:0.95, all
+    classes taken together. For each method one parameter after the other takes its best value,
+    until none changes; of equal scores the simplest wins (``components``, then values near
+    the start).
+
+    Parameters
+    ----------
+    predictions : iterable of (probabilities, true semantic, true instance)
+        The class map is not looked at.
+    head, classes, annotation
+        As in `septum.decode.decode`.
+    settings : Decode
+        What is not ``auto`` stays.
+    min_size_default : int, optional
+        Minimum sizes are tried about this one; by default as in `tune_decoder`.
+
+    Returns
+    -------
+    dict
+        ``method``, ``threshold``, ``seed_threshold``, ``min_size``, ``score``: JSON-able; what
+        the method does not use, and a score of nothing, are None. Semantic annotation has
+        nothing to tune: method ``argmax``.
+    """
+    if annotation == "semantic":
+        return dict.fromkeys(("method", *START, "min_size", "score")) | {"method": "argmax"}
+    predictions = list(predictions)
+    if min_size_default is None:
+        min_size_default = _smallest(true for _, _, true in predictions)
+    tried: dict[tuple, float] = {}
+
+    def score(decoder: Mapping[str, Any]) -> float:
+        key = tuple(decoder.values())
+        if key not in tried:
+            tried[key] = _score(predictions, head, classes, annotation, decoder)
+        return tried[key]
+
+    methods = METHODS if settings.method == "auto" else (settings.method,)
+    found = [_descend(method, settings, min_size_default, score) for method in methods]
+    best = max(found, key=score)  # the first of equals
+    result = score(best)
+    return {**best, "score": None if result < 0 else result}
+
+
+def _descend(
+    method: str,
+    settings: Decode,
+    min_size_default: int,
+    score: Callable[[Mapping[str, Any]], float],
+) -> dict[str, Any]:
+    """Improve one parameter after the other until none changes."""
+    start = {**START, "min_size": min_size_default}
+    grid: dict[str, Sequence[Any]] = {
+        "threshold": THRESHOLDS,
+        "seed_threshold": SEED_THRESHOLDS,
+        "min_size": sorted({round(factor * min_size_default) for factor in SIZES}),
+    }
+    decoder: dict[str, Any] = {"method": method}
+    for name, value in start.items():
+        fixed = getattr(settings, name)
+        decoder[name] = value if fixed == "auto" else fixed
+    if method == "components":
+        decoder["seed_threshold"] = None
+    free = [n for n in grid if getattr(settings, n) == "auto" and decoder[n] is not None]
+    previous = None
+    while decoder != previous:
+        previous = dict(decoder)
+        for name in free:
+            values = sorted(grid[name], key=lambda v, n=name: abs(v - start[n]))
+            # the present value first, so that an equal score changes nothing
+            options = [decoder, *({**decoder, name: v} for v in values if v != decoder[name])]
+            decoder = max(options, key=score)
+    return decoder
+
+
+def _score(
+    predictions: Sequence[Prediction],
+    head: str,
+    classes: Mapping[int, ClassSpec],
+    annotation: str,
+    decoder: Mapping[str, Any],
+) -> float:
+    """Return the mean over cases of the mean AP; -1 where no case has or is given an object."""
+    scores = []
+    for probabilities, _, true in predictions:
+        _, instance = decode(
+            probabilities, head=head, classes=classes, annotation=annotation, **decoder
+        )
+        scores.append(float(average_precision(true, instance).mean()))
+    scores = [value for value in scores if not math.isnan(value)]
+    # rounded: sums in another order must not decide between equals
+    return round(float(np.mean(scores)), 9) if scores else -1.0
+
+
+def _windows(cases: Sequence[str | Path]) -> list[tuple[str | Path, tuple[slice, ...]]]:
+    share = max(LEAST_PIXELS, MAX_PIXELS // max(1, len(cases)))
+    windows = []
+    for path in cases:
+        shape = open_case(path).image.shape[1:]
+        shrink = min(1.0, (share / math.prod(shape)) ** (1 / len(shape)))
+        sizes = [max(1, int(n * shrink)) for n in shape]
+        starts = [(n - size) // 2 for n, size in zip(shape, sizes, strict=True)]
+        window = tuple(slice(a, a + size) for a, size in zip(starts, sizes, strict=True))
+        windows.append((path, window))
+    pixels = sum(math.prod(s.stop - s.start for s in window) for _, window in windows)
+    count = min(len(windows), max(1, int(len(windows) * MAX_PIXELS / max(1, pixels))))
+    chosen = np.unique(np.linspace(0, len(windows) - 1, count).round().astype(int))
+    return [windows[i] for i in chosen] if windows else []
+
+
+def _smallest(instances: Iterable[np.ndarray]) -> int:
+    sizes = [np.unique(true[true > 0], return_counts=True)[1] for true in instances]
+    sizes = [size for size in sizes if size.size]
+    return int(np.percentile(np.concatenate(sizes), 1)) // 2 if sizes else 0

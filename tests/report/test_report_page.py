@@ -1,0 +1,323 @@
+"""The page: self-contained, escaped, and with the numbers of the tables."""
+
+from __future__ import annotations
+
+import copy
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from made_results import CASES, NAME, NEW, add_nuclei, flawed, squares
+
+from septum.config import ClassSpec
+from septum.errors import SeptumError
+from septum.report import write_report
+from septum.scores import read_rows
+
+VOID = {"meta", "br", "img", "input", "link", "hr"}
+
+
+class Page(HTMLParser):
+    """The page as a list of (tag, attributes, text), and the tags that were left open."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[list] = []
+        self.open: list[list] = []
+        self.wrong: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        element = [tag, dict(attrs), ""]
+        self.elements.append(element)
+        if tag not in VOID:
+            self.open.append(element)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append([tag, dict(attrs), ""])
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop()[0] != tag:
+            self.wrong.append(tag)
+
+    def handle_data(self, data):
+        for element in self.open:
+            element[2] += data
+
+    def all(self, tag, **attributes):
+        wanted = {key.strip("_").replace("_", "-"): value for key, value in attributes.items()}
+        return [e for e in self.elements if e[0] == tag and wanted.items() <= e[1].items()]
+
+    def texts(self, tag, **attributes):
+        return [e[2].strip() for e in self.all(tag, **attributes)]
+
+
+def render(results, settings=None) -> str:
+    out = results.folder / "report.html"
+    write_report(settings=settings or results.settings, results=results.folder, seed=0, out=out)
+    return out.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def html(nuclei) -> str:
+    return render(nuclei)
+
+
+@pytest.fixture(scope="module")
+def page(html) -> Page:
+    return Page(html)
+
+
+def test_nothing_is_fetched(html, page):
+    assert "//" not in re.sub(
+        r"data:image/webp;base64,[A-Za-z0-9+/=]+|^\s*//.*$", "", html, flags=re.M
+    )
+    for tag, attributes, _ in page.elements:
+        for name in ("src", "srcset", "data", "action", "poster", "background"):
+            assert attributes.get(name, "data:image/webp").startswith("data:image/webp"), tag
+        assert attributes.get("href", "#").startswith("#")
+    assert not page.all("link")
+    assert not re.search(r"@import|url\((?!'data:image/webp)", html)
+
+
+def test_every_tag_is_closed(page):
+    assert page.wrong == []
+    assert page.open == []
+
+
+def test_names_are_escaped(html, page):
+    assert len(page.all("script")) == 1
+    assert not page.all("i")
+    assert not page.all("u")
+    assert not page.all("net")
+    assert NAME in page.texts("h2")
+    assert set(page.texts("h4")) >= {*CASES, NEW}
+    assert "nucleus <u>" in " ".join(page.texts("dd"))
+    assert "to span <several> objects" in " ".join(page.texts("small"))
+    alts = [attributes["alt"] for _, attributes, _ in page.all("img")]
+    assert any(
+        alt.startswith("Prediction of bad <net> for <script>alert(1)</script>:") for alt in alts
+    )
+
+
+def test_a_hostile_title_is_escaped(nuclei):
+    settings = copy.deepcopy(nuclei.settings)
+    settings["report"]["title"] = "</title><script>alert(2)</script>"
+    page = Page(render(nuclei, settings))
+    assert page.texts("h1") == ["</title><script>alert(2)</script>"]
+    assert len(page.all("script")) == 1
+
+
+def test_every_picture_has_words(page):
+    images = page.all("img")
+    # truth and two predictions of four cases, two predictions of the new image
+    assert len(images) == 4 * 3 + 2
+    assert all(attributes["alt"].strip() for _, attributes, _ in images)
+    labelled = [e for e in page.elements if e[1].get("role") == "img"]
+    assert all(e[1]["aria-label"].strip() for e in labelled)
+
+
+def test_the_table_of_cases_holds_the_numbers_of_the_csv(nuclei, page):
+    titles = page.texts("button")
+    folder = nuclei.folder / nuclei.settings["datasets"][0]["folder"]
+    shown = {}
+    rows = [e for e in page.elements if e[0] == "tr" and "data-network" in e[1]]
+    cells = iter(
+        e[2].strip() for e in page.elements[page.elements.index(rows[0]) :] if e[0] == "td"
+    )
+    for row in rows:
+        values = dict(zip(titles, [next(cells) for _ in titles], strict=True))
+        shown[row[1]["data-network"], values["Case"]] = values
+    columns = {"PQ": "pq", "AP": "ap", "AP50": "ap50", "IoU": "iou", "Dice": "dice"}
+    columns |= {"Missed": "missed", "Merged": "merged", "Split": "split", "Spurious": "spurious"}
+    checked = 0
+    for network in ("bad", "good"):
+        for row in read_rows(folder / network / "cases.csv"):
+            values = shown[network, row["case"]]
+            for title, key in columns.items():
+                expected = row[key]
+                if np.isnan(expected):
+                    assert values[title] == "", "undefined is an empty field"
+                else:
+                    assert float(values[title]) == pytest.approx(expected, abs=5.1e-4)
+                checked += 1
+    assert checked == 2 * 4 * 9
+    assert shown["bad", "empty"]["AP"] == ""
+    wrong = [shown["bad", "plain"][k] for k in ("Missed", "Merged", "Split", "Spurious")]
+    assert wrong == ["1", "2", "1", "1"]
+
+
+def test_the_leaderboard_holds_the_numbers_of_the_csv(nuclei, page):
+    folder = nuclei.folder / nuclei.settings["datasets"][0]["folder"]
+    first, second = read_rows(folder / "leaderboard.csv")
+    assert (first["experiment"], second["experiment"]) == ("good", "bad")
+    text = " ".join(page.texts("table"))
+    for row in (first, second):
+        assert f"{row['pq_pooled']:.3f}" in text
+    assert first["pq_pooled"] == 1.0
+    assert f"{second['behind_best']:.3f}" in text
+
+
+def test_the_findings_say_who_leads_and_where_it_fails(page):
+    findings = page.texts("li")
+    assert findings[0].startswith("good <net> scores best with a pooled PQ of 1.000")
+    assert findings[0].endswith("on 4 test cases.")
+    assert "4 common cases are too few to rule out chance" in findings[1]
+    assert (
+        "Of 12 true objects good <net> leaves none missed, none merged and none split"
+        in findings[2]
+    )
+    cautions = " ".join(e[2] for e in page.all("div", _class="caution"))
+    assert "Only 4 cases" in cautions
+    assert "1 of 4 cases have no score" in cautions
+
+
+def test_the_worst_case_comes_first_and_the_undefined_last(page):
+    ranks = [
+        (attributes["data-network"], int(attributes["data-rank"]))
+        for _, attributes, _ in page.all("figure", _class="pane")
+        if "data-network" in attributes
+    ]
+    scored = [rank for network, rank in ranks if network == "good"][:4]
+    assert scored == [0, 1, 2, 3]
+    assert page.texts("h4")[3] == "empty"
+
+
+def test_other_networks_are_hidden_until_chosen(page):
+    hidden = [
+        (attributes["data-network"], "hidden" in attributes)
+        for _, attributes, _ in page.all("figure", _class="pane")
+        if "data-network" in attributes
+    ]
+    assert set(hidden) == {("good", False), ("bad", True)}
+
+
+def test_the_gallery_says_how_many_it_leaves_out(nuclei):
+    settings = copy.deepcopy(nuclei.settings)
+    settings["report"]["gallery"] = 2
+    page = Page(render(nuclei, settings))
+    assert "2 of 4 cases are shown" in " ".join(page.texts("p"))
+    assert len(page.all("article")) == 2 + 1
+    settings["report"]["gallery"] = 0
+    page = Page(render(nuclei, settings))
+    assert not page.all("article")
+    assert "5 cases left out" in " ".join(page.texts("p"))
+
+
+def test_same_results_same_bytes(nuclei, tmp_path):
+    again = type(nuclei)(tmp_path / "results")
+    add_nuclei(again)
+    assert render(again) == render(nuclei)
+
+
+def test_settings_networks_and_training_are_shown(page):
+    text = " ".join(page.texts("table"))
+    assert "unet (width 8)" in text
+    assert "method watershed, threshold 0.45" in text
+    assert re.search(r"\b12\b", text), "weights, without running statistics"
+    assert "1.0 min" in text
+    labels = [e[1].get("aria-label", "") for e in page.all("svg")]
+    assert any(label.startswith("Training and validation loss of good <net>") for label in labels)
+    assert any(label.startswith("AP over the IoU threshold") for label in labels)
+
+
+def test_each_convention_is_stated(nuclei):
+    settings = copy.deepcopy(nuclei.settings)
+    settings["evaluate"]["convention"] = "stardist"
+    text = " ".join(Page(render(nuclei, settings)).texts("dd"))
+    assert "stardist: an IoU of at least the threshold" in text
+    assert "scores 0" in text
+
+
+def test_semantic_volumes_have_no_objects(results):
+    truth = np.zeros((3, 40, 48), np.uint16)
+    truth[1, 5:20, 5:20], truth[1, 5:20, 20:30] = 1, 2
+    pred = np.roll(truth, 3, axis=2)
+    image = np.random.default_rng(0).integers(0, 999, (1, 3, 40, 48)).astype(np.int16)
+    classes = {i: ClassSpec(name=n, kind="stuff") for i, n in ((1, "front"), (2, "back"))}
+    results.add(
+        "volumes",
+        {"v": (image, truth, None)},
+        {"net": {"v": (pred, None, "val")}},
+        annotation="semantic",
+        classes=classes,
+        folds=[["v"]],
+    )
+    html = render(results)
+    page = Page(html)
+    assert "AP over the IoU" not in html.split("What the scores mean")[0]
+    assert page.texts("li")[0].startswith("net <net> reaches a Dice of 0.")
+    assert "on 1 validation case." in page.texts("li")[0]
+    assert "There is no test set" in " ".join(e[2] for e in page.all("div", _class="caution"))
+    assert "section 2 of 3 (the one with most objects)" in " ".join(page.texts("span"))
+    assert "PQ" not in page.texts("button")
+    assert {"missed pixels", "spurious pixels", "pixels of another class", "front"} <= set(
+        page.texts("li")
+    )
+
+
+def test_three_networks_are_compared_in_pairs(results):
+    labels = squares()
+    image = labels.astype(np.uint8)[None]
+    cases = {f"c{i}": (image, (labels > 0).astype(np.uint16), labels) for i in range(6)}
+    predictions = {
+        name: {case: ((pred > 0).astype(np.uint16), pred, "test") for case in cases}
+        for name, pred in (("a", labels), ("b", flawed(labels)), ("c", labels))
+    }
+    results.add("cells", cases, predictions, test=sorted(cases))
+    page = Page(render(results))
+    (details,) = page.all("details")
+    assert "+0.000" in details[2]
+    leaderboard = results.folder / "cells/leaderboard.csv"
+    behind = next(r["behind_best"] for r in read_rows(leaderboard) if r["experiment"] == "b")
+    assert f"-{behind:.3f}" in details[2]
+    assert f"+{behind:.3f}" in details[2]
+    assert "more than the choice of cases explains" in " ".join(page.texts("li"))
+
+
+def test_predictions_without_any_score(results):
+    labels = squares()
+    image = labels.astype(np.uint8)[None]
+    pred = {"n": ((labels > 0).astype(np.uint16), labels, "unlabelled")}
+    results.add("fresh", {"n": (image, None, None)}, {"net": pred}, unlabelled=["n"])
+    page = Page(render(results))
+    assert page.texts("li")[0].startswith("No annotated case was scored")
+    assert len(page.all("article")) == 1
+    assert "4 objects" in " ".join(page.texts("figcaption"))
+
+
+def test_datasets_side_by_side(results):
+    add_nuclei(results, "one")
+    add_nuclei(results, "two")
+    page = Page(render(results))
+    assert page.texts("h2")[:2] == ["one", "two"]
+    ids = [e[1]["id"] for e in page.elements if "id" in e[1]]
+    assert len(ids) == len(set(ids))
+    names = {e[1]["name"] for e in page.all("input", type="radio")}
+    assert len(names) == 2, "the choice in one dataset leaves the other alone"
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("leaderboard.csv", "leaderboard.csv"),
+        ("plan.json", "plan.json"),
+        ("good/cases.csv", "cases.csv"),
+        ("good/predicted/1of1", "1of1"),
+    ],
+)
+def test_a_missing_result_is_named_and_nothing_is_written(results, file, message):
+    add_nuclei(results, "one")
+    path = results.folder / "one" / file
+    path.rename(path.with_name("away"))
+    with pytest.raises(SeptumError, match=message):
+        render(results)
+    assert not (results.folder / "report.html").exists()
+
+
+def test_a_broken_model_file_is_named(results):
+    add_nuclei(results, "one")
+    (results.folder / "one/bad/fold0/model.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0not json")
+    with pytest.raises(SeptumError, match="no model file of Septum"):
+        render(results)
