@@ -2,12 +2,13 @@
 
 Both sides are the same network, the same Lightning loop and the same batches in number and
 size; only where a batch comes from differs. The peer's batches were made before the clock
-starts. Times are of the training part of an epoch (`Clock`), the best of several.
+starts. Times are of a training step, the median of many.
 """
 
 from __future__ import annotations
 
 import copy
+import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -25,7 +26,7 @@ from septum.config import ClassSpec, Decode, Predict, Run, Train
 from septum.foldcases import find_fold_cases
 from septum.loaders import loaders
 from septum.loop import AveragedWeights, TrainingLoop
-from septum.normalise import statistics
+from septum.normalise import statistics as intensities
 from septum.patches import patch_shape
 from septum.plan import Plan
 from septum.recorder import Recorder
@@ -33,14 +34,14 @@ from septum.segmenter import build_segmenter
 from septum.trainer import choose_workers, fit
 from septum.trainingjob import Training
 
-ROUNDS = 4
+ROUNDS = 3
 CASES = 8
 GPU = torch.cuda.is_available()
 
 # name, image size, patch, patches a batch, network width, batches an epoch
 FRAMES = [
-    ("2-D 128², U-Net", (512, 512), (128, 128), 8, 24, 200 if GPU else 3),
-    ("3-D 32×64×64, U-Net", (64, 160, 160), (32, 64, 64), 2, 16, 100 if GPU else 3),
+    ("2-D 128², U-Net", (512, 512), (128, 128), 8, 24, 200 if GPU else 4),
+    ("3-D 32×64×64, U-Net", (64, 160, 160), (32, 64, 64), 2, 16, 100 if GPU else 4),
 ]
 
 
@@ -77,7 +78,7 @@ def write_cases(folder: Path, plan: Plan, size: Sequence[int]) -> None:
         image = (random.normal(80, 20, size) + 60 * (objects > 0)).clip(0, 255).astype(np.uint8)
         geometry = store.Geometry(plan.spacing)
         case = store.Case(
-            name, image[None], objects > 0, objects, geometry, statistics(image[None])
+            name, image[None], objects > 0, objects, geometry, intensities(image[None])
         )
         store.write_case(store.case_path(folder / "cases", name), case)
         path = store.case_path(folder / "weights", name)
@@ -87,25 +88,26 @@ def write_cases(folder: Path, plan: Plan, size: Sequence[int]) -> None:
 
 
 class Clock(lightning.Callback):
-    """Times the training part of each epoch.
-
-    Beside a CPU the pipeline runs in the training process, and processor time tells what it
-    costs whatever else the machine is doing. Beside a GPU the wall clock counts.
-    """
+    """Times steps, from the end of one to the end of the next: fetching included."""
 
     def __init__(self) -> None:
-        self.read = time.perf_counter if GPU else time.process_time
-        self.epochs: list[float] = []
+        self.steps: list[float] = []
+        self.last: float | None = None
 
-    def on_train_epoch_start(self, *_) -> None:
-        self.began = self.read()
+    def on_train_batch_end(self, *_) -> None:
+        """Note the time since the last step of this epoch."""
+        now = time.perf_counter()
+        if self.last is not None:
+            self.steps.append(now - self.last)
+        self.last = now
 
-    def on_validation_start(self, *_) -> None:
-        self.epochs.append(self.read() - self.began)
+    def on_train_epoch_end(self, *_) -> None:
+        """Do not count what lies between two epochs."""
+        self.last = None
 
 
-def epoch_seconds(training: Training, source: DataLoader, valid: DataLoader, name: str) -> float:
-    """Train for a few epochs; return the seconds of the fastest but the first."""
+def step_seconds(training: Training, source: DataLoader, valid: DataLoader, name: str) -> float:
+    """Train for a few epochs; return the median time of a step, those of the first left out."""
     settings, folder = training.run.train, training.folder / name
     clock = Clock()
     checkpoints = folder / "checkpoints"
@@ -123,7 +125,7 @@ def epoch_seconds(training: Training, source: DataLoader, valid: DataLoader, nam
         ],
         resume=False,
     )
-    return min(clock.epochs[1:])
+    return statistics.median(clock.steps[settings.steps - 1 :])
 
 
 def batches(source: DataLoader) -> list[dict[str, Tensor]]:
@@ -165,12 +167,12 @@ def run() -> Iterator[dict]:
             )
             source, valid = loaders(training, 0)
             ready = DataLoader(batches(source), batch_size=None, pin_memory=GPU)
-            peer = epoch_seconds(training, ready, valid, "memory")
-            ours = epoch_seconds(training, source, valid, "real")
-            peer = min(peer, epoch_seconds(training, ready, valid, "memory again"))
+            peer = step_seconds(training, ready, valid, "memory")
+            ours = step_seconds(training, source, valid, "real")
+            peer = (peer + step_seconds(training, ready, valid, "memory again")) / 2
             workers = choose_workers(run_.train, "cuda" if GPU else "cpu")
         weights = sum(p.numel() for p in segmenter.parameters())
-        rate = training.patches / ours
+        rate = batch / ours
         yield {
             "name": name,
             "ours_s": ours,

@@ -48,18 +48,20 @@ def test_components_are_numbered_and_small_ones_removed():
         [
             [0.9, 0.9, 0.1, 0.1, 0.0, 0.6],
             [0.9, 0.2, 0.1, 0.1, 0.0, 0.0],
-            [0.1, 0.1, 0.8, 0.8, 0.0, 0.0],
+            [0.1, 0.1, 0.1, 0.1, 0.0, 0.0],
+            [0.1, 0.1, 0.1, 0.1, 0.0, 0.0],
+            [0.4, 0.1, 0.8, 0.8, 0.0, 0.0],
             [0.4, 0.1, 0.8, 0.7, 0.0, 0.0],
         ]
     )
-    first = [[1, 1, 0, 0, 0, 2], [1, 0, 0, 0, 0, 0], [0, 0, 3, 3, 0, 0], [0, 0, 3, 3, 0, 0]]
+    first = [[1, 1, 0, 0, 0, 2], [1, 0, 0, 0, 0, 0], [0] * 6, [0] * 6, *[[0, 0, 3, 3, 0, 0]] * 2]
     probabilities = foreground(probability)
     assert instances(probabilities).tolist() == first
     assert instances(probabilities, min_size=2)[0].tolist() == [1, 1, 0, 0, 0, 0]
     assert instances(probabilities, min_size=4).max() == 1
     assert instances(probabilities, min_size=5).max() == 0
     # pixels that touch by a corner are two objects
-    assert instances(foreground([[0.9, 0.1], [0.1, 0.9]]) * 1.0).max() == 2
+    assert instances(foreground([[0.9, 0.1], [0.1, 0.9]])).max() == 2
 
 
 def test_the_ridge_is_given_back_to_the_object_that_gave_it():
@@ -143,7 +145,9 @@ def test_watershed_divides_what_grew_together():
     assert instances(merged, threshold=0.3).max() == 1
     divided = instances(merged, method="watershed", threshold=0.3, seed_threshold=0.6)
     assert divided.max() == 2
-    np.testing.assert_array_equal(divided > 0, two > np.float32(0.3))
+    beyond = (divided > 0) != (two > np.float32(0.3))
+    # the notch between the two, one pixel wide
+    assert set(np.argwhere(beyond)[:, 1].tolist()) <= {20}
     assert (divided[:, :20][two[:, :20] > 0.3] == 1).all()
     assert (divided[:, 21:][two[:, 21:] > 0.3] == 2).all()
 
@@ -253,13 +257,13 @@ def test_necks_are_found_at_any_size(shape, scale):
         shape, scale = (24, 24, 40), 2
     big = tuple(scale * n for n in shape)
     middle = [n * scale // 2 for n in shape[:-1]]
-    apart = [((*middle, 10 * scale), 7 * scale), ((*middle, 23 * scale), 7 * scale)]
+    apart = [((*middle, 10 * scale), 7 * scale), ((*middle, 24 * scale), 7 * scale)]
     close = [((*middle, 12 * scale), 7 * scale), ((*middle, 19 * scale), 7 * scale)]
     eight, egg = discs(big, *apart), discs(big, *close)
     assert label(eight).max() == 1
     parts = split_necks(eight.astype(int))
     assert parts.max() == 2
-    cut = round(16.5 * scale)
+    cut = 17 * scale
     assert len(np.unique(parts[..., : cut - 2 * scale])) == 2  # background and one part
     assert len(np.unique(parts[..., cut + 2 * scale :])) == 2
     assert split_necks(egg.astype(int)).max() == 1

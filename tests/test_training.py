@@ -216,7 +216,7 @@ def test_worker_processes_and_reading_from_disk_change_no_bit(data, tmp_path, mo
     run_training(data, tmp_path / "a", run)
     run_training(data, tmp_path / "b", settings(workers=2))
     monkeypatch.setattr("septum.loaders.fits_in_memory", lambda *_, **__: False)
-    run_training(data, tmp_path / "c", run)
+    run_training(data, tmp_path / "c", settings(workers=1))
     run_training(data, tmp_path / "d", run, seed=1)
     a, b, c, d = ((tmp_path / x / "model.safetensors").read_bytes() for x in "abcd")
     assert a == b
@@ -253,6 +253,7 @@ def test_a_killed_training_resumes_to_the_same_bytes(data, tmp_path):
     before = history(out)
     assert 3 <= len(before) < 9
 
+    delete_outputs(out)
     run_training(data, out, run)
     after = history(out)
     assert [int(row["epoch"]) for row in after] == list(range(1, 10))
@@ -263,6 +264,12 @@ def test_a_killed_training_resumes_to_the_same_bytes(data, tmp_path):
     assert same == [(r["train_loss"], r["val_loss"], r["val_iou"], r["lr"]) for r in whole]
     ours, undisturbed = ((d / "model.safetensors").read_bytes() for d in (out, tmp_path / "whole"))
     assert ours == undisturbed
+
+
+def delete_outputs(out):
+    """Do what a workflow does with the outputs of a job before it starts it again."""
+    for name in ("model.safetensors", "history.csv", "curves.png"):
+        (out / name).unlink(missing_ok=True)
 
 
 def wait_for_epochs(out, epochs, process=None):
@@ -308,11 +315,14 @@ def test_what_decides_the_weights_decides_whether_to_resume(data, tmp_path):
     run_training(data, tmp_path, settings(epochs=2))
     first = (tmp_path / "model.safetensors").read_bytes()
     stamp = (tmp_path / "checkpoints" / "last.ckpt").stat().st_mtime_ns
-    (tmp_path / "model.safetensors").unlink()
+    rows = history(tmp_path)
+    delete_outputs(tmp_path)
     # nothing left to train: the file is made again from the checkpoint
     run_training(data, tmp_path, settings(epochs=2, workers=1))
     assert (tmp_path / "model.safetensors").read_bytes() == first
     assert (tmp_path / "checkpoints" / "last.ckpt").stat().st_mtime_ns == stamp
+    assert history(tmp_path) == rows
+    assert (tmp_path / "curves.png").exists()
 
     run_training(data, tmp_path, settings(epochs=1, lr=1e-4))
     (row,) = history(tmp_path)

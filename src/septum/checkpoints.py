@@ -23,6 +23,7 @@ from septum.atomic import atomic_path
 from septum.errors import fail
 
 BEST, LAST = "best.safetensors", "last.ckpt"
+HISTORY = "history.csv"
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ def find_progress(folder: Path, fingerprint: str) -> Progress | None:
     Returns
     -------
     Progress or None
-        Zero epochs where there is a checkpoint, but of another training.
+        Zero epochs where there is a checkpoint, but of another training or not all of it.
 
     Raises
     ------
@@ -156,7 +157,8 @@ def find_progress(folder: Path, fingerprint: str) -> Progress | None:
             f"is damaged ({reason})",
             "delete the folder of checkpoints; the training starts anew",
         ) from error
-    if own["fingerprint"] != fingerprint or not (folder / BEST).exists():
+    whole = all((folder / name).exists() for name in (BEST, HISTORY))
+    if own["fingerprint"] != fingerprint or not whole:
         return Progress()
     return Progress(epochs, best_epoch, tuple(best_score))
 

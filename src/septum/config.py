@@ -240,9 +240,9 @@ class Run(Section):
     network: str
     options: dict[str, Any]
     head: str
-    train: Train
-    predict: Predict
-    decode: Decode
+    train: Train = Train()
+    predict: Predict = Predict()
+    decode: Decode = Decode()
 
 
 class Config(Section):

@@ -68,7 +68,7 @@ def decode(
     semantic : (*spatial) uint16 array
         Class ids, 0 background.
     instance : (*spatial) uint32 array or None
-        1 … n, 0 elsewhere; None for semantic annotation. Numbered as the seeds lie, in raster order.
+        1 … n as the seeds lie in raster order, 0 elsewhere; None for semantic annotation.
     """
     n_channels = HEADS[head].channels(len(classes))
     if len(probabilities) != n_channels:

@@ -146,8 +146,7 @@ class PatchSampler(Sampler[int]):
     length : int
         Patches an epoch, over all devices.
     epoch : int
-        The first epoch of this run. Lightning makes the first iterator of a resumed run before
-        it calls `set_epoch`.
+        The first epoch of this run, so that an iterator made before `set_epoch` is right too.
     rank, world : int
         This device and their number.
     """

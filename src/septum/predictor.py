@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -73,9 +72,9 @@ class Ensemble(Segmenter):
 def load_models(paths: Sequence[str | Path], device: torch.device) -> Model:
     """Load model files as one predictor.
 
-    Of an ensemble the decoder's method is the one that most of its models chose (in a tie
-    ``components``), its numbers are the medians over these models: each was tuned for a network
-    that it shares its training data with, but for one fold.
+    Of several models the decoder's method is the one that they do best by: its scores on their
+    validation cases, added up, are highest (of equals ``components``). Its numbers are the
+    medians over the models that chose this method.
 
     Raises
     ------
@@ -101,10 +100,15 @@ def load_models(paths: Sequence[str | Path], device: torch.device) -> Model:
 
 def common_decoder(decoders: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the decoder of an ensemble (see `load_models`)."""
-    votes = Counter(decoder["method"] for decoder in decoders)
-    methods = [m for m in (*METHODS, *votes) if votes[m] == max(votes.values())]
-    chosen = [decoder for decoder in decoders if decoder["method"] == methods[0]]
-    common: dict[str, Any] = {"method": methods[0]}
+    present = [decoder["method"] for decoder in decoders]
+    methods = [name for name in (*METHODS, *present) if name in present]
+
+    def total(method: str) -> float:
+        return sum(d.get("score") or 0.0 for d in decoders if d["method"] == method)
+
+    method = max(methods, key=total)  # the first of equals
+    chosen = [decoder for decoder in decoders if decoder["method"] == method]
+    common: dict[str, Any] = {"method": method}
     for name in _DECODER[1:]:
         values = [decoder[name] for decoder in chosen]
         common[name] = None if None in values else median(values)

@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 import lightning.pytorch as lightning
 
+from septum.checkpoints import HISTORY
 from septum.history import draw_curves, read_history, write_history
 
 # A picture costs a second or so: drawn at the end, and not more often than this before.
@@ -20,6 +21,9 @@ REFRESH = 0.2
 
 class Recorder(lightning.Callback):
     """Writes history.csv and curves.png, TensorBoard scalars, and a line an epoch.
+
+    The history lies among the checkpoints too: a workflow deletes the one beside the model,
+    an output of the job, before it starts the job again.
 
     On a terminal the line of the running epoch is renewed in place; in a file (a cluster's
     log) there is one line an epoch.
@@ -54,14 +58,15 @@ class Recorder(lightning.Callback):
         progress: bool,
         stream: TextIO | None = None,
     ) -> None:
-        self.history = folder / "history.csv"
+        self.history = folder / HISTORY
+        self.kept = folder / "checkpoints" / HISTORY
         self.curves = folder / "curves.png"
         self.title = title
         self.epochs = epochs
         self.patches = patches
         self.progress = progress
         self.stream = sys.stderr if stream is None else stream
-        self.rows = [r for r in read_history(self.history) if r["epoch"] <= done] if done else []
+        self.rows = [r for r in read_history(self.kept) if r["epoch"] <= done] if done else []
         self._spent: list[float] = []
         self._began = self._trained = self._drawn = self._shown = 0.0
 
@@ -107,6 +112,7 @@ class Recorder(lightning.Callback):
         self.rows.append(row)
         if not trainer.is_global_zero:
             return
+        write_history(self.kept, self.rows)
         write_history(self.history, self.rows)
         if now - self._drawn > CURVES_EVERY:
             draw_curves(self.curves, self.rows, self.title)
@@ -117,7 +123,8 @@ class Recorder(lightning.Callback):
             self._write(("\r\033[K" if self.stream.isatty() else "") + self._line(row))
 
     def finish(self) -> None:
-        """Draw the final curves."""
+        """Write the whole history and the final curves."""
+        write_history(self.history, self.rows)
         draw_curves(self.curves, self.rows, self.title)
 
     def _line(self, row: dict[str, float]) -> str:

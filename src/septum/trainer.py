@@ -187,7 +187,7 @@ def _repeatable(device: str) -> Iterator[None]:
     strict = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     fill = torch.utils.deterministic.fill_uninitialized_memory
-    tuned = torch.backends.cudnn.benchmark
+    tuned, products = torch.backends.cudnn.benchmark, torch.get_float32_matmul_precision()
     if device == "cpu":
         torch.use_deterministic_algorithms(True, warn_only=True)
         torch.utils.deterministic.fill_uninitialized_memory = False
@@ -200,3 +200,4 @@ def _repeatable(device: str) -> Iterator[None]:
         torch.use_deterministic_algorithms(strict, warn_only=warn_only)
         torch.utils.deterministic.fill_uninitialized_memory = fill
         torch.backends.cudnn.benchmark = tuned
+        torch.set_float32_matmul_precision(products)

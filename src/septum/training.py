@@ -104,9 +104,18 @@ def train(
         digests={**digests, "data": data_digest(found.files())},
     )
     done = _so_far(training)
+    recorder = Recorder(
+        training.folder,
+        f"{run.experiment} on {plan.dataset}, fold {fold}",
+        epochs=run.train.epochs,
+        done=done.epochs,
+        patches=training.patches,
+        progress=progress,
+    )
     if not done.is_over(run.train.epochs, run.train.patience):
-        done = _fit(training, done, progress)
+        done = _fit(training, done, recorder)
     if rank_zero_only.rank == 0:
+        recorder.finish()
         _finish(training, done, Path(out))
 
 
@@ -124,8 +133,8 @@ def _so_far(training: Training) -> Progress:
     return done
 
 
-def _fit(training: Training, done: Progress, progress: bool) -> Progress:
-    settings, plan = training.run.train, training.plan
+def _fit(training: Training, done: Progress, recorder: Recorder) -> Progress:
+    settings = training.run.train
     checkpoints = Checkpoints(
         training.folder / "checkpoints",
         training.fingerprint(),
@@ -133,18 +142,10 @@ def _fit(training: Training, done: Progress, progress: bool) -> Progress:
         epochs=settings.epochs,
         patience=settings.patience,
     )
-    recorder = Recorder(
-        training.folder,
-        f"{training.run.experiment} on {plan.dataset}, fold {training.fold}",
-        epochs=settings.epochs,
-        done=done.epochs,
-        patches=training.patches,
-        progress=progress,
-    )
     # a validation's averaged weights are swapped out by the last of these callbacks
     callbacks = [recorder, checkpoints]
     callbacks += [AveragedWeights(settings.ema)] if settings.ema else []
-    n_channels = HEADS[training.run.head].channels(len(plan.classes))
+    n_channels = HEADS[training.run.head].channels(len(training.plan.classes))
     fit(
         TrainingLoop(training.segmenter, settings, n_channels, training.seed_parts),
         *loaders(training, done.epochs),
@@ -153,8 +154,6 @@ def _fit(training: Training, done: Progress, progress: bool) -> Progress:
         callbacks=callbacks,
         resume=done.epochs > 0,
     )
-    if rank_zero_only.rank == 0:
-        recorder.finish()
     return checkpoints.progress
 
 
@@ -193,5 +192,6 @@ def _finish(training: Training, done: Progress, out: Path) -> None:
         header,
         [training.cases.paths[name] for name in training.cases.validation],
         run.decode,
+        min_size_default=plan.min_size,
     )
     save_model(out, state, header.model_copy(update={"decoder": decoder}))

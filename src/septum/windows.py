@@ -130,8 +130,10 @@ def read_window(
     window = np.asarray(image[(slice(None), *hull)])
     if normalise is not None:
         window = normalise(window)
-    inner = np.ix_(*(i - h.start for i, h in zip(index, hull, strict=True)))
-    return np.ascontiguousarray(window[(slice(None), *inner)], dtype=np.float32)
+    for axis, (i, h) in enumerate(zip(index, hull, strict=True), start=1):
+        if not (np.diff(i) == 1).all():  # mirrored
+            window = np.take(window, i - h.start, axis=axis)
+    return np.ascontiguousarray(window, dtype=np.float32)
 
 
 class Slab:
