@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -22,7 +23,7 @@ def test_help_lists_the_stages_in_order():
     output = septum("--help").stdout
     stages = ["demo", "check", "prepare", "plan", "augment", "weights", "train", "predict"]
     stages += ["export", "evaluate", "leaderboard", "report", "fetch"]
-    places = [output.index(f"\n    {stage} ") for stage in stages]
+    places = [re.search(rf"^    {stage}\b", output, flags=re.M).start() for stage in stages]
     assert places == sorted(places)
 
 

@@ -237,12 +237,6 @@ def test_float_labels_of_whole_numbers(files, tmp_path):
     np.testing.assert_array_equal(case.semantic, OBJECTS > 0)
 
 
-def test_unknown_reader(files):
-    (problem,) = problems_of(files, reader="nifty")
-    assert problem.where == "datasets.ds.reader"
-    assert "did you mean 'nifti'?" in problem.remedy
-
-
 def test_an_undeclared_class(files):
     (problem,) = problems_of(files, annotation="semantic", classes={5: "a", 17: "b"})
     assert problem.where == files.labels

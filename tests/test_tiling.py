@@ -247,17 +247,24 @@ def test_windows_are_read_lazily_and_written_in_whole_chunks(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("spatial", "spacing", "passes"),
-    [((8, 8), None, 8), ((8, 8), (1, 2), 4), ((8, 8, 8), (3, 1, 1), 16), ((8, 8, 8), None, 48)],
+    ("spatial", "planes", "passes"),
+    [
+        ((8, 8), None, 8),
+        ((8, 8), [], 4),
+        ((8, 8, 8), [(1, 2)], 16),
+        ((8, 8, 8), [(0, 2)], 16),
+        ((8, 8, 8), [(0, 1), (1, 2)], 48),
+        ((8, 8, 8), None, 48),
+    ],
 )
-def test_test_time_augmentation_runs_every_symmetry_once(spatial, spacing, passes):
+def test_test_time_augmentation_runs_every_symmetry_once(spatial, planes, passes):
     class Recorder(Pointwise):
         def predict(self, images):
             self.seen.append(images.numpy().tobytes())
             return super().predict(images)
 
     network, image = Recorder(), image_of(1, *spatial)
-    predict_tiled(network, image, tile=spatial, tta=True, spacing=spacing)
+    predict_tiled(network, image, tile=spatial, tta=True, planes=planes)
     assert len({seen for seen in network.seen if isinstance(seen, bytes)}) == passes
 
 

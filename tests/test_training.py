@@ -18,12 +18,13 @@ import torch
 
 from septum import store
 from septum.config import ClassSpec, Decode, Predict, Run, Train, canonical_json
+from septum.device import choose_device
 from septum.errors import SeptumError
 from septum.loop import AveragedWeights, lr_factor
 from septum.modelfile import load_model, read_header
 from septum.normalise import normalise, statistics
 from septum.plan import Plan
-from septum.trainer import choose_device, choose_devices, choose_precision, choose_workers
+from septum.trainer import choose_devices, choose_precision, choose_workers
 from septum.training import train
 from septum.trainingset import data_digest, fits_in_memory
 from septum.weights import case_weight_map

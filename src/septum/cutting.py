@@ -17,6 +17,7 @@ from torch import Tensor
 from septum.losses import IGNORE
 from septum.normalise import normalise
 from septum.trainingset import TrainingCase
+from septum.windows import mirrored
 
 Window = tuple[tuple[int, ...], tuple[int, ...]]
 """First pixel (may be negative) and extent of a piece of an image."""
@@ -42,18 +43,11 @@ def read_window(array: Any, window: Window) -> np.ndarray:
     if all(a >= 0 and a + w <= n for a, w, n in zip(start, extent, size, strict=True)):
         inside = tuple(slice(a, a + w) for a, w in zip(start, extent, strict=True))
         return np.asarray(array[lead + inside])
-    index = [mirrored(a, w, n) for a, w, n in zip(start, extent, size, strict=True)]
+    index = [mirrored(np.arange(a, a + w), n) for a, w, n in zip(start, extent, size, strict=True)]
     hull = tuple(slice(int(i.min()), int(i.max()) + 1) for i in index)
     block = np.asarray(array[lead + hull])
     local = [i - h.start for i, h in zip(index, hull, strict=True)]
     return block[(..., *np.ix_(*local))]
-
-
-def mirrored(start: int, extent: int, size: int) -> np.ndarray:
-    """Return the indices of ``extent`` pixels from ``start`` on, mirrored into ``[0, size)``."""
-    period = max(2 * (size - 1), 1)
-    index = np.arange(start, start + extent) % period
-    return np.where(index < size, index, period - index)
 
 
 def cut(case: TrainingCase, window: Window, scheme: Mapping[str, Any]) -> dict[str, np.ndarray]:

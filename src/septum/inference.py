@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from septum.config import Predict
+from septum.device import choose_device
 from septum.errors import Problem, SeptumError, fail
 from septum.export import export_prediction, export_stem
 from septum.modelfile import ModelHeader, read_header
@@ -21,7 +22,6 @@ from septum.normalise import statistics
 from septum.plan import Plan, read_plan
 from septum.predictor import (
     Model,
-    choose_device,
     describe,
     load_models,
     predict_case,
@@ -73,7 +73,7 @@ def predict_batch(
     SeptumError
         If a GPU is demanded and there is none, a file is no model, or models do not go together.
     """
-    device = choose_device(settings)
+    device = choose_device(settings.device, "predict.device")
     by_fold = _by_fold(models)
     jobs = _jobs(case_paths([cases]), read_plan(plan), list(by_fold))
     loaded: dict[str, Model] = {}
@@ -132,7 +132,7 @@ def predict_images(
         results would have one name, results that would lie among the images. At the end: all
         images that could not be segmented; the others are done.
     """
-    device = choose_device(settings)
+    device = choose_device(settings.device, "predict.device")
     paths = [Path(path) for path in dict.fromkeys(images)]
     stems = _stems(paths, Path(out), reader, two_maps=_gives_two_maps(read_header(models[0])))
     model = load_models(models, device)

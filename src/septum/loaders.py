@@ -7,9 +7,10 @@ import sys
 from lightning.pytorch.utilities import rank_zero_only
 from torch.utils.data import DataLoader, Dataset, DistributedSampler, Sampler
 
+from septum.device import choose_device
 from septum.heads import HEADS
 from septum.patches import PatchDataset, PatchSampler
-from septum.trainer import choose_device, choose_devices, choose_workers
+from septum.trainer import choose_devices, choose_workers
 from septum.trainingjob import Training
 from septum.trainingset import fits_in_memory, load_training_cases
 from septum.transforms import Augmentation

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import torch
 from pydantic import Field, ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from septum import __version__, models
@@ -109,7 +109,8 @@ def save_model(path: str | Path, state: Mapping[str, Tensor], header: ModelHeade
     header = header.model_copy(update={"options": options})
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     with atomic_path(Path(path)) as temporary:
-        save_file(tensors, temporary, metadata={_KEY: canonical_json(header)})
+        # not `save_file`, whose files only their owner may read
+        temporary.write_bytes(save(tensors, metadata={_KEY: canonical_json(header)}))
 
 
 def read_header(path: str | Path) -> ModelHeader:

@@ -33,7 +33,7 @@ import numpy as np
 from septum.errors import fail
 
 
-def _compiled(function: Callable) -> Callable:
+def compiled(function: Callable) -> Callable:
     """Compile by numba and keep the machine code for the next process.
 
     It lies in ``__pycache__`` beside this module, or in the user's cache folder where that
@@ -133,7 +133,7 @@ def _steps(spacing: Sequence[float] | None, ndim: int) -> tuple[float, ...]:
     return steps
 
 
-@_compiled
+@compiled
 def _sweep(labels, step, limit, squares, nears):  # noqa: ANN001, ANN202
     """Fill in the two nearest labels along the first axis, going down and coming back up.
 
@@ -173,7 +173,7 @@ def _sweep(labels, step, limit, squares, nears):  # noqa: ANN001, ANN202
                         nears[1, row, line] = label
 
 
-@_compiled
+@compiled
 def _envelope(squares, nears, positions, banned, start, stop, halves, pieces):  # noqa: ANN001, ANN202
     """Build the lower envelope of the best candidate of each position not labelled ``banned``.
 
@@ -203,7 +203,7 @@ def _envelope(squares, nears, positions, banned, start, stop, halves, pieces):  
     return top + 1
 
 
-@_compiled
+@compiled
 def _read_off(pieces, count, stop, scale, squares, nears):  # noqa: ANN001, ANN202
     """Write down height and label of the envelope's ``count`` pieces, up to ``stop``."""
     apex, height, label, first = pieces
@@ -214,7 +214,7 @@ def _read_off(pieces, count, stop, scale, squares, nears):  # noqa: ANN001, ANN2
             nears[x] = label[k]
 
 
-@_compiled
+@compiled
 def _transform_line(f, label, scale, halves, whole, part, best, near):  # noqa: ANN001, ANN202
     """Find the two lowest parabolas of different label over every position of a line."""
     n = f.shape[1]
@@ -236,7 +236,7 @@ def _transform_line(f, label, scale, halves, whole, part, best, near):  # noqa: 
         i = j
 
 
-@_compiled
+@compiled
 def _transform_axis(squares, nears, scale, limit):  # noqa: ANN001, ANN202
     """Carry both candidates along the middle of three axes, in place.
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from septum.nearest_two import _compiled
+from septum.nearest_two import compiled
 
 
 def split_necks(labels: np.ndarray, *, ratio: float = 0.5) -> np.ndarray:
@@ -48,7 +48,7 @@ def _offsets(shape: tuple[int, ...]) -> np.ndarray:
     return offsets[offsets != 0]
 
 
-@_compiled
+@compiled
 def _flood(
     width: np.ndarray,
     labels: np.ndarray,

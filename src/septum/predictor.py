@@ -21,6 +21,7 @@ from septum.modelfile import ModelHeader, load_model
 from septum.normalise import normalise
 from septum.segmenter import Segmenter
 from septum.tiling import auto_tile, predict_tiled
+from septum.transforms import square_planes
 
 _LAYOUTS = {2: torch.channels_last, 3: torch.channels_last_3d}
 _DECODER = ("method", "threshold", "seed_threshold", "min_size")
@@ -126,21 +127,6 @@ def _require_same_kind(paths: Sequence[str | Path], headers: Sequence[ModelHeade
                 raise fail(path, what, "give the models of one experiment on one dataset")
 
 
-def choose_device(settings: Predict) -> torch.device:
-    """Return the device to predict on.
-
-    Raises
-    ------
-    SeptumError
-        If a GPU is demanded and there is none.
-    """
-    found = torch.cuda.is_available()
-    if settings.device == "gpu" and not found:
-        what = "demands a GPU, but torch finds none"
-        raise fail("predict.device", what, "set it to auto or cpu, or run where there is a GPU")
-    return torch.device("cuda" if found and settings.device != "cpu" else "cpu")
-
-
 def predict_probabilities(
     segmenter: Segmenter,
     header: ModelHeader,
@@ -181,10 +167,26 @@ def predict_probabilities(
         batch=settings.batch,
         device=next(segmenter.parameters()).device,
         tta=settings.tta,
-        spacing=header.spacing,
+        planes=_turned_planes(header) if settings.tta else None,
         normalise=partial(normalise, statistics=statistics, normalisation=header.normalisation),
         progress=True,
     )
+
+
+def _turned_planes(header: ModelHeader) -> list[tuple[int, int]]:
+    """Return the planes in which training turned its patches: the network knows no others.
+
+    Raises
+    ------
+    SeptumError
+        If it was trained without flips, which every symmetry is made of.
+    """
+    if not header.trained.get("flip", True):
+        what = "asks for flips, but the model was trained without (train.flip)"
+        raise fail("predict.tta", what, "set it to false, or train with train.flip")
+    if not header.trained.get("rotate", True):
+        return []
+    return square_planes(header.patch, header.spacing)
 
 
 def predict_case(

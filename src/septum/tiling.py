@@ -46,7 +46,7 @@ def predict_tiled(
     batch: int = 4,
     device: str | torch.device = "cpu",
     tta: bool = False,
-    spacing: Sequence[float] | None = None,
+    planes: Sequence[tuple[int, int]] | None = None,
     normalise: Callable[[np.ndarray], np.ndarray] | None = None,
     progress: bool = False,
 ) -> Any:
@@ -77,10 +77,10 @@ def predict_tiled(
     device : str or torch.device
         Where ``segmenter`` is.
     tta : bool
-        Average over the symmetries of the pixel grid: all flips and, among axes of equal
-        ``spacing``, all 90° rotations (8 in 2-D; in 3-D 16, or 48 where all axes are equal).
-    spacing : sequence of float, optional
-        Pixel size per spatial axis; equal where not given.
+        Average over the symmetries of the pixel grid: all flips and, within ``planes``, all
+        90° rotations (8 in 2-D; in 3-D 16, or 48 where all axes may be exchanged).
+    planes : sequence of (int, int), optional
+        Pairs of spatial axes that may be exchanged; all where not given.
     normalise : callable, optional
         From a raw window (C, *window) to the float32 one that the network is shown.
     progress : bool
@@ -98,7 +98,7 @@ def predict_tiled(
     """
     grid = plan_windows(segmenter, image.shape[1:], tile, overlap)
     shape = tuple(axis.tile for axis in grid)
-    symmetries = _symmetries(segmenter, shape, spacing) if tta else []
+    symmetries = _symmetries(segmenter, shape, planes) if tta else []
     runner = _Runner(segmenter, torch.device(device), symmetries, batch)
     columns = list(itertools.product(*(range(len(axis.starts)) for axis in grid[1:])))
     slab: Slab | None = None
@@ -134,13 +134,17 @@ Symmetry = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 def _symmetries(
-    segmenter: Any, tile: Sequence[int], spacing: Sequence[float] | None
+    segmenter: Any, tile: Sequence[int], planes: Sequence[tuple[int, int]] | None
 ) -> list[Symmetry]:
     """Return every symmetry of the pixel grid that turns the tile into a legal tile."""
-    spacing = [1.0] * len(tile) if spacing is None else spacing
+    axes = range(len(tile))
+    planes = list(itertools.combinations(axes, 2)) if planes is None else planes
+    kind = list(axes)  # axes of one kind may be exchanged
+    for a, b in planes:
+        kind = [kind[a] if k == kind[b] else k for k in kind]
     found = []
-    for order in itertools.permutations(range(len(tile))):
-        if not np.allclose([spacing[i] for i in order], spacing):
+    for order in itertools.permutations(axes):
+        if [kind[i] for i in order] != kind:
             continue
         turned = tuple(tile[i] for i in order)
         if tuple(segmenter.legal_size(turned)) != turned:

@@ -22,32 +22,12 @@ from torch.utils.data import DataLoader
 
 from septum.checkpoints import LAST, AtomicCheckpointIO
 from septum.config import Train
+from septum.device import choose_device
 from septum.errors import fail
 from septum.loop import TrainingLoop
 
 # More processes than this do not make a pipeline of small patches faster.
 MOST_WORKERS = 8
-
-
-def choose_device(wanted: str, key: str) -> str:
-    """Return ``cpu`` or ``cuda`` for a setting ``auto``, ``cpu`` or ``gpu``.
-
-    Raises
-    ------
-    SeptumError
-        If a GPU is demanded and there is none: never a silent run on the CPU.
-    """
-    if wanted != "cpu" and torch.cuda.is_available():
-        return "cuda"
-    if wanted == "gpu":
-        built = "" if torch.backends.cuda.is_built() else ", and this torch is built without CUDA"
-        raise fail(
-            key,
-            f"demands a GPU, but torch finds none{built}",
-            "run `nvidia-smi`, ask the cluster for one (resources: gpu), install a torch with "
-            f"CUDA, or set {key} to auto or cpu",
-        )
-    return "cpu"
 
 
 def choose_precision(wanted: str, device: str) -> str:

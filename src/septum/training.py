@@ -11,6 +11,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from septum.checkpoints import Checkpoints, Progress, find_progress, read_weights
 from septum.config import Run
+from septum.device import choose_device
 from septum.foldcases import find_fold_cases
 from septum.heads import HEADS
 from septum.loaders import loaders
@@ -21,7 +22,7 @@ from septum.plan import Plan
 from septum.recorder import Recorder
 from septum.seeds import seed_of
 from septum.segmenter import build_segmenter
-from septum.trainer import choose_device, choose_devices, fit
+from septum.trainer import choose_devices, fit
 from septum.trainingjob import Training
 from septum.trainingset import data_digest
 from septum.tuning import tune_decoder
@@ -182,6 +183,8 @@ def _finish(training: Training, done: Progress, out: Path) -> None:
             "fold": training.fold,
             "seed": training.seed,
             "cases": len(training.cases.train),
+            "flip": run.train.flip,
+            "rotate": run.train.rotate,
             "epochs": done.epochs,
             "best_epoch": done.best_epoch,
             "best": max(done.best_score[0], 0.0),

@@ -71,7 +71,7 @@ class Augmentation:
         self.scale = scale
         self.intensity = intensity
         self.noise = noise
-        self.planes = _square_planes(self.size, spacing) if rotate else []
+        self.planes = square_planes(self.size, spacing) if rotate else []
         linear = LINEAR[len(self.size)]
         self._resize = Resize(self.size, mode=linear, align_corners=False)
         # "nearest" of torch is half a pixel off the linear one; "nearest-exact" is not
@@ -145,7 +145,7 @@ class Augmentation:
         return image.float()
 
 
-def _square_planes(size: Sequence[int], spacing: Sequence[float]) -> list[tuple[int, int]]:
+def square_planes(size: Sequence[int], spacing: Sequence[float]) -> list[tuple[int, int]]:
     """Return the planes that a rotation by 90° maps to themselves."""
     return [
         (a, b)

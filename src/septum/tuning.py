@@ -11,7 +11,7 @@ import numpy as np
 
 from septum.config import ClassSpec, Decode, Predict
 from septum.decode import METHODS, decode
-from septum.metrics import average_precision
+from septum.metrics.matching import average_precision
 from septum.modelfile import ModelHeader
 from septum.predictor import predict_probabilities
 from septum.segmenter import Segmenter

@@ -40,10 +40,11 @@ class Axis:
     def window(self, index: int) -> np.ndarray:
         """Return the image's pixels under a window, mirrored at the borders."""
         first = self.starts[index] - self.margin
-        return _mirrored(np.arange(first, first + self.tile), self.length)
+        return mirrored(np.arange(first, first + self.tile), self.length)
 
 
-def _mirrored(index: np.ndarray, length: int) -> np.ndarray:
+def mirrored(index: np.ndarray, length: int) -> np.ndarray:
+    """Return the pixels in ``[0, length)`` that indices beyond the borders stand for."""
     period = max(2 * (length - 1), 1)
     index = index % period
     return np.where(index < length, index, period - index)

@@ -1,27 +1,21 @@
-"""Scores of a segmentation: everything about overlap comes from one pass over the pixels."""
+"""Scores of a segmentation: everything about overlap comes from one pass over the pixels.
 
-from __future__ import annotations
+The names below are loaded when they are first used. Modules of this package import from the
+submodules, so that a change to one score leaves the stages alone that do not use it
+(`septum.codedigest`).
+"""
 
-from septum.metrics.errors import ObjectErrors, object_errors
-from septum.metrics.matching import THRESHOLDS, Matching, average_precision, match
-from septum.metrics.overlap import OverlapTable
-from septum.metrics.panoptic import PanopticSums, panoptic_quality
-from septum.metrics.seg import seg_score
-from septum.metrics.semantic import Confusion
-from septum.metrics.surface import SurfaceDistances, surface_distances
+import lazy_loader
 
-__all__ = [
-    "THRESHOLDS",
-    "Confusion",
-    "Matching",
-    "ObjectErrors",
-    "OverlapTable",
-    "PanopticSums",
-    "SurfaceDistances",
-    "average_precision",
-    "match",
-    "object_errors",
-    "panoptic_quality",
-    "seg_score",
-    "surface_distances",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "errors": ["ObjectErrors", "object_errors"],
+        "matching": ["THRESHOLDS", "Matching", "average_precision", "match"],
+        "overlap": ["OverlapTable"],
+        "panoptic": ["PanopticSums", "panoptic_quality"],
+        "seg": ["seg_score"],
+        "semantic": ["Confusion"],
+        "surface": ["SurfaceDistances", "surface_distances"],
+    },
+)

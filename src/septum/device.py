@@ -1,0 +1,35 @@
+"""Which processor a network runs on."""
+
+from __future__ import annotations
+
+import torch
+
+from septum.errors import fail
+
+
+def choose_device(wanted: str, key: str) -> str:
+    """Return ``cpu`` or ``cuda`` for a setting ``auto``, ``cpu`` or ``gpu``.
+
+    Parameters
+    ----------
+    wanted : str
+        The setting.
+    key : str
+        Its configuration key, for the message.
+
+    Raises
+    ------
+    SeptumError
+        If a GPU is demanded and there is none: never a silent run on the CPU.
+    """
+    if wanted != "cpu" and torch.cuda.is_available():
+        return "cuda"
+    if wanted == "gpu":
+        built = "" if torch.backends.cuda.is_built() else ", and this torch is built without CUDA"
+        raise fail(
+            key,
+            f"demands a GPU, but torch finds none{built}",
+            "run `nvidia-smi`, ask the cluster for one (resources: gpu), install a torch with "
+            f"CUDA, or set {key} to auto or cpu",
+        )
+    return "cpu"

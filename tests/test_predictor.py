@@ -1,0 +1,66 @@
+"""Predicting with the settings that a model file keeps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from septum.config import ClassSpec, Predict
+from septum.errors import SeptumError
+from septum.modelfile import ModelHeader
+from septum.normalise import statistics
+from septum.predictor import predict_probabilities
+from septum.segmenter import build_segmenter
+
+OPTIONS = {"padded": True, "width": 2, "depth": 1, "norm": "batch", "dropout": 0.0}
+
+
+def model(**trained):
+    header = ModelHeader(
+        network="unet",
+        options=OPTIONS,
+        spatial_dims=2,
+        in_channels=1,
+        head="semantic",
+        classes={1: ClassSpec(name="cell")},
+        annotation="instance",
+        normalisation={"scheme": "none"},
+        spacing=(1.0, 1.0),
+        unit="pixel",
+        patch=(16, 16),
+        trained=trained,
+    )
+    segmenter = build_segmenter("unet", OPTIONS, spatial_dims=2, in_channels=1, n_classes=1)
+    return segmenter.eval(), header
+
+
+def predict(image, **trained):
+    segmenter, header = model(**trained)
+    settings = Predict(tile=[16, 16], tta=True)
+    return predict_probabilities(segmenter, header, image, statistics(image), settings)
+
+
+@pytest.fixture
+def image():
+    return np.random.default_rng(0).random((1, 16, 16), np.float32)
+
+
+def test_a_network_that_saw_turned_patches_is_averaged_over_turns(image):
+    turned = np.rot90(image, axes=(1, 2)).copy()
+    one, other = predict(image, flip=True, rotate=True), predict(turned, flip=True, rotate=True)
+    np.testing.assert_allclose(np.rot90(one, axes=(1, 2)), other, atol=1e-6)
+
+
+def test_a_network_that_saw_flips_only_is_averaged_over_flips_only(image):
+    flipped, turned = image[:, :, ::-1].copy(), np.rot90(image, axes=(1, 2)).copy()
+    one = predict(image, flip=True, rotate=False)
+    np.testing.assert_allclose(
+        one[:, :, ::-1], predict(flipped, flip=True, rotate=False), atol=1e-6
+    )
+    other = predict(turned, flip=True, rotate=False)
+    assert np.abs(np.rot90(one, axes=(1, 2)) - other).max() > 1e-4
+
+
+def test_a_network_that_saw_no_flips_is_not_averaged_over_any(image):
+    with pytest.raises(SeptumError, match=r"predict\.tta.*trained without"):
+        predict(image, flip=False, rotate=True)
