@@ -1,5 +1,6 @@
 # Every helper of the rules, and no rule. Parsed again by each cluster job: light imports only.
 
+import hashlib
 import os
 import re
 import sys
@@ -84,19 +85,11 @@ def dataset_name(wildcards):
     return DATASETS[wildcards.dataset]
 
 
-def experiment_name(wildcards):
-    return EXPERIMENTS[wildcards.experiment]
-
-
 # ---- prepare ----
 
 
 def demo_kind(wildcards):
     return spec_of(wildcards).demo
-
-
-def demo_outputs(dataset):
-    return septum_cases.demo_folder(CONFIG, DATASETS[dataset])
 
 
 def batch_cases(wildcards):
@@ -117,6 +110,24 @@ def batch_files(wildcards):
                 os.path.dirname(case.labels) if "*" in case.labels else case.labels
             )
     return files
+
+
+def folder_contents(wildcards):
+    """Return a digest of the inputs that are folders (masks, OME-Zarr): an edit inside counts.
+
+    Snakemake sees a folder's own time only, which an edit of a file in it leaves alone.
+    """
+    digest = hashlib.sha256()
+    if spec_of(wildcards).demo is not None:
+        return digest.hexdigest()[:16]  # made by a rule
+    for path in filter(os.path.isdir, batch_files(wildcards)):
+        for folder, folders, files in os.walk(path):
+            folders.sort()
+            for file in sorted(files):
+                status = os.stat(os.path.join(folder, file))
+                entry = f"{folder}/{file} {status.st_size} {status.st_mtime_ns}\n"
+                digest.update(entry.encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()[:16]
 
 
 def prepare_settings(wildcards):
@@ -191,7 +202,10 @@ def all_weights(wildcards):
 
 
 def train_settings(wildcards):
-    return as_json(run_of(wildcards).model_dump(mode="json", exclude={"predict"}))
+    """Return one training's settings; which other folds are trained is none of its business."""
+    settings = run_of(wildcards).model_dump(mode="json")
+    del settings["train"]["folds"]
+    return as_json(settings)
 
 
 def predict_settings(wildcards):

@@ -41,6 +41,7 @@ rule prepare:
         dataset=dataset_name,
         settings=prepare_settings,
         cases=batch_cases,
+        contents=folder_contents,
         code=code_digest("septum.prepare"),
     shell:
         "python -m septum prepare --dataset {params.dataset:q} --settings {params.settings:q} "

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from septum import __version__
-from septum.errors import SeptumError
+from septum.errors import SeptumError, fail
 
 Arguments = argparse.Namespace
 
@@ -49,6 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _limit_threads(threads: int | None) -> None:
     """Bound the thread pools, which read their environment when they are first imported."""
+    # Threads that wait by spinning take the cores from other programs: on a shared machine a
+    # training then runs ten times slower.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if threads:
         for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
             os.environ.setdefault(name, str(threads))
@@ -142,6 +145,14 @@ def _predict(a: Arguments) -> None:
     from septum.inference import predict_batch, predict_images
 
     settings = parse_section(Predict, a.settings)
+    if (a.cases is None) == (not a.images):
+        raise fail(
+            "IMAGE",
+            "is missing" if not a.images else "and --cases exclude each other",
+            "name the images to segment (or --cases and --plan, as the workflow does)",
+        )
+    if a.cases is not None and a.plan is None:
+        raise fail("--plan", "is missing", "give the plan.json of the cases' dataset")
     if a.cases is not None:
         predict_batch(models=a.model, cases=a.cases, plan=a.plan, out=a.out, settings=settings)
     else:

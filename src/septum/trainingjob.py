@@ -14,7 +14,10 @@ from septum.segmenter import Segmenter
 
 # Settings that may differ between a run and the one that resumes it: the weights do not
 # depend on them (on one machine, and but for the order in which several devices add up).
-IRRELEVANT = ("device", "devices", "workers")
+IRRELEVANT = ("device", "devices", "workers", "folds")
+# What of a plan the weights depend on; the rest (other folds, the test set, new images) may
+# change. Weight maps count by their own digest, as all files do.
+RELEVANT = ("spatial_dims", "in_channels", "annotation", "classes", "normalisation", "spacing")
 
 
 @dataclass(frozen=True)
@@ -61,5 +64,11 @@ class Training:
         settings = self.run.model_dump(mode="json", exclude={"predict", "decode"})
         for key in IRRELEVANT:
             del settings["train"][key]
-        parts = [settings, self.plan.to_json(), self.digests, list(self.seed_parts)]
+        plan = self.plan.to_json()
+        facts = {key: plan[key] for key in RELEVANT} | {
+            "patch": list(self.shape.size),
+            "train": self.plan.train_cases(self.fold),
+            "validation": self.plan.val_cases(self.fold),
+        }
+        parts = [settings, facts, self.digests, list(self.seed_parts)]
         return hashlib.sha256(canonical_json({"all": parts}).encode()).hexdigest()

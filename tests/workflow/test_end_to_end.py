@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import csv
+import re
 
 import numpy as np
 import pytest
@@ -51,7 +52,7 @@ def test_a_second_run_has_nothing_to_do(finished):
     ("sections", "rules"),
     [
         ({"train": {"lr": 0.5}}, TRAINED),
-        ({"predict": {"overlap": 0.5}}, TRAINED - {"train"}),
+        ({"predict": {"overlap": 0.5}}, TRAINED),
         ({"evaluate": {"surface_distance": False}}, {"evaluate", "leaderboard", "report"}),
         ({"report": {"title": "Other"}}, {"leaderboard", "report"}),
         ({"weights": {"w0": 5.0}}, {"plan", "augment", "weights"} | TRAINED),
@@ -66,9 +67,18 @@ def test_an_experiment_more_trains_that_one_only(finished):
     settings = copy.deepcopy(finished.settings)
     settings["experiments"]["second"] = {"network": "unet", "options": {"padded": True}}
     output = finished.run("--dry-run", settings=settings).stdout
-    assert "second/fold0/model.safetensors" in output
-    assert "/unet/fold0/model.safetensors" not in output.split("Job stats")[0].replace("input", "")
-    assert finished.would_run(settings) - {"all"} == TRAINED
+    outputs = re.findall(r"^ +output: (.*)$", output, flags=re.M)
+    assert [o for o in outputs if o.endswith("model.safetensors")] == [
+        "results/demo_nuclei/second/fold0/model.safetensors"
+    ]
+    assert not any("/unet/" in o for o in outputs)
+
+
+def test_a_fold_more_leaves_the_trained_fold_alone(finished):
+    settings = changed(finished.settings, train={"folds": [0, 1]})
+    output = finished.run("--dry-run", settings=settings).stdout
+    trained = re.findall(r"^ +output: (.*model.safetensors)$", output, flags=re.M)
+    assert trained == ["results/demo_nuclei/unet/fold1/model.safetensors"]
 
 
 @pytest.mark.parametrize(
