@@ -36,10 +36,6 @@ try:
     CASES = {
         key: septum_cases.find_cases(CONFIG, name) for key, name in DATASETS.items()
     }
-    GROUPS = {
-        key: septum_cases.find_groups(CONFIG, name, CASES[key])
-        for key, name in DATASETS.items()
-    }
 except SeptumError as error:
     raise WorkflowError(f"the configuration cannot be run\n{error}") from None
 
@@ -98,35 +94,50 @@ def batch_cases(wildcards):
     return as_json({case.name: [list(case.images), case.labels] for case in found})
 
 
-def batch_files(wildcards):
-    """Return every file of a batch; a pattern of masks stands for its folder."""
-    if spec_of(wildcards).demo is not None:
-        return [f"{RESULTS}/{wildcards.dataset}/demo"]
-    files = []
+def batch_paths(wildcards):
+    """Return every path that a batch reads; a pattern of masks stands for its folder."""
+    paths = []
     for case in BATCHES[wildcards.dataset][wildcards.batch]:
-        files += case.images
+        paths += case.images
         if case.labels is not None:
-            files.append(
+            paths.append(
                 os.path.dirname(case.labels) if "*" in case.labels else case.labels
             )
-    return files
+    return paths
 
 
-def folder_contents(wildcards):
-    """Return a digest of the inputs that are folders (masks, OME-Zarr): an edit inside counts.
+def batch_files(wildcards):
+    """Return the inputs of a batch that Snakemake can watch by itself.
 
-    Snakemake sees a folder's own time only, which an edit of a file in it leaves alone.
+    It reads `<name>` and `{name}` in a path as its own, also where they come from a lab's
+    files; those paths are watched by `batch_contents`.
+    """
+    if spec_of(wildcards).demo is not None:
+        return [f"{RESULTS}/{wildcards.dataset}/demo"]
+    return [path for path in batch_paths(wildcards) if not set(path) & set("<>{}")]
+
+
+def batch_contents(wildcards):
+    """Return a digest of size and time of those inputs that Snakemake does not watch.
+
+    Of a folder (masks, OME-Zarr) it sees the folder's own time, which an edit of a file in it
+    leaves alone.
     """
     digest = hashlib.sha256()
     if spec_of(wildcards).demo is not None:
         return digest.hexdigest()[:16]  # made by a rule
-    for path in filter(os.path.isdir, batch_files(wildcards)):
-        for folder, folders, files in os.walk(path):
-            folders.sort()
-            for file in sorted(files):
-                status = os.stat(os.path.join(folder, file))
-                entry = f"{folder}/{file} {status.st_size} {status.st_mtime_ns}\n"
-                digest.update(entry.encode("utf-8", "surrogateescape"))
+    watched = set(batch_files(wildcards))
+    for path in batch_paths(wildcards):
+        if os.path.isdir(path):
+            files = sorted(
+                os.path.join(d, name) for d, _, names in os.walk(path) for name in names
+            )
+        else:
+            files = [] if path in watched else [path]
+        for file in files:
+            status = os.stat(file)
+            entry = f"{file} {status.st_size} {status.st_mtime_ns}\n"
+            digest.update(entry.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()[:16]
 
 
@@ -147,11 +158,10 @@ def batch_folders(stage):
 
 def plan_settings(wildcards):
     """Return what the derived settings and the split depend on."""
-    keys = "annotation classes normalisation split exclude"
+    keys = "annotation classes normalisation split exclude group"
     plan = {
         "dataset": some_of(spec_of(wildcards), keys),
         "weights": weights_section(wildcards),
-        "groups": GROUPS[wildcards.dataset],
     }
     return as_json(plan)
 
@@ -159,6 +169,13 @@ def plan_settings(wildcards):
 def split_file(wildcards):
     file = spec_of(wildcards).split.file
     return [] if file is None else str(septum_cases.resolve(CONFIG, file))
+
+
+def group_table(wildcards):
+    spec = spec_of(wildcards)
+    if spec.table is None or spec.group is None or "{group}" in spec.group:
+        return []
+    return str(septum_cases.resolve(CONFIG, spec.table))
 
 
 # ---- augment and weights ----

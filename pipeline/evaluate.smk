@@ -61,7 +61,7 @@ rule leaderboard:
         seed=CONFIG.seed,
         code=code_digest("septum.leaderboard"),
     shell:
-        "python -m septum leaderboard --dataset {params.dataset:q} --settings {params.settings:q} "
+        "python -m septum leaderboard --dataset={params.dataset:q} --settings {params.settings:q} "
         "--seed {params.seed} --scores {input:q} --out {output:q} > {log:q} 2>&1"
 
 

@@ -41,10 +41,10 @@ rule prepare:
         dataset=dataset_name,
         settings=prepare_settings,
         cases=batch_cases,
-        contents=folder_contents,
+        contents=batch_contents,
         code=code_digest("septum.prepare"),
     shell:
-        "python -m septum prepare --dataset {params.dataset:q} --settings {params.settings:q} "
+        "python -m septum prepare --dataset={params.dataset:q} --settings {params.settings:q} "
         "--cases {params.cases:q} --out {output:q} > {log:q} 2>&1"
 
 
@@ -53,6 +53,7 @@ rule plan:
     input:
         cases=batch_folders("cases"),
         split=split_file,
+        table=group_table,
     output:
         f"{RESULTS}/{{dataset}}/plan.json",
     log:
@@ -71,8 +72,9 @@ rule plan:
         seed=CONFIG.seed,
         code=code_digest("septum.planning"),
     shell:
-        "python -m septum plan --dataset {params.dataset:q} --settings {params.settings:q} "
+        "python -m septum plan --dataset={params.dataset:q} --settings {params.settings:q} "
         "--seed {params.seed} --cases {input.cases:q} --split {input.split:q} "
+        "--table {input.table:q} "
         "--out {output:q} 2>&1 | tee {log:q}"
 
 

@@ -22,6 +22,13 @@ def configure(root, **dataset):
     return config.validate(raw)
 
 
+def groups(loaded):
+    spec = loaded.datasets["d"]
+    table = None if spec.table is None else cases.resolve(loaded, spec.table)
+    names = [case.name for case in cases.find_cases(loaded, "d")]
+    return cases.find_groups(names, spec.group, table, "d")
+
+
 def messages(loaded):
     with pytest.raises(SeptumError) as error:
         cases.find_cases(loaded, "d")
@@ -115,16 +122,14 @@ def test_a_case_in_images_and_unlabelled_is_an_error(tmp_path):
 def test_groups_by_pattern(tmp_path):
     touch(tmp_path, "p1_s1.tif", "p1_s2.tif", "p2_s1.tif")
     loaded = configure(tmp_path, images="{case}.tif", group="{group}_s*")
-    found = cases.find_cases(loaded, "d")
-    assert cases.find_groups(loaded, "d", found) == {"p1_s1": "p1", "p1_s2": "p1", "p2_s1": "p2"}
+    assert groups(loaded) == {"p1_s1": "p1", "p1_s2": "p1", "p2_s1": "p2"}
 
 
 def test_groups_by_column(tmp_path):
     touch(tmp_path, "a.tif", "b.tif")
     (tmp_path / "t.csv").write_text("\ufeffid,patient\na,7\nb,7\nc,8\n", encoding="utf-8")
     loaded = configure(tmp_path, images="{case}.tif", group="patient", table="t.csv")
-    found = cases.find_cases(loaded, "d")
-    assert cases.find_groups(loaded, "d", found) == {"a": "7", "b": "7"}
+    assert groups(loaded) == {"a": "7", "b": "7"}
 
 
 @pytest.mark.parametrize(
@@ -142,7 +147,7 @@ def test_bad_groups(tmp_path, settings, says):
     (tmp_path / "t.csv").write_text("case,patient\na,7\n")
     loaded = configure(tmp_path, images="{case}.tif", **settings)
     with pytest.raises(SeptumError, match=says):
-        cases.find_groups(loaded, "d", cases.find_cases(loaded, "d"))
+        groups(loaded)
 
 
 def test_batches_hold_every_case_once(tmp_path):

@@ -103,36 +103,49 @@ def find_cases(config: Config, dataset: str) -> list[CaseFiles]:
     return sorted(cases, key=lambda case: case.name)
 
 
-def find_groups(config: Config, dataset: str, cases: Sequence[CaseFiles]) -> dict[str, str]:
+def find_groups(
+    names: Sequence[str], group: str | None, table: Path | None, dataset: str
+) -> dict[str, str]:
     """Return the group of each case; cases of a group never straddle a split.
 
-    ``group`` is either a pattern of the case name with ``{group}`` in it
-    (``"{group}_slice*"``), or a column of the dataset's ``table`` (CSV with a column ``case``
-    or ``id``). Without it every case is a group of its own.
+    Parameters
+    ----------
+    names : sequence of str
+        The cases.
+    group : str or None
+        A pattern of the case's name with ``{group}`` in it (``"{group}_slice*"``), or a column
+        of ``table``. Without it every case is a group of its own.
+    table : Path or None
+        CSV with a column ``case`` (or ``id``, ``name``).
+    dataset : str
+        Its key under ``datasets``, for messages.
+
+    Raises
+    ------
+    SeptumError
+        If a case has no group.
     """
-    spec = config.datasets[dataset]
-    if spec.group is None:
-        return {case.name: case.name for case in cases}
+    if group is None:
+        return {name: name for name in names}
     key = f"datasets.{dataset}.group"
-    if "{group}" in spec.group:
-        regex = _regex(spec.group, "group")
-        found = {case.name: regex.fullmatch(case.name) for case in cases}
+    if "{group}" in group:
+        regex = _regex(group, "group")
+        found = {name: regex.fullmatch(name) for name in names}
         lost = [name for name, match in found.items() if match is None]
         if lost:
-            what = f"the pattern {spec.group!r} does not fit the case {lost[0]!r}"
+            what = f"the pattern {group!r} does not fit the case {lost[0]!r}"
             raise fail(key, f"{what} ({len(lost)} in all)", "mend the pattern; * fits any text")
         return {name: match.group("group") for name, match in found.items() if match}
-    if spec.table is None:
+    if table is None:
+        what = f"{group!r} is no pattern with {{group}}, and there is no table"
         remedy = f"put {{group}} into it, or give datasets.{dataset}.table, a CSV with that column"
-        raise fail(
-            key, f"{spec.group!r} is no pattern with {{group}}, and there is no table", remedy
-        )
-    column = _column(resolve(config, spec.table), spec.group, key)
-    lost = [case.name for case in cases if case.name not in column]
+        raise fail(key, what, remedy)
+    column = _column(table, group, key)
+    lost = [name for name in names if name not in column]
     if lost:
-        what = f"{spec.table} has no row for the case {lost[0]!r} ({len(lost)} in all)"
+        what = f"{table} has no row for the case {lost[0]!r} ({len(lost)} in all)"
         raise fail(key, what, "add the rows, or exclude the cases")
-    return {case.name: column[case.name] for case in cases}
+    return {name: column[name] for name in names}
 
 
 def find_batches(config: Config, cases: Sequence[CaseFiles]) -> dict[str, list[CaseFiles]]:

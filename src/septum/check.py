@@ -87,7 +87,8 @@ def audit(config: Config, dataset: str) -> Audit:
     spec = config.datasets[dataset]
     try:
         cases = find_cases(config, dataset)
-        groups = find_groups(config, dataset, cases)
+        table = None if spec.table is None else resolve(config, spec.table)
+        groups = find_groups([case.name for case in cases], spec.group, table, dataset)
     except SeptumError as error:
         found.problems += error.problems
         return found

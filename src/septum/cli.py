@@ -87,15 +87,18 @@ def _prepare(a: Arguments) -> None:
 
 
 def _plan(a: Arguments) -> None:
+    from septum.cases import find_groups
     from septum.config import Dataset, Weights, parse_section
     from septum.planning import plan_dataset
+    from septum.store import case_paths
 
     settings = json.loads(a.settings)
+    dataset = parse_section(Dataset, json.dumps(settings["dataset"]))
     plan_dataset(
-        dataset=parse_section(Dataset, json.dumps(settings["dataset"])),
+        dataset=dataset,
         name=a.dataset,
         cases=a.cases,
-        groups=settings["groups"],
+        groups=find_groups(sorted(case_paths(a.cases)), dataset.group, a.table, a.dataset),
         split_file=a.split,
         weights=parse_section(Weights, json.dumps(settings["weights"])),
         seed=a.seed,
@@ -247,7 +250,10 @@ def _parser() -> argparse.ArgumentParser:
     s.out("folder of the batch")
 
     s = stage("plan", _plan, "derive the settings left at auto, and split into test set and folds")
-    s.dataset().settings("dataset, weights, groups").seed().folders("cases")
+    s.dataset().settings("dataset, weights").seed().folders("cases")
+    s.parser.add_argument(
+        "--table", nargs="?", type=Path, metavar="CSV", help="groups of the cases"
+    )
     s.parser.add_argument("--split", nargs="?", type=Path, metavar="FILE", help="a given split")
     s.out("plan.json")
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import copy
 import difflib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -24,6 +25,11 @@ from septum.errors import Problem, SeptumError, fail
 from septum.models import MODELS
 
 Auto = Literal["auto"]
+# names that files and folders of the workflow have beside those of datasets and experiments
+RESERVED = {
+    "datasets": {"logs", "report.html"},
+    "experiments": {"demo", "cases", "copies", "weights", "logs", "plan.json", "leaderboard.csv"},
+}
 ReaderName = Literal[
     "auto", "nifti", "tiff", "tiff_stack", "tiff_channels", "raster", "mask_folder", "ome_zarr"
 ]
@@ -165,7 +171,8 @@ class Report(Section):
 class Jobs(Section):
     """How work is cut into jobs."""
 
-    cases_per_job: Count | Auto = "auto"
+    # a job's cases stand in one argument of its command, which Linux limits to 128 KiB
+    cases_per_job: Annotated[int, Field(ge=1, le=128)] | Auto = "auto"
 
 
 class Dataset(Section):
@@ -248,7 +255,7 @@ class Run(Section):
 class Config(Section):
     """The whole configuration."""
 
-    results: str = "results"
+    results: Annotated[str, Field(pattern=r"^[^<>{}]*[^/<>{}][^<>{}]*$")] = "results"
     data_root: str = "."
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     datasets: dict[str, Dataset]
@@ -264,10 +271,12 @@ class Config(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _drop_switched_off(cls, data: Any) -> Any:
-        """Drop entries set to null: a second configuration file switches them off so."""
+    def _tidy(cls, data: Any) -> Any:
+        """Drop entries set to null (a second file switches them off so); expand ``~``."""
         if isinstance(data, dict):
             data = dict(data)
+            if isinstance(data.get("results"), str):
+                data["results"] = os.path.expanduser(data["results"])
             for key in ("datasets", "experiments"):
                 if isinstance(data.get(key), Mapping):
                     data[key] = {k: v for k, v in data[key].items() if v is not None}
@@ -410,6 +419,11 @@ def _merged(top: Section, *overrides: tuple[str, Mapping[str, Any]]) -> Any:
 def _cross_checks(config: Config) -> Iterator[Problem]:
     if not config.datasets:
         yield Problem("datasets", "is empty", "describe at least one dataset (see config.yaml)")
+    for kind, reserved in RESERVED.items():
+        for name in getattr(config, kind):
+            if not name or name.lower() in reserved:
+                what = f"cannot be the name of one of the {kind}"
+                yield Problem(f"{kind}.{name or repr(name)}", what, "choose another name")
     for name, dataset in config.datasets.items():
         yield from _pattern_checks(f"datasets.{name}", dataset)
     for name, experiment in config.experiments.items():

@@ -49,3 +49,18 @@ def test_a_broken_configuration_says_so_without_a_traceback(tmp_path):
     assert "trian: is not a known key" in done.stdout
     assert "did you mean 'train'" in done.stdout
     assert "Traceback" not in done.stdout
+
+
+@pytest.mark.parametrize("name", ["<script>alert(1)<", "{x}", "a b", "ä'\"$(x)`y`", "-rf"])
+def test_any_name_of_a_file_can_be_planned(name, tmp_path):
+    for kind in ("images", "labels"):
+        (tmp_path / kind).mkdir()
+        for case in (name, "other"):
+            (tmp_path / kind / f"{case}.tif").write_bytes(b"x")
+    (tmp_path / "my.yaml").write_text(
+        "datasets: {demo_nuclei: null, d: {images: 'images/{case}.tif', "
+        "labels: 'labels/{case}.tif'}}\n"
+    )
+    done = snakemake("--configfile", str(tmp_path / "my.yaml"), cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert "\nprepare " in done.stdout
