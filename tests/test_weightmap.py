@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from septum.errors import SeptumError
-from septum.nearest_two import _compiled, two_nearest
+from septum.nearest_two import compiled, two_nearest
 from septum.weightmap import border_weight_map, separate_touching
 
 
@@ -362,7 +362,7 @@ class TestCompilation:
         scope = {}
         exec(compile("def twice(x):\n    return 2 * x\n", "<nowhere>", "exec"), scope)
         with pytest.warns(RuntimeWarning, match="NUMBA_CACHE_DIR"):
-            twice = _compiled(scope["twice"])
+            twice = compiled(scope["twice"])
         assert twice(21) == 42
 
     def test_numba_cache_dir_is_used(self, tmp_path):
