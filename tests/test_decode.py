@@ -281,7 +281,12 @@ def test_no_object_at_all():
 
 
 @settings(max_examples=30, deadline=None)
-@given(seed=st.integers(0, 10_000), ratio=st.floats(0.2, 0.9), ndim=st.integers(1, 3))
+# ratios that no two widths on the grid have: a tie is either way right
+@given(
+    seed=st.integers(0, 10_000),
+    ratio=st.sampled_from([0.2113, 0.3331, 0.4721, 0.5477, 0.6391, 0.7129, 0.8543]),
+    ndim=st.integers(1, 3),
+)
 def test_necks_are_the_h_maxima_of_the_log_width(seed, ratio, ndim):
     from scipy import ndimage
 
