@@ -10,7 +10,6 @@ sections inside a dataset, and inside an experiment. The narrower one wins, key 
 from __future__ import annotations
 
 import copy
-import difflib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -21,7 +20,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from septum.demo_names import DEMO_CASES
-from septum.errors import Problem, SeptumError, fail
+from septum.errors import Problem, SeptumError, fail, nearest
 from septum.models import MODELS
 
 Auto = Literal["auto"]
@@ -429,14 +428,14 @@ def _cross_checks(config: Config) -> Iterator[Problem]:
     for name, experiment in config.experiments.items():
         if experiment.network not in MODELS:
             what = f"there is no network {experiment.network!r}"
-            yield Problem(f"experiments.{name}.network", what, _nearest(experiment.network, MODELS))
+            yield Problem(f"experiments.{name}.network", what, nearest(experiment.network, MODELS))
         wanted = [] if experiment.datasets == "all" else experiment.datasets
         for dataset in wanted:
             if dataset not in config.datasets:
                 yield Problem(
                     f"experiments.{name}.datasets",
                     f"there is no dataset {dataset!r}",
-                    _nearest(dataset, config.datasets),
+                    nearest(dataset, config.datasets),
                 )
     for dataset in config.datasets:
         for section in ("augment", "weights"):
@@ -480,13 +479,6 @@ def _pattern_checks(key: str, dataset: Dataset) -> Iterator[Problem]:
         yield Problem(f"{key}.classes", "are needed for `annotation: panoptic`", remedy)
 
 
-def _nearest(word: object, right: Any) -> str:
-    """Say which of the right words was meant, or list them all."""
-    words = [str(r) for r in right]
-    close = difflib.get_close_matches(str(word), words, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"choose one of: {', '.join(sorted(words))}"
-
-
 def _problems(error: ValidationError, where: str, model: type[BaseModel]) -> list[Problem]:
     """Say pydantic's errors in a user's words, one a place."""
     places: dict[str, list[Any]] = {}
@@ -508,7 +500,7 @@ def _problem(key: str, items: list[Any], model: type[BaseModel]) -> Problem:
     first = items[0]
     kind, loc = first["type"], [str(part) for part in first["loc"]]
     if kind == "extra_forbidden":
-        return Problem(key, "is not a known key", _nearest(loc[-1], _fields_at(model, loc[:-1])))
+        return Problem(key, "is not a known key", nearest(loc[-1], _fields_at(model, loc[:-1])))
     if kind == "missing":
         return Problem(key, "is missing", "add it (config.yaml explains every key)")
     if kind == "value_error":

@@ -1,10 +1,13 @@
-"""Which processor a network runs on."""
+"""Which processor a network runs on, and the layout of tensors that suits it."""
 
 from __future__ import annotations
 
 import torch
 
 from septum.errors import fail
+
+CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
+"""The faster layout for convolutions, by the number of axes of a tensor."""
 
 
 def choose_device(wanted: str, key: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -46,3 +47,10 @@ class SeptumError(Exception):
 def fail(where: object, what: str, remedy: str) -> SeptumError:
     """Make the error of a single problem: ``raise fail(path, "is truncated", "copy it again")``."""
     return SeptumError(Problem(str(where), what, remedy))
+
+
+def nearest(word: object, right: Iterable[object]) -> str:
+    """Say which of the right words was meant, or list them all."""
+    words = [str(r) for r in right]
+    close = difflib.get_close_matches(str(word), words, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"choose one of: {', '.join(sorted(words))}"

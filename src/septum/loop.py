@@ -12,13 +12,13 @@ from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 
 from septum.config import Train
+from septum.device import CHANNELS_LAST
 from septum.errors import fail
 from septum.seeds import seed_of
 from septum.segmenter import Segmenter
 from septum.validation import mean_foreground_iou, overlap_counts
 
 # A tenth faster on processors, and what the tensor cores of GPUs want.
-CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 POLY_POWER = 0.9
 # A loss that stopped being a number shows in the running sum; asking a GPU for it at every
 # step would make the processor wait for it.

@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from septum.device import CHANNELS_LAST
 from septum.errors import fail
 from septum.windows import Slab, plan_windows, read_window
 
 _log = logging.getLogger(__name__)
-_CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 _AUTO_TILE = 2**18  # pixels: 512², 64³
 
 
@@ -211,7 +211,7 @@ class _Runner:
             return (total / len(self._symmetries)).cpu().numpy()
 
     def _network(self, images: torch.Tensor) -> torch.Tensor:
-        layout = _CHANNELS_LAST.get(images.ndim, torch.contiguous_format)
+        layout = CHANNELS_LAST.get(images.ndim, torch.contiguous_format)
         return self._segmenter.predict(images.contiguous(memory_format=layout)).float()
 
 

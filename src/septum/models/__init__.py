@@ -6,15 +6,14 @@ a training depends on the module of its own network (`module`), not on all the o
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from septum.errors import Problem, SeptumError, fail
+from septum.errors import Problem, SeptumError, fail, nearest
 
 if TYPE_CHECKING:
     from septum.models.blocks import Network
@@ -106,7 +105,7 @@ def check_options(
     for key, value in options.items():
         if key not in known:
             what = f"the network {name!r} has no option {key!r}"
-            problems.append(Problem(f"{where}.{key}", what, _nearest(key, known)))
+            problems.append(Problem(f"{where}.{key}", what, nearest(key, known)))
             continue
         try:
             known[key][0].validate_python(value)
@@ -140,11 +139,6 @@ def _options(network: type[Network]) -> dict[str, tuple[TypeAdapter[Any], Any]]:
         for parameter in inspect.signature(network).parameters.values()
         if parameter.kind is parameter.KEYWORD_ONLY
     }
-
-
-def _nearest(word: str, right: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, list(right), n=1)
-    return f"did you mean {close[0]!r}?" if close else f"choose one of: {', '.join(sorted(right))}"
 
 
 def _complaint(value: object, error: ValidationError) -> tuple[str, str]:
