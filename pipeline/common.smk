@@ -1,10 +1,12 @@
 # Every helper of the rules, and no rule. Parsed again by each cluster job: light imports only.
 
+import functools
 import hashlib
 import os
 import re
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 from snakemake.exceptions import WorkflowError
 
@@ -16,6 +18,8 @@ from septum import config as septum_config
 from septum.codedigest import code_digest
 from septum.errors import SeptumError
 from septum import models
+from septum.gpu import has_gpu
+from septum.sizes import count_pixels
 from septum.splitfile import fold_count
 
 # Jobs run with the interpreter that runs Snakemake and with this checkout's code.
@@ -42,10 +46,16 @@ except SeptumError as error:
 BATCHES = {
     key: septum_cases.find_batches(CONFIG, found) for key, found in CASES.items()
 }
-RUNS = [
-    (septum_cases.safe_name(dataset), septum_cases.safe_name(experiment))
-    for dataset, experiment in CONFIG.runs()
-]
+
+
+class Run(NamedTuple):
+    """A dataset and an experiment by their folders, as the wildcards of a rule name them."""
+
+    dataset: str
+    experiment: str
+
+
+RUNS = [Run(*map(septum_cases.safe_name, names)) for names in CONFIG.runs()]
 RESULTS = CONFIG.results.rstrip("/")
 
 
@@ -159,11 +169,7 @@ def batch_folders(stage):
 def plan_settings(wildcards):
     """Return what the derived settings and the split depend on."""
     keys = "annotation classes normalisation split exclude group"
-    plan = {
-        "dataset": some_of(spec_of(wildcards), keys),
-        "weights": weights_section(wildcards),
-    }
-    return as_json(plan)
+    return as_json(some_of(spec_of(wildcards), keys))
 
 
 def split_file(wildcards):
@@ -190,9 +196,8 @@ def augment_settings(wildcards):
     return as_json(augment_section(wildcards))
 
 
-def weights_section(wildcards):
-    section = CONFIG.dataset_section(dataset_name(wildcards), "weights")
-    return section.model_dump(mode="json")
+def weights_settings(wildcards):
+    return as_json(CONFIG.dataset_section(dataset_name(wildcards), "weights"))
 
 
 def copies_of_batch(wildcards):
@@ -252,10 +257,18 @@ def all_models(wildcards):
 
 
 def gpus(stage):
-    """Return a resources function: a GPU for each job, unless the configuration says `cpu`."""
+    """Return a resources function: the GPUs that a job asks for, none or one.
+
+    Where the configuration says `auto`, jobs on this machine ask for one if it has one: else
+    they would wait for each other, since the default profile lets one GPU job run at a time.
+    What the nodes of a cluster have cannot be seen from here: there each job asks.
+    """
 
     def count(wildcards):
-        return 0 if getattr(run_of(wildcards), stage).device == "cpu" else 1
+        device = getattr(run_of(wildcards), stage).device
+        if device == "auto" and workflow.local_exec:
+            return int(has_gpu())
+        return 0 if device == "cpu" else 1
 
     return count
 
@@ -292,10 +305,10 @@ def report_inputs(wildcards):
             f"{RESULTS}/{dataset}/leaderboard.csv",
         ]
         files += [f"{RESULTS}/{dataset}/cases/{batch}" for batch in BATCHES[dataset]]
-    for dataset, experiment in RUNS:
-        folder = f"{RESULTS}/{dataset}/{experiment}"
+    for run in RUNS:
+        folder = f"{RESULTS}/{run.dataset}/{run.experiment}"
         files += [f"{folder}/cases.csv", f"{folder}/classes.csv"]
-        files += [f"{folder}/predicted/{batch}" for batch in BATCHES[dataset]]
+        files += predicted_folders(run) + all_models(run)
     return files
 
 
@@ -313,10 +326,16 @@ def report_settings(wildcards):
                 "name": DATASETS[dataset],
                 "folder": dataset,
                 "batches": list(BATCHES[dataset]),
+                "weights": CONFIG.dataset_section(
+                    DATASETS[dataset], "weights"
+                ).model_dump(mode="json"),
                 "experiments": {
-                    experiment: EXPERIMENTS[experiment]
-                    for of_dataset, experiment in RUNS
-                    if of_dataset == dataset
+                    run.experiment: {
+                        "name": EXPERIMENTS[run.experiment],
+                        "folds": trained_folds(run),
+                    }
+                    for run in RUNS
+                    if run.dataset == dataset
                 },
             }
             for dataset in scored_datasets()
@@ -337,12 +356,23 @@ def mem_mb(base):
     return megabytes
 
 
-def batch_mem_mb(wildcards, attempt):
-    """Return memory for the largest image of a batch, which its file may hold compressed."""
-    sizes = [
-        os.path.getsize(path)
-        for case in BATCHES[wildcards.dataset][wildcards.batch]
-        for path in case.images
-        if os.path.isfile(path)
-    ]
-    return max(2000, 30 * max(sizes, default=0) // 2**20) * attempt
+def case_mem_mb(base, bytes_per_pixel, case_per_thread=False):
+    """Return a resources function: memory for the largest case that a job reads.
+
+    `bytes_per_pixel` is half as much again as a stage was seen to take for each pixel of a case
+    that it works on (16-bit images of one channel, 2-D and 3-D); `base` is what it takes besides.
+    """
+
+    def megabytes(wildcards, attempt, threads):
+        pixels = largest_case(wildcards.dataset, wildcards.get("batch"))
+        at_once = threads if case_per_thread else 1
+        return (base + at_once * bytes_per_pixel * pixels // 2**20) * attempt
+
+    return megabytes
+
+
+@functools.cache
+def largest_case(dataset, batch=None):
+    """Return the pixels (times channels) of the largest image of a batch, or of a dataset."""
+    cases = CASES[dataset] if batch is None else BATCHES[dataset][batch]
+    return max(sum(map(count_pixels, case.images)) for case in cases)

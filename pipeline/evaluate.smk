@@ -23,7 +23,7 @@ rule evaluate:
         ENVIRONMENT
     threads: 8
     resources:
-        mem_mb=mem_mb(4000),
+        mem_mb=case_mem_mb(2000, bytes_per_pixel=60, case_per_thread=True),
         runtime=120,
     params:
         settings=as_json(CONFIG.evaluate),
@@ -57,7 +57,7 @@ rule leaderboard:
     params:
         dataset=dataset_name,
         experiments=experiments_of,
-        settings=as_json(CONFIG.report),
+        settings=as_json(some_of(CONFIG.report, "bootstrap")),
         seed=CONFIG.seed,
         code=code_digest("septum.leaderboard"),
     shell:

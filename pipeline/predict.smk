@@ -16,7 +16,7 @@ rule predict:
         ENVIRONMENT
     threads: 4
     resources:
-        mem_mb=mem_mb(8000),
+        mem_mb=case_mem_mb(8000, bytes_per_pixel=100),
         runtime=240,
         gpu=gpus("predict"),
     params:
@@ -42,7 +42,7 @@ rule export:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=mem_mb(4000),
+        mem_mb=case_mem_mb(2000, bytes_per_pixel=30),
         runtime=120,
     params:
         code=code_digest("septum.export"),

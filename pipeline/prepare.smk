@@ -35,7 +35,7 @@ rule prepare:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=batch_mem_mb,
+        mem_mb=case_mem_mb(2000, bytes_per_pixel=50),
         runtime=60,
     params:
         dataset=dataset_name,
@@ -64,7 +64,7 @@ rule plan:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=mem_mb(4000),
+        mem_mb=case_mem_mb(2000, bytes_per_pixel=65),
         runtime=120,
     params:
         dataset=dataset_name,
@@ -80,8 +80,7 @@ rule plan:
 
 rule augment:
     input:
-        cases=f"{RESULTS}/{{dataset}}/cases/{{batch}}",
-        plan=f"{RESULTS}/{{dataset}}/plan.json",
+        f"{RESULTS}/{{dataset}}/cases/{{batch}}",
     output:
         directory(f"{RESULTS}/{{dataset}}/copies/{{batch}}"),
     log:
@@ -92,15 +91,16 @@ rule augment:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=batch_mem_mb,
+        mem_mb=case_mem_mb(2000, bytes_per_pixel=70),
         runtime=120,
     params:
+        dataset=dataset_name,
         settings=augment_settings,
         seed=CONFIG.seed,
         code=code_digest("septum.augment"),
     shell:
-        "python -m septum augment --settings {params.settings:q} --seed {params.seed} "
-        "--cases {input.cases:q} --plan {input.plan:q} --out {output:q} > {log:q} 2>&1"
+        "python -m septum augment --dataset={params.dataset:q} --settings {params.settings:q} "
+        "--seed {params.seed} --cases {input:q} --out {output:q} > {log:q} 2>&1"
 
 
 rule weights:
@@ -118,10 +118,11 @@ rule weights:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=batch_mem_mb,
+        mem_mb=case_mem_mb(2000, bytes_per_pixel=65),
         runtime=120,
     params:
+        settings=weights_settings,
         code=code_digest("septum.weights"),
     shell:
-        "python -m septum weights --cases {input.cases:q} --copies {input.copies:q} "
-        "--plan {input.plan:q} --out {output:q} > {log:q} 2>&1"
+        "python -m septum weights --settings {params.settings:q} --cases {input.cases:q} "
+        "--copies {input.copies:q} --plan {input.plan:q} --out {output:q} > {log:q} 2>&1"

@@ -9,7 +9,7 @@ import pytest
 from scipy import ndimage
 
 from septum.augment import augment_batch, separate_pieces
-from septum.config import Augment, ClassSpec
+from septum.config import Augment, ClassSpec, Weights
 from septum.elastic import ElasticDeformation
 from septum.errors import SeptumError
 from septum.plan import Plan
@@ -58,14 +58,7 @@ def write(folder, name, seed=0, annotation="instance", spacing=(1.0, 1.0)):
     return case
 
 
-def make_plan(path, *, train=(), folds=((),), test=(), weights=None):
-    settings = {
-        "mode": "paper",
-        "w0": 10.0,
-        "sigma": 5.0,
-        "class_balance": True,
-        "class_weights": {"0": 0.75, "1": 2.5},
-    }
+def make_plan(path, *, train=(), folds=((),), test=()):
     plan = Plan(
         dataset="discs",
         spatial_dims=2,
@@ -76,7 +69,7 @@ def make_plan(path, *, train=(), folds=((),), test=(), weights=None):
         classes={1: ClassSpec(name="object")},
         normalisation={"scheme": "none"},
         patch=(32, 32),
-        weights=settings | (weights or {}),
+        weights={"sigma": 5.0, "class_weights": {"0": 0.75, "1": 2.5}},
         min_size=0,
         fingerprint={},
         test=list(test),
@@ -102,8 +95,8 @@ def batch(tmp_path):
 
 def augment(root, settings=SETTINGS, seed=0, out="copies"):
     augment_batch(
+        dataset="discs",
         cases=root / "cases" / "b0",
-        plan=root / "plan.json",
         settings=settings,
         seed=seed,
         out=root / out / "b0",
@@ -111,12 +104,13 @@ def augment(root, settings=SETTINGS, seed=0, out="copies"):
     return root / out / "b0"
 
 
-def weigh(root, copies=True):
+def weigh(root, copies=True, **settings):
     out = root / "weights" / "b0"
     weights_batch(
         cases=root / "cases" / "b0",
         copies=root / "copies" / "b0" if copies else None,
         plan=root / "plan.json",
+        settings=Weights(**settings),
         out=out,
     )
     return out
@@ -133,14 +127,24 @@ def all_bytes(folder):
 class TestAugmentBatch:
     def test_names_and_parents(self, batch):
         paths = case_paths([augment(batch)])
-        assert sorted(paths) == ["b e01", "b e02", "zelle ä e01", "zelle ä e02"]
+        annotated = ["b", "held out", "zelle ä"]
+        assert sorted(paths) == [f"{name}/e0{n}" for name in annotated for n in (1, 2)]
         stem = case_path("", "zelle ä").stem
-        assert paths["zelle ä e02"].name == f"{stem}.e02.zarr"
-        assert read_case(paths["zelle ä e02"]).parent == "zelle ä"
+        assert paths["zelle ä/e02"].name == f"{stem}+e02.zarr"
+        assert read_case(paths["zelle ä/e02"]).parent == "zelle ä"
+
+    def test_no_case_is_taken_for_a_copy(self, tmp_path):
+        names = ["a", "a e01", "a.e01"]
+        for seed, name in enumerate(names):
+            write(tmp_path / "cases" / "b0", name, seed)
+        make_plan(tmp_path / "plan.json", train=names)
+        copies = case_paths([augment(tmp_path, settings=Augment(copies=1))])
+        assert sorted(copies) == ["a e01/e01", "a.e01/e01", "a/e01"]
+        assert sorted(case_paths([weigh(tmp_path)])) == sorted([*names, *copies])
 
     def test_a_copy_is_its_parent_deformed(self, batch):
         parent = read_case(case_path(batch / "cases" / "b0", "b"))
-        copy = read_case(case_paths([augment(batch)])["b e01"])
+        copy = read_case(case_paths([augment(batch)])["b/e01"])
         deformation = ElasticDeformation(sigma=4.0, seed=seed_of(0, "discs", "b", 1))
         image, labels = deformation(parent.image, parent.instance)
         assert (copy.image == image).all()
@@ -154,7 +158,7 @@ class TestAugmentBatch:
     def test_copies_differ(self, batch):
         paths = case_paths([augment(batch)])
         images = [read_case(path).image.tobytes() for path in paths.values()]
-        assert len(set(images)) == 4
+        assert len(set(images)) == 6
 
     def test_seed_decides_and_order_does_not(self, batch):
         first, again = augment(batch), augment(batch, out="again")
@@ -163,7 +167,7 @@ class TestAugmentBatch:
         assert all_bytes(first) != all_bytes(other)
         one = augment(batch, settings=Augment(copies=1, sigma=4.0), out="one")
         assert all_bytes(one) == {
-            name: content for name, content in all_bytes(first).items() if ".e01." in name
+            name: content for name, content in all_bytes(first).items() if "+e01." in name
         }
 
     def test_no_copies(self, batch):
@@ -172,27 +176,25 @@ class TestAugmentBatch:
     def test_older_copies_are_replaced(self, batch):
         augment(batch)
         out = augment(batch, settings=Augment(copies=1))
-        assert sorted(case_paths([out])) == ["b e01", "zelle ä e01"]
+        assert sorted(case_paths([out])) == ["b/e01", "held out/e01", "zelle ä/e01"]
 
     def test_counts_are_logged(self, batch, caplog):
         with caplog.at_level(logging.INFO, "septum.augment"):
             augment(batch)
         lines = [record.getMessage() for record in caplog.records]
-        assert len(lines) == 5
-        assert lines[0].startswith("b e01: 6 objects, ")
-        assert lines[-1].startswith("4 copies: 24 objects, ")
+        assert len(lines) == 7
+        assert lines[0].startswith("b/e01: 6 objects, ")
+        assert lines[-1].startswith("6 copies: 36 objects, ")
 
     def test_semantic_annotation(self, tmp_path):
         write(tmp_path / "cases" / "b0", "a", annotation="semantic")
-        make_plan(tmp_path / "plan.json", train=["a"])
-        copy = read_case(case_paths([augment(tmp_path)])["a e01"])
+        copy = read_case(case_paths([augment(tmp_path)])["a/e01"])
         assert copy.instance is None
         assert set(np.unique(copy.semantic)) == {0, 1}
 
     def test_coarse_axis(self, tmp_path):
         parent = write(tmp_path / "cases" / "b0", "a", spacing=(2.0, 0.5))
-        make_plan(tmp_path / "plan.json", train=["a"])
-        copy = read_case(case_paths([augment(tmp_path)])["a e01"])
+        copy = read_case(case_paths([augment(tmp_path)])["a/e01"])
         seed = seed_of(0, "discs", "a", 1)
         expected = ElasticDeformation(sigma=4.0, seed=seed, spacing=(2.0, 0.5))(parent.image)[0]
         assert (copy.image == expected).all()
@@ -200,8 +202,8 @@ class TestAugmentBatch:
     def test_missing_batch_leaves_nothing(self, batch):
         with pytest.raises(SeptumError, match="nowhere"):
             augment_batch(
+                dataset="discs",
                 cases=batch / "nowhere",
-                plan=batch / "plan.json",
                 settings=SETTINGS,
                 seed=0,
                 out=batch / "copies",
@@ -258,7 +260,8 @@ class TestWeightsBatch:
         copies = augment(batch)
         paths = case_paths([weigh(batch)])
         expected = case_paths([batch / "cases" / "b0", copies])
-        del expected["raw"], expected["held out"]
+        for name in ("raw", "held out", "held out/e01", "held out/e02"):
+            del expected[name]
         assert {n: p.name for n, p in paths.items()} == {n: p.name for n, p in expected.items()}
         assert sorted(case_paths([weigh(batch, copies=False)])) == ["b", "zelle ä"]
 
@@ -294,8 +297,19 @@ class TestWeightsBatch:
         weights = open_array(case_paths([weigh(tmp_path, copies=False)])["a"], "weights")[...]
         assert (weights == np.where(case.semantic > 0, 2.5, 0.75)).all()
 
-    def test_mode_of_the_plan(self, batch):
-        make_plan(batch / "plan.json", train=["b"], weights={"mode": "lmb"})
-        weights = open_array(case_paths([weigh(batch, copies=False)])["b"], "weights")[...]
+    def test_settings_take_the_place_of_what_was_derived(self, batch):
+        folder = weigh(batch, copies=False, sigma=3.0, w0=4.0, class_balance=False)
+        weights = open_array(case_paths([folder])["b"], "weights")[...]
+        objects = separate_touching(nuclei(1)[1])
+        distances = [
+            ndimage.distance_transform_edt(objects != i) for i in np.unique(objects[objects > 0])
+        ]
+        d1, d2 = np.sort(distances, axis=0)[:2]
+        outside = 1 + 4 * np.exp(-((d1 + d2) ** 2) / 18)
+        np.testing.assert_allclose(weights, np.where(objects > 0, 1, outside), atol=1e-5)
+
+    def test_mode(self, batch):
+        folder = weigh(batch, copies=False, mode="lmb")
+        weights = open_array(case_paths([folder])["b"], "weights")[...]
         assert (weights[separate_touching(nuclei(1)[1]) > 0] == 1).all()
         assert weights.max() > 20

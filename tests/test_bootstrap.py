@@ -25,8 +25,8 @@ def test_draws_follow_from_seed_and_names():
     assert (first != resample(20, NAMES[1:10], 1, "nuclei")).any()
 
 
-def test_means_leave_out_what_is_undefined():
-    values = np.array([[1.0, np.nan], [3.0, 5.0], [np.nan, np.nan]])
+def test_means_leave_out_what_is_undefined_or_infinite():
+    values = np.array([[1.0, np.nan], [3.0, 5.0], [np.nan, np.inf]])
     weights = np.array([[1.0, 1.0, 1.0], [3.0, 1.0, 0.0], [0.0, 0.0, 3.0]])
     expected = [[2.0, 5.0], [1.5, 5.0], [np.nan, np.nan]]
     np.testing.assert_allclose(means(values, weights), expected)

@@ -84,24 +84,9 @@ def test_problems_of_all_cases_and_datasets_at_once(data):
         assert sum(place in line.split(": ")[0] for line in found) == 1, place
 
 
-def test_a_missing_label(data):
-    (data / "labels/c5.tif").unlink()
-    (line,) = problems(config(data))
-    assert "datasets.cells.labels" in line
-    assert "c5" in line
-
-
-def test_a_class_that_is_not_declared(data):
-    settings = config(data, dataset={"annotation": "semantic", "classes": {1: "a", 2: "b", 3: "c"}})
-    found = problems(settings)
-    assert len(found) == 8
-    assert all("c" in line and "4" in line for line in found)
-
-
 @pytest.mark.parametrize(
     ("split", "message"),
     [
-        ({"test": ["c0"], "val": ["c1"], "train": ["c0", "c2"]}, "'c0' is in test and in train"),
         ({"test": ["c0"], "val": ["c1"], "train": ["c2"]}, "does not list 'c3', 'c4'"),
         ("{", "is not valid JSON"),
         (None, "does not exist"),
@@ -166,15 +151,19 @@ def test_a_patch_larger_than_the_images_is_fine(data):
     check(config(data, experiment={"train": {"patch": [512, 512]}}))
 
 
-def test_results_that_cannot_be_written(data):
-    (data / "file").touch()
-    (line,) = problems(config(data, results=str(data / "file" / "results")))
-    assert line.startswith("results: cannot be written")
-
-
 def test_a_demo_that_is_not_drawn_yet(data, capsys):
     check(config(data, datasets={"demo": {"demo": "nuclei"}}))
     assert "demo: 26 simulated cases, drawn when the run starts" in capsys.readouterr().out
+
+
+def test_a_dataset_without_labels_is_pointed_out(data, capsys):
+    check(config(data))
+    assert "no network is trained" not in capsys.readouterr().out
+    check(config(data, dataset={"labels": None}))
+    out = capsys.readouterr().out
+    assert "note: cells: no network is trained on it and nothing is scored, since it has no " in out
+    assert "give datasets.cells.labels, or segment its images with a model file" in out
+    assert "septum predict IMAGE… --model FILE" in out
 
 
 def test_too_little_room_is_a_note(data, capsys, monkeypatch):

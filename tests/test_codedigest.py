@@ -45,6 +45,14 @@ def test_the_digest_covers_every_module_that_a_network_loads(name):
     assert set(loaded) <= codedigest.reachable(address)
 
 
+def test_scores_and_weight_maps_leave_each_other_alone():
+    weights = {"septum.weightmap", "septum.nearest_two"}
+    scores = {"septum.metrics.pairs", "septum.metrics.segments"}
+    assert not weights & codedigest.reachable("septum.evaluation")
+    assert not scores & codedigest.reachable("septum.weights")
+    assert "septum.leaderboard_text" not in codedigest.reachable("septum.leaderboard")
+
+
 @pytest.fixture
 def package(tmp_path, monkeypatch):
     """A package of two modules in place of septum."""

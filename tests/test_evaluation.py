@@ -96,6 +96,24 @@ def test_distances_are_in_units_of_the_spacing():
     assert np.isnan(score(true, pred, surface_distance=False).case["hd95"])
 
 
+def test_missing_a_class_or_making_one_up_makes_no_case_better():
+    """Class 1 lies 3 pixels off, class 2 lies 5 off, class 3 is nowhere."""
+    classes = {i: ClassSpec(name=str(i)) for i in (1, 2, 3)}
+    true, pred = np.zeros((2, 4, 9), int)
+    true[0, 0], pred[0, 3] = 1, 1
+    without = score((true, None), (pred, None), classes=classes).case
+    assert without["hd95"] == without["assd"] == 3.0
+    true[2, 0], pred[2, 5] = 2, 2
+    both = score((true, None), (pred, None), classes=classes).case
+    assert both["hd95"] == both["assd"] == (3 + 5) / 2
+    lost = np.where(pred == 2, 0, pred), np.where(true == 2, 0, true)
+    for pair in ((true, lost[0]), (lost[1], pred)):
+        scores = score(*((m, None) for m in pair), classes=classes)
+        assert [row["hd95"] for row in scores.classes[:2]] == [3.0, float("inf")]
+        assert np.isnan(scores.classes[2]["hd95"])
+        assert scores.case["hd95"] == scores.case["assd"] == float("inf")
+
+
 def test_nothing_in_truth_and_prediction_is_undefined():
     empty = np.zeros((4, 4), int)
     case = score(empty, empty).case
@@ -258,10 +276,10 @@ def test_spacing_of_the_case_is_used(experiment):
     assert (row["hd95"], row["assd"]) == ("2", "2")
 
 
-def test_an_infinite_distance_is_an_empty_field(experiment):
+def test_a_distance_to_nothing_is_written_as_inf(experiment):
     experiment.add("lost", nuclei()[0], np.zeros((6, 8), int))
-    (row,), _ = experiment.run()
-    assert (row["hd95"], row["assd"], row["iou"]) == ("", "", "0")
+    for (row,) in experiment.run():
+        assert (row["hd95"], row["assd"], row["iou"]) == ("inf", "inf", "0")
 
 
 def test_pooled_pq_follows_from_the_class_rows(experiment):

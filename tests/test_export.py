@@ -206,7 +206,7 @@ def test_names_of_delivered_files(name, path, stem):
     assert found == stem or (found.startswith(f"{stem}-") and found.isascii())
 
 
-def store_predictions(folder, *names_and_paths):
+def store_predictions(folder, *names_and_paths, classes=ONE):
     for name, path in names_and_paths:
         p = predicted((5, 6), Geometry((1.0, 1.0), source={"reader": "tiff", "path": path}), name)
         write_prediction(
@@ -215,7 +215,7 @@ def store_predictions(folder, *names_and_paths):
             instance=p.instance,
             geometry=p.geometry,
             name=name,
-            attributes={"annotation": "instance", "classes": ONE},
+            attributes={"annotation": "instance", "classes": classes},
         )
     return folder
 
@@ -233,6 +233,22 @@ def test_all_predictions_of_an_experiment(tmp_path):
         export_predictions(predicted=[one, two], out=out)
     assert (out / "mine.txt").exists()
     assert sorted(os.listdir(tmp_path)) == ["1of2", "2of2", "predictions"]
+
+
+def test_no_two_cases_share_a_file_on_any_disk(tmp_path):
+    names = [("A", "x/A.tif"), ("a", "x/a.tif"), ("b", "x/b.tif"), ("b c", "y/b.tif")]
+    export_predictions(predicted=[store_predictions(tmp_path / "in", *names)], out=tmp_path / "out")
+    written = os.listdir(tmp_path / "out")
+    assert len({name.lower() for name in written}) == len(written) == 4
+    assert "b.tif" in written
+    assert all(name.lower().startswith(("a-", "b.", "b_c-")) for name in written)
+
+
+def test_a_class_map_is_not_replaced_by_another_case(tmp_path):
+    names = [("a", "x/a.tif"), ("a_classes", "x/a_classes.tif")]
+    folder = store_predictions(tmp_path / "in", *names, classes=TWO)
+    export_predictions(predicted=[folder], out=tmp_path / "out")
+    assert len(os.listdir(tmp_path / "out")) == 4
 
 
 def test_the_same_prediction_gives_the_same_bytes(tmp_path):

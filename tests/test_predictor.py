@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from septum.config import ClassSpec, Predict
 from septum.errors import SeptumError
 from septum.modelfile import ModelHeader
 from septum.normalise import statistics
 from septum.predictor import predict_probabilities
-from septum.segmenter import build_segmenter
+from septum.segmenter import Segmenter, build_segmenter
 
 OPTIONS = {"padded": True, "width": 2, "depth": 1, "norm": "batch", "dropout": 0.0}
 
@@ -38,6 +39,38 @@ def predict(image, **trained):
     segmenter, header = model(**trained)
     settings = Predict(tile=[16, 16], tta=True)
     return predict_probabilities(segmenter, header, image, statistics(image), settings)
+
+
+class Paper(Segmenter):
+    """The windows of the U-Net paper (572 px show 388), and a pixel's own value as prediction."""
+
+    margin = 92
+
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(()))
+        self.shown = []
+
+    def legal_size(self, size):
+        return tuple(12 + 16 * -(-(n - 12) // 16) for n in size)
+
+    def losses(self, images, targets):
+        raise NotImplementedError
+
+    def predict(self, images):
+        self.shown.append(tuple(images.shape[2:]))
+        inner = images[:, :, 92:-92, 92:-92]
+        return torch.cat([1 - inner, inner], dim=1)
+
+
+def test_auto_tile_of_the_unet_paper():
+    segmenter, (_, header) = Paper().eval(), model()
+    header = header.model_copy(update={"patch": (572, 572)})
+    image = np.random.default_rng(0).random((1, 400, 800), np.float32)
+    found = predict_probabilities(segmenter, header, image, statistics(image), Predict())
+    np.testing.assert_array_equal(found[1], image[0])
+    # windows of 572 px, never of 756: 2 x 3 of them, 384 px apart
+    assert set(segmenter.shown) == {(572, 572)}
 
 
 @pytest.fixture

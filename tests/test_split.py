@@ -183,7 +183,6 @@ def test_unlabelled_and_excluded_names_may_be_listed(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"test": ["a"], "val": ["b"], "train": ["a", "c"]}, r"'a' is in test and in train"),
         ({"test": ["a"], "folds": [["b", "a"], ["c"]]}, r"'a' is in test and in fold 0"),
         ({"test": ["a"], "val": ["b"], "train": ["c", "c"]}, r"'c' is listed 2 times under train"),
         ({"test": ["a"], "val": ["b"], "train": ["c", "z"]}, r"lists 'z', which is no case"),

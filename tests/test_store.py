@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from septum import store
-from septum.atomic import PREFIX
+from septum.atomic import PREFIX, require_writable
 from septum.errors import SeptumError
 from septum.store import Case, Geometry
 
@@ -217,6 +217,14 @@ def test_cases_are_found_by_the_users_name(tmp_path):
     assert all(path.name.isascii() and "<" not in path.name for path in found.values())
 
 
+def test_no_two_cases_share_a_folder_on_any_disk():
+    names = ["a", "A", "slide", "Slide", "SLIDE", "ä", "Ä", "<b>", "<B>", "b", "x" * 251]
+    paths = [store.case_path("cases", name).name.lower() for name in names]
+    assert len(set(paths)) == len(names)
+    assert max(map(len, paths)) < 128
+    assert store.case_path("cases", "slide_07").name == "slide_07.zarr"
+
+
 def test_a_name_that_occurs_twice_is_an_error(tmp_path):
     image = np.ones((1, 3, 3), np.uint8)
     for folder in ("a", "b"):
@@ -281,6 +289,30 @@ class TestAtomicPath:
             (problem,) = caught.value.problems
             assert problem.where == str(final)
             assert "cannot be written" in problem.what
+
+    def test_a_file_in_the_way_is_named(self, tmp_path):
+        (tmp_path / "file").write_text("in the way")
+        message = rf"cannot be written \({tmp_path}/file is a file, not a folder\)"
+        for deeper in ("a.txt", "folder/a.txt"):
+            with pytest.raises(SeptumError, match=message):
+                store.write_text(tmp_path / "file" / deeper, "x")
+
+    def test_a_name_that_is_too_long(self, tmp_path):
+        for final in (tmp_path / ("x" * 300), tmp_path / ("x" * 300) / "a.txt"):
+            with pytest.raises(SeptumError, match="File name too long"):
+                store.write_text(final, "x")
+        assert os.listdir(tmp_path) == []
+
+    def test_whether_a_folder_can_be_written_is_found_out_without_a_trace(self, tmp_path):
+        (tmp_path / "file").touch()
+        for good in (tmp_path, tmp_path / "new" / "folder"):
+            require_writable(good)
+        for bad in (tmp_path / "file", tmp_path / "file" / "x", tmp_path / ("x" * 300), "/proc/x"):
+            with pytest.raises(SeptumError) as caught:
+                require_writable(bad)
+            assert caught.value.problems[0].where == str(bad)
+            assert "cannot be written" in caught.value.problems[0].what
+        assert os.listdir(tmp_path) == ["file"]
 
     def test_what_is_read_in_vain_inside_is_not_called_unwritable(self, tmp_path):
         with pytest.raises(FileNotFoundError), store.atomic_path(tmp_path / "a.txt"):

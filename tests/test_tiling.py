@@ -369,6 +369,14 @@ def test_windows_cover_every_pixel_once_and_mirror_as_numpy_does(
 
 
 def test_auto_tile_grows_with_the_patch():
-    assert auto_tile((128, 128)) == (512, 512)
-    assert auto_tile((700, 700)) == (700, 700)
-    assert auto_tile((16, 32, 32)) == (32, 64, 64)
+    assert auto_tile((128, 128), 0) == (512, 512)
+    assert auto_tile((700, 700), 0) == (700, 700)
+    assert auto_tile((16, 32, 32), 0) == (32, 64, 64)
+
+
+def test_auto_tile_holds_the_margin_once():
+    # the U-Net paper: 572 px are shown, 388 predicted; twice as many would take 960 px
+    assert auto_tile((572, 572), 92) == (572, 572)
+    # 132 px are predicted of 316; twice as many take 264 + 184
+    assert auto_tile((316, 316), 92) == (448, 448)
+    assert auto_tile((28, 28, 28), 4) == (48, 48, 48)  # 20³ of 28³, then 40³ of 48³

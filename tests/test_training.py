@@ -12,18 +12,24 @@ import threading
 import time
 from pathlib import Path
 
+import lightning.pytorch as lightning
 import numpy as np
 import pytest
 import torch
+import zarr
+from torch.utils.data import DataLoader
 
 from septum import store
 from septum.config import ClassSpec, Decode, Predict, Run, Train, canonical_json
 from septum.device import choose_device
+from septum.epochs import set_up
 from septum.errors import SeptumError
-from septum.loop import AveragedWeights, lr_factor
+from septum.loaders import copies_in_memory, loaders
+from septum.loop import AveragedWeights, TrainingLoop, lr_factor
 from septum.modelfile import load_model, read_header
 from septum.normalise import normalise, statistics
 from septum.plan import Plan
+from septum.segmenter import build_segmenter
 from septum.trainer import choose_devices, choose_precision, choose_workers
 from septum.training import train
 from septum.trainingset import data_digest, fits_in_memory
@@ -112,11 +118,10 @@ def settings(*, options=NET, head="semantic", **changes):
     )
 
 
-def run_training(data, out, run, **changes):
-    plan = Plan.from_json(store.read_json(data / "plan.json"))
-    inputs = {
+def inputs(data, run, **changes):
+    return {
         "run": run,
-        "plan": plan,
+        "plan": Plan.from_json(store.read_json(data / "plan.json")),
         "cases": [data / "cases" / "b0"],
         "copies": [data / "copies" / "b0"],
         "weights": [data / "weights" / "b0"],
@@ -125,7 +130,10 @@ def run_training(data, out, run, **changes):
         "digests": {"code": "c0de"},
         **changes,
     }
-    train(out=out / "model.safetensors", **inputs)
+
+
+def run_training(data, out, run, **changes):
+    train(out=out / "model.safetensors", **inputs(data, run, **changes))
 
 
 def history(out):
@@ -144,6 +152,7 @@ def test_a_training_learns_and_leaves_what_it_promises(data, tmp_path, capfd):
         "curves.png",
         "checkpoints",
         "tensorboard",
+        ".lock",
     }
     rows = history(tmp_path)
     assert [int(row["epoch"]) for row in rows] == [1, 2, 3, 4, 5, 6]
@@ -247,6 +256,11 @@ def test_a_killed_training_resumes_to_the_same_bytes(data, tmp_path):
     process = subprocess.Popen([sys.executable, "-c", child], stderr=subprocess.DEVNULL)
     try:
         wait_for_epochs(out, 3, process)
+        process.send_signal(signal.SIGSTOP)
+        files = stamps(out)
+        with pytest.raises(SeptumError, match=f"pid {process.pid} on host .* still writing here"):
+            run_training(data, out, run)
+        assert stamps(out) == files
     finally:
         process.kill()
     assert process.wait() == -signal.SIGKILL
@@ -265,6 +279,10 @@ def test_a_killed_training_resumes_to_the_same_bytes(data, tmp_path):
     assert same == [(r["train_loss"], r["val_loss"], r["val_iou"], r["lr"]) for r in whole]
     ours, undisturbed = ((d / "model.safetensors").read_bytes() for d in (out, tmp_path / "whole"))
     assert ours == undisturbed
+
+
+def stamps(out):
+    return {p: p.stat().st_mtime_ns for p in out.rglob("*")}
 
 
 def delete_outputs(out):
@@ -309,6 +327,24 @@ def test_a_signal_leaves_a_checkpoint_to_go_on_from(data, tmp_path, number, rais
     assert 1 <= state["septum"]["progress"][0] < 40
 
 
+def test_two_devices_train_together_and_one_of_them_writes(data, tmp_path):
+    run = settings(epochs=2, steps=2, device="cpu", devices=2)
+    command = [sys.executable, "-m", "septum", "train", "--settings", canonical_json(run)]
+    for name in ("cases", "copies", "weights"):
+        command += [f"--{name}", str(data / name / "b0")]
+    command += ["--plan", str(data / "plan.json"), "--threads", "1"]
+    done = subprocess.run(
+        [*command, "--out", str(tmp_path / "model.safetensors")],
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    assert [row["step"] for row in history(tmp_path)] == ["2", "4"]
+    assert read_header(tmp_path / "model.safetensors").trained["epochs"] == 2
+    assert len((tmp_path / ".lock").read_text().splitlines()) == 1
+
+
 # ---- going on, or starting anew
 
 
@@ -328,8 +364,11 @@ def test_what_decides_the_weights_decides_whether_to_resume(data, tmp_path):
     run_training(data, tmp_path, settings(epochs=1, lr=1e-4))
     (row,) = history(tmp_path)
     assert float(row["lr"]) < 1e-4
+    # code that the weights do not depend on: only tuned again
+    stamp = (tmp_path / "checkpoints" / "last.ckpt").stat().st_mtime_ns
     run_training(data, tmp_path, settings(epochs=1, lr=1e-4), digests={"code": "other"})
     assert read_header(tmp_path / "model.safetensors").digests["code"] == "other"
+    assert (tmp_path / "checkpoints" / "last.ckpt").stat().st_mtime_ns == stamp
 
 
 def test_an_epoch_whose_state_was_not_saved_is_trained_again_once(data, tmp_path):
@@ -480,3 +519,52 @@ def test_cases_are_held_in_memory_where_they_fit(data):
     assert fits_in_memory(paths, weights=True, budget=6 * pixels)
     assert not fits_in_memory(paths, weights=True, budget=6 * pixels - 1)
     assert fits_in_memory(paths, weights=True)
+    assert fits_in_memory(paths, weights=False, copies=3, budget=6 * pixels)
+    assert not fits_in_memory(paths, weights=False, copies=3, budget=6 * pixels - 1)
+
+
+def test_every_process_that_holds_the_cases_counts(monkeypatch):
+    monkeypatch.setattr("septum.loaders.START", "fork")
+    assert copies_in_memory(world=4, workers=8) == 4
+    monkeypatch.setattr("septum.loaders.START", None)
+    assert copies_in_memory(world=4, workers=8) == 36
+    assert copies_in_memory(world=1, workers=0) == 1
+
+
+def test_devices_share_the_memory_of_the_machine(data, tmp_path, monkeypatch):
+    # eleven cases: image, target and weight map; half of the memory is for them
+    monkeypatch.setattr("septum.trainingset.available_memory", lambda: 2 * 11 * 64 * 64 * 6)
+    for devices, kind in ((1, np.ndarray), (2, zarr.Array)):
+        training = set_up(**inputs(data, settings(devices=devices)), folder=tmp_path)
+        for loader in loaders(training, 0):
+            dataset = loader.dataset
+            case = dataset.cases[0] if hasattr(dataset, "cases") else dataset.patches[0][0]
+            assert isinstance(case.image, kind)
+
+
+def test_a_validation_runs_the_network_once_a_batch():
+    torch.manual_seed(0)
+    segmenter = build_segmenter("unet", NET, spatial_dims=2, in_channels=1, n_classes=1).eval()
+    batches = [
+        {"image": torch.randn(n, 1, 32, 32), "classes": torch.randint(-1, 2, (n, 32, 32))}
+        for n in (4, 2)
+    ]
+    loss = overlap = union = 0.0
+    with torch.no_grad():
+        for batch in batches:
+            logits, classes = segmenter.network(batch["image"]), batch["classes"]
+            known, found = classes >= 0, logits[:, 1] > logits[:, 0]
+            mean = torch.nn.functional.cross_entropy(logits, classes, ignore_index=-1)
+            loss += len(classes) * float(mean) / 6
+            overlap += int((found & (classes == 1)).sum())
+            union += int((known & (found | (classes == 1))).sum())
+
+    passes = []
+    segmenter.network.register_forward_hook(lambda *_: passes.append(1))
+    loop = TrainingLoop(segmenter, Train(), 2, (0,))
+    silent = ("logger", "enable_progress_bar", "enable_checkpointing", "enable_model_summary")
+    trainer = lightning.Trainer(accelerator="cpu", **dict.fromkeys(silent, False))
+    trainer.validate(loop, DataLoader(batches, batch_size=None), verbose=False)
+    assert len(passes) == 2
+    assert loop.val_loss == pytest.approx(loss, rel=1e-5)
+    assert loop.val_iou == pytest.approx(overlap / union)

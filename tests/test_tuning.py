@@ -7,11 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from septum import tuning
 from septum.config import ClassSpec, Decode
 from septum.decode import decode
 from septum.metrics import average_precision
-from septum.store import Case, Geometry, write_case
 from septum.tuning import best_decoder
 
 ONE = {1: ClassSpec(name="nucleus")}
@@ -128,18 +126,3 @@ def test_the_result_is_json(head):
 
 def test_default_minimum_size_is_half_of_the_smallest_objects():
     assert tune([case(halo=0.2, core=0.9)], default=None)["min_size"] == 50
-
-
-def test_validation_pixels_are_capped(monkeypatch, tmp_path):
-    shapes = [(100, 100), (60, 60), (20, 20), (80, 90), (50, 50)]
-    paths = [tmp_path / f"{number}.zarr" for number in range(len(shapes))]
-    for path, shape in zip(paths, shapes, strict=True):
-        image = np.zeros((1, *shape), np.uint8)
-        write_case(path, Case(path.stem, image, None, None, Geometry((1.0, 1.0)), {}))
-    monkeypatch.setattr(tuning, "MAX_PIXELS", 10_000)
-    monkeypatch.setattr(tuning, "LEAST_PIXELS", 3600)
-    windows = tuning._windows(paths)
-    # five centres of at most 60²: 13,700 pixels; so three cases, evenly spaced
-    assert [path for path, _ in windows] == [paths[0], paths[2], paths[4]]
-    assert windows[0][1] == (slice(20, 80), slice(20, 80))
-    assert windows[1][1] == (slice(0, 20), slice(0, 20))

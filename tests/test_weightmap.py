@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
 import tracemalloc
 
 import numpy as np
@@ -14,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from septum.errors import SeptumError
-from septum.nearest_two import compiled, two_nearest
+from septum.nearest_two import two_nearest
 from septum.weightmap import border_weight_map, separate_touching
 
 
@@ -355,18 +353,3 @@ class TestSeparateTouching:
     def test_ids_beyond_float32(self):
         labels = np.array([2**24, 2**24 + 1, 0, 2**32 - 1], np.uint32)
         assert separate_touching(labels).tolist() == [0, 2**24 + 1, 0, 2**32 - 1]
-
-
-class TestCompilation:
-    def test_without_a_folder_to_keep_machine_code_in(self):
-        scope = {}
-        exec(compile("def twice(x):\n    return 2 * x\n", "<nowhere>", "exec"), scope)
-        with pytest.warns(RuntimeWarning, match="NUMBA_CACHE_DIR"):
-            twice = compiled(scope["twice"])
-        assert twice(21) == 42
-
-    def test_numba_cache_dir_is_used(self, tmp_path):
-        code = "import numpy as np, septum.nearest_two as n; n.two_nearest(np.array([1, 0]))"
-        environment = {"NUMBA_CACHE_DIR": str(tmp_path), "PATH": ""}
-        subprocess.run([sys.executable, "-c", code], env=environment, check=True)
-        assert list(tmp_path.rglob("*.nbi"))

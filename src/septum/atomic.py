@@ -15,6 +15,7 @@ import json
 import os
 import shutil
 import socket
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -79,6 +80,27 @@ def atomic_path(final: str | Path) -> Iterator[Path]:
         _remove(temporary)
 
 
+def require_writable(folder: str | Path) -> None:
+    """Find out, before a long computation, whether files can be written into a folder.
+
+    It need not be there yet; nothing is left behind.
+
+    Raises
+    ------
+    SeptumError
+        If the folder cannot be made or written.
+    """
+    folder = Path(folder)
+    existing = folder
+    while not os.path.lexists(existing) and existing != existing.parent:
+        existing = existing.parent
+    with _writing(folder, existing):
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+        with contextlib.suppress(FileNotFoundError):
+            os.stat(folder)  # finds a name that is too long
+
+
 def write_text(path: str | Path, text: str) -> None:
     """Write a UTF-8 text file, whole or not at all."""
     with atomic_path(path) as temporary:
@@ -134,11 +156,18 @@ def _writing(final: Path, touched: Path) -> Iterator[None]:
         # Inside the block a file may be *read* in vain; that is not what is meant here.
         about = str(error.filename) if error.filename is not None else str(touched)
         ours = about.startswith(str(touched)) or str(touched).startswith(about)
-        if error.errno not in _WRITE_ERRORS or not ours:
+        # Of a folder at work, it is the folder that a user knows by name.
+        if error.errno not in _WRITE_ERRORS or not ours or _is_nested(final):
             raise
-        reason = os.strerror(error.errno)
+        reason = _file_in_the_way(final) or os.strerror(error.errno)
         remedy = "check the path, its permissions and the space left on that disk"
         raise fail(final, f"cannot be written ({reason})", remedy) from error
+
+
+def _file_in_the_way(final: Path) -> str:
+    """Name the file that stands where a folder above ``final`` should be, if any."""
+    files = (path for path in final.parents if os.path.isfile(path))
+    return next((f"{file} is a file, not a folder" for file in files), "")
 
 
 def _digest(text: str) -> str:
@@ -203,7 +232,7 @@ def _fsync(path: str | Path) -> None:
 
 
 def _rename(temporary: Path, final: Path) -> None:
-    if final.is_dir() and not final.is_symlink():
+    if os.path.isdir(final) and not final.is_symlink():
         # A folder with content cannot be replaced by a rename: step it aside first. For a
         # moment there is nothing under the final name, but never something half.
         aside = _temporary(final)
@@ -217,7 +246,8 @@ def _rename(temporary: Path, final: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
+    # os.path, since Path.is_dir raises where the name is too long
+    if os.path.isdir(path) and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
         with contextlib.suppress(OSError):

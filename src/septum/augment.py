@@ -1,15 +1,14 @@
-"""Elastic copies of the training cases of a batch, written to disk.
+"""Elastic copies of the annotated cases of a batch, written to disk.
 
 A copy is its parent deformed by a random field (`septum.elastic`), under the name
-``<parent> e01``, ``<parent> e02``, … It keeps the parent's intensity statistics, and so is
-normalised as its parent is.
+``<parent>/e01``, ``<parent>/e02``, … (no file's name holds a slash, so that no case is called
+so). It keeps the parent's intensity statistics, and so is normalised as its parent is.
 """
 
 from __future__ import annotations
 
 import logging
 from dataclasses import asdict, dataclass, replace
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +16,8 @@ from skimage import measure
 
 from septum.config import Augment
 from septum.elastic import ElasticDeformation
-from septum.plan import read_plan
 from septum.seeds import seed_of
-from septum.store import Case, atomic_path, case_paths, read_case, write_case
+from septum.store import Case, atomic_path, case_paths, open_case, read_case, write_case
 
 log = logging.getLogger(__name__)
 
@@ -62,17 +60,18 @@ class ObjectCounts:
         )
 
 
-def augment_batch(*, cases: Path, plan: Path, settings: Augment, seed: int, out: Path) -> None:
-    """Write the elastic copies of every training case of a batch.
+def augment_batch(*, dataset: str, cases: Path, settings: Augment, seed: int, out: Path) -> None:
+    """Write the elastic copies of every annotated case of a batch.
 
-    Test cases and cases without labels have none.
+    Who is trained on is no matter of this stage, so that another split, or one case more in
+    another batch, changes nothing here: a training takes the copies of its own cases only.
 
     Parameters
     ----------
+    dataset : str
+        Its name in the configuration.
     cases : Path
         Batch folder of canonical cases.
-    plan : Path
-        The dataset's plan.json: its name, and which cases are trained on.
     settings : Augment
         Number of copies, and the field they are deformed by: ``sigma`` in pixels of the finest
         axis.
@@ -84,27 +83,26 @@ def augment_batch(*, cases: Path, plan: Path, settings: Augment, seed: int, out:
     Raises
     ------
     SeptumError
-        A case or the plan cannot be read, or ``out`` cannot be written.
+        A case cannot be read, or ``out`` cannot be written.
     """
-    decided = read_plan(plan)
-    trained = set(chain(decided.train, *decided.folds))
     written, total = 0, ObjectCounts()
     with atomic_path(out) as folder:
         folder.mkdir()
         for name, path in case_paths([cases]).items():
-            if name not in trained or settings.copies == 0:
+            if open_case(path).semantic is None or settings.copies == 0:
                 continue
             parent = read_case(path)
             for number in range(1, settings.copies + 1):
                 deformation = ElasticDeformation(
                     points=settings.points,
                     sigma=settings.sigma,
-                    seed=seed_of(seed, decided.dataset, name, number),
+                    seed=seed_of(seed, dataset, name, number),
                     mode=settings.mode,
                     spacing=parent.geometry.spacing,
                 )
-                copy, counts = deformed_copy(parent, f"{name} e{number:02d}", deformation)
-                write_case(folder / f"{path.stem}.e{number:02d}.zarr", copy)
+                copy, counts = deformed_copy(parent, f"{name}/e{number:02d}", deformation)
+                # a plus, which no safe name holds: weight maps of cases and copies lie together
+                write_case(folder / f"{path.stem}+e{number:02d}.zarr", copy)
                 log.info("%s: %s", copy.name, counts)
                 written, total = written + 1, total + counts
     log.info("%d copies: %s", written, total)

@@ -56,12 +56,12 @@ def resample(count: int, names: Sequence[str], *seed: object) -> np.ndarray:
 
 
 def means(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the weighted means of defined values.
+    """Return the weighted means of finite values.
 
     Parameters
     ----------
     values : (n, k) float array
-        NaN where undefined: left out.
+        NaN (undefined) and infinite ones are left out; the leaderboard counts them.
     weights : (b, n) float array
 
     Returns
@@ -69,8 +69,8 @@ def means(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     (b, k) float array
         NaN where nothing is left.
     """
-    defined = np.isfinite(values)
-    return ratios(weights @ np.where(defined, values, 0.0), weights @ defined.astype(float))
+    finite = np.isfinite(values)
+    return ratios(weights @ np.where(finite, values, 0.0), weights @ finite.astype(float))
 
 
 def ratios(numerators: np.ndarray, denominators: np.ndarray) -> np.ndarray:

@@ -20,10 +20,11 @@ from pathlib import Path
 from septum.config import Config, Dataset
 from septum.demo_names import DEMO_CASES
 from septum.errors import Problem, SeptumError, fail
+from septum.sizes import count_pixels
 
 # A job should be long beside the seconds its imports take, and short beside the whole run.
 CASES_PER_JOB = 32
-BYTES_PER_JOB = 256 * 2**20
+PIXELS_PER_JOB = 256 * 2**20
 
 
 @dataclass(frozen=True)
@@ -46,15 +47,34 @@ def safe_name(name: str) -> str:
     >>> safe_name("slide_07")
     'slide_07'
     >>> safe_name("Zellen <b>")
-    'Zellen_b-4bd0b3a3'
+    'Zellen_b-164c0075'
     """
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", plain).strip("._-")[:80]
-    # Windows and macOS fold case, and .zarr would be taken for the folder's own suffix.
-    if plain == name and not plain.lower().endswith(".zarr"):
-        return plain
+    # .zarr would be taken for the folder's own suffix
+    if _plain(name) == name and not name.lower().endswith(".zarr"):
+        return name
+    return distinct_name(name)
+
+
+def distinct_name(name: str) -> str:
+    """Return a safe name with the digest, whether or not the name had to be changed.
+
+    So it differs from that of any other name also where a file system takes capitals for
+    small letters (Windows and macOS do).
+
+    Examples
+    --------
+    >>> distinct_name("A"), distinct_name("a")
+    ('A-559aead0', 'a-ca978112')
+    """
+    plain = _plain(name)
     digest = hashlib.sha256(name.encode("utf-8")).hexdigest()[:8]
     return f"{plain}-{digest}" if plain else digest
+
+
+def _plain(name: str) -> str:
+    """Return what is left of a name in ASCII letters, digits, ``.``, ``_`` and ``-``."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", plain).strip("._-")[:80]
 
 
 def find_cases(config: Config, dataset: str) -> list[CaseFiles]:
@@ -81,7 +101,8 @@ def find_cases(config: Config, dataset: str) -> list[CaseFiles]:
     labels = _scan_labels(config, spec.labels, f"{key}.labels", problems) if spec.labels else {}
     cases = []
     for name, files in images.items():
-        if spec.labels and name not in labels:
+        # where no label is found at all, that is one problem, not one a case
+        if labels and name not in labels:
             wanted = spec.labels.replace("{case}", name)
             remedy = (
                 "add it, name images that have no labels by `unlabelled:`, "
@@ -157,9 +178,8 @@ def find_batches(config: Config, cases: Sequence[CaseFiles]) -> dict[str, list[C
     per_job = config.jobs.cases_per_job
     if per_job == "auto":
         sample = [c.images[0] for c in cases[:: max(1, len(cases) // 16)]]
-        sizes = [os.path.getsize(p) for p in sample if os.path.isfile(p)]
-        mean_size = max(1, sum(sizes) // max(1, len(sizes)))
-        per_job = max(1, min(CASES_PER_JOB, BYTES_PER_JOB // mean_size))
+        mean_size = max(1, sum(map(count_pixels, sample)) // max(1, len(sample)))
+        per_job = max(1, min(CASES_PER_JOB, PIXELS_PER_JOB // mean_size))
     count = 1
     while count * per_job < len(cases):
         count *= 2
@@ -172,7 +192,8 @@ def find_batches(config: Config, cases: Sequence[CaseFiles]) -> dict[str, list[C
 
 def resolve(config: Config, path: str) -> Path:
     """Return a path of the configuration; relative ones start at ``data_root``."""
-    return Path(config.data_root).expanduser() / Path(path).expanduser()
+    # not Path.expanduser, which raises where there is no such user
+    return Path(os.path.expanduser(config.data_root)) / os.path.expanduser(path)
 
 
 def _demo_cases(config: Config, dataset: str, spec: Dataset) -> list[CaseFiles]:
@@ -210,7 +231,7 @@ def _scan_channels(
         if _excluded(name, spec):
             continue
         for pattern, channel in zip(patterns, channels, strict=True):
-            if name not in channel:
+            if channel and name not in channel:
                 what = f"the case {name!r} has no file {pattern.replace('{case}', name)}"
                 problems.append(Problem(key, what, f"add it, or leave it out: exclude: [{name!r}]"))
         found[name] = tuple(channel[name] for channel in channels if name in channel)
@@ -221,16 +242,20 @@ def _scan(config: Config, pattern: str, key: str, problems: list[Problem]) -> di
     """Return the file of each case that a pattern finds."""
     found: dict[str, str] = {}
     twice: Counter[str] = Counter()
-    path = resolve(config, pattern)
-    for name, file in _walk(path.parts[0], path.parts[1:], None):
+    path, known = resolve(config, pattern), len(problems)
+    parts = path.parts[1:] if path.anchor else path.parts
+    for name, file in _walk(path.anchor, parts, None):
+        if not _is_text(file):
+            problems.append(Problem(key, f"the path {file!r} is not UTF-8", "rename the file"))
+            continue
         twice[name] += 1
         first = found.setdefault(name, file)
         if twice[name] == 2:
             what = f"the case {name!r} is found twice: {first} and {file}"
             problems.append(Problem(key, what, "make the pattern tell them apart, or rename one"))
-    if not found:
-        where = f"{path} matches nothing"
-        problems.append(Problem(key, where, "check the path and the part that {case} stands for"))
+    if not found and len(problems) == known:
+        what = f"{path} matches nothing"
+        problems.append(Problem(key, what, "check the path and the part that {case} stands for"))
     return found
 
 
@@ -244,7 +269,10 @@ def _scan_labels(config: Config, pattern: str, key: str, problems: list[Problem]
 
 
 def _walk(folder: str, parts: Sequence[str], name: str | None) -> Iterator[tuple[str, str]]:
-    """Yield (case name, path) for each path below ``folder`` that fits the pattern's parts."""
+    """Yield (case name, path) for each path below ``folder`` that fits the pattern's parts.
+
+    An empty folder is the current one, as in `os.path.join`.
+    """
     if not parts:
         if name is not None and os.path.exists(folder):
             yield name, folder
@@ -256,7 +284,7 @@ def _walk(folder: str, parts: Sequence[str], name: str | None) -> Iterator[tuple
         return
     regex = _regex(part, "case", name)
     try:
-        entries = sorted(os.listdir(folder))
+        entries = sorted(os.listdir(folder or "."))
     except (FileNotFoundError, NotADirectoryError):
         return
     except PermissionError:
@@ -266,6 +294,11 @@ def _walk(folder: str, parts: Sequence[str], name: str | None) -> Iterator[tuple
         if match:
             found = match.groupdict().get("case") if name is None else name
             yield from _walk(os.path.join(folder, entry), parts[1:], found)
+
+
+def _is_text(path: str) -> bool:
+    """Say whether a path is text; Python has bytes that are no UTF-8 as lone surrogates."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in path)
 
 
 def _regex(pattern: str, word: str, value: str | None = None) -> re.Pattern[str]:

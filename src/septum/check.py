@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ import numpy as np
 import torch
 
 from septum import models
+from septum.atomic import require_writable
 from septum.casefacts import CaseFacts, measure
 from septum.cases import CaseFiles, find_cases, find_groups, resolve
 from septum.config import Config
@@ -71,7 +71,8 @@ def check(config: Config) -> None:
     for found in audits:
         problems += found.problems
     problems += _check_experiments(config, {a.dataset: a.plan for a in audits})
-    print("\n".join(_table([a.plan for a in audits if a.plan is not None])))
+    for line in _table([a.plan for a in audits if a.plan is not None]):
+        print(line)
     notes = [note for a in audits for note in a.notes]
     for note in [*notes, *_disk_notes(config, audits), *_device_notes(config)]:
         print(f"note: {note}")
@@ -85,6 +86,12 @@ def audit(config: Config, dataset: str) -> Audit:
     """Read all cases of a dataset and plan it."""
     found = Audit(dataset)
     spec = config.datasets[dataset]
+    if not spec.has_labels:
+        found.notes.append(
+            f"{dataset}: no network is trained on it and nothing is scored, since it has no "
+            f"labels; give datasets.{dataset}.labels, or segment its images with a model file: "
+            "septum predict IMAGE… --model FILE --out FOLDER"
+        )
     try:
         cases = find_cases(config, dataset)
         table = None if spec.table is None else resolve(config, spec.table)
@@ -101,11 +108,8 @@ def audit(config: Config, dataset: str) -> Audit:
         if split is not None:
             found.problems += _problems_of(fold_count, spec.split, split)
         return found
-    weights = config.dataset_section(dataset, "weights")
     try:
-        found.plan = make_plan(
-            spec, dataset, facts, signatures, groups, split, weights, config.seed
-        )
+        found.plan = make_plan(spec, dataset, facts, signatures, groups, split, config.seed)
     except SeptumError as error:
         found.problems += error.problems
     copies = config.dataset_section(dataset, "augment").copies
@@ -141,19 +145,15 @@ def _read_all(
 
 def _check_results(config: Config) -> Iterator[Problem]:
     """Yield a problem if the results folder cannot be made or written."""
-    folder = _existing(config)
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        what = f"cannot be written: {folder} ({error.strerror})"
+    for problem in _problems_of(require_writable, Path(config.results).resolve()):
+        what = f"{problem.where} {problem.what}"
         yield Problem("results", what, "give a folder you may write to")
 
 
 def _existing(config: Config) -> Path:
     """Return the results folder, or what exists of the way to it."""
-    folder = Path(config.results).expanduser().resolve()
-    while not os.path.lexists(folder) and folder != folder.parent:
+    folder = Path(config.results).resolve()
+    while not os.path.isdir(folder) and folder != folder.parent:
         folder = folder.parent
     return folder
 

@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from septum import __version__
 from septum.errors import SeptumError, fail
@@ -59,6 +60,19 @@ def _limit_threads(threads: int | None) -> None:
         os.environ.setdefault("NUMBA_NUM_THREADS", str(min(threads, os.cpu_count() or 1)))
 
 
+def _parse(text: str, option: str, *keys: str) -> dict[str, Any]:
+    """Return the JSON object that an option gives, with all of its keys."""
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        what = f"is not valid JSON ({error})"
+        raise fail(option, what, "mend it; in a shell it stands in single quotes") from None
+    if not isinstance(found, dict) or not found.keys() >= set(keys):
+        what = f"is no JSON object{' with the keys ' if keys else ''}{', '.join(keys)}"
+        raise fail(option, what, "`snakemake --printshellcmds` shows what the workflow gives")
+    return found
+
+
 def _demo(a: Arguments) -> None:
     from septum.demo import write_demo
 
@@ -78,30 +92,35 @@ def _prepare(a: Arguments) -> None:
     from septum.config import Dataset, parse_section
     from septum.prepare import prepare_batch
 
-    files = json.loads(a.cases)
+    cases = []
+    for name, files in _parse(a.cases, "--cases").items():
+        match files:
+            case [[*images], str() | None as labels] if all(isinstance(i, str) for i in images):
+                cases.append(CaseFiles(name, tuple(images), labels))
+            case _:
+                remedy = 'give each case as "name": [["image", ...], "label" or null]'
+                raise fail("--cases", f"does not say which files {name!r} has", remedy)
     prepare_batch(
         dataset=parse_section(Dataset, a.settings),
         dataset_name=a.dataset,
-        cases=[CaseFiles(name, tuple(images), labels) for name, (images, labels) in files.items()],
+        cases=cases,
         out=a.out,
     )
 
 
 def _plan(a: Arguments) -> None:
     from septum.cases import find_groups
-    from septum.config import Dataset, Weights, parse_section
+    from septum.config import Dataset, parse_section
     from septum.planning import plan_dataset
     from septum.store import case_paths
 
-    settings = json.loads(a.settings)
-    dataset = parse_section(Dataset, json.dumps(settings["dataset"]))
+    dataset = parse_section(Dataset, a.settings)
     plan_dataset(
         dataset=dataset,
         name=a.dataset,
         cases=a.cases,
         groups=find_groups(sorted(case_paths(a.cases)), dataset.group, a.table, a.dataset),
         split_file=a.split,
-        weights=parse_section(Weights, json.dumps(settings["weights"])),
         seed=a.seed,
         out=a.out,
     )
@@ -112,8 +131,8 @@ def _augment(a: Arguments) -> None:
     from septum.config import Augment, parse_section
 
     augment_batch(
+        dataset=a.dataset,
         cases=a.cases,
-        plan=a.plan,
         settings=parse_section(Augment, a.settings),
         seed=a.seed,
         out=a.out,
@@ -121,9 +140,16 @@ def _augment(a: Arguments) -> None:
 
 
 def _weights(a: Arguments) -> None:
+    from septum.config import Weights, parse_section
     from septum.weights import weights_batch
 
-    weights_batch(cases=a.cases, copies=a.copies, plan=a.plan, out=a.out)
+    weights_batch(
+        cases=a.cases,
+        copies=a.copies,
+        plan=a.plan,
+        settings=parse_section(Weights, a.settings),
+        out=a.out,
+    )
 
 
 def _train(a: Arguments) -> None:
@@ -187,14 +213,17 @@ def _evaluate(a: Arguments) -> None:
 
 
 def _leaderboard(a: Arguments) -> None:
-    from septum import leaderboard
-
     if a.out is None:
-        leaderboard.print_leaderboard(a.results)
+        from septum import config
+        from septum.leaderboard_text import print_leaderboards
+
+        settings = config.load(*a.config)
+        print_leaderboards(settings, a.results or Path(settings.results))
         return
     from septum.config import Report, parse_section
+    from septum.leaderboard import write_leaderboard
 
-    leaderboard.write_leaderboard(
+    write_leaderboard(
         dataset=a.dataset,
         scores=a.scores,
         settings=parse_section(Report, a.settings),
@@ -206,7 +235,8 @@ def _leaderboard(a: Arguments) -> None:
 def _report(a: Arguments) -> None:
     from septum.report import write_report
 
-    write_report(settings=json.loads(a.settings), results=a.out.parent, seed=a.seed, out=a.out)
+    settings = _parse(a.settings, "--settings", "report", "evaluate", "datasets")
+    write_report(settings=settings, results=a.out.parent, seed=a.seed, out=a.out)
 
 
 def _fetch(a: Arguments) -> None:
@@ -251,18 +281,20 @@ def _parser() -> argparse.ArgumentParser:
     s.out("folder of the batch")
 
     s = stage("plan", _plan, "derive the settings left at auto, and split into test set and folds")
-    s.dataset().settings("dataset, weights").seed().folders("cases")
+    s.dataset().settings("annotation, classes, normalisation, split, exclude, group").seed()
+    s.folders("cases")
     s.parser.add_argument(
         "--table", nargs="?", type=Path, metavar="CSV", help="groups of the cases"
     )
     s.parser.add_argument("--split", nargs="?", type=Path, metavar="FILE", help="a given split")
     s.out("plan.json")
 
-    s = stage("augment", _augment, "make elastic copies of the training cases of a batch")
-    s.settings("the augment section").seed().path("cases").path("plan").out("folder of the batch")
+    s = stage("augment", _augment, "make elastic copies of the annotated cases of a batch")
+    s.dataset().settings("the augment section").seed().path("cases").out("folder of the batch")
 
     s = stage("weights", _weights, "compute the border weight maps of a batch")
-    s.path("cases").path("copies", optional=True).path("plan").out("folder of the batch")
+    s.settings("the weights section").path("cases").path("copies", optional=True).path("plan")
+    s.out("folder of the batch")
 
     s = stage("train", _train, "train one network on one fold; goes on from its last checkpoint")
     s.settings("one experiment on one dataset").seed().path("plan")
@@ -288,7 +320,14 @@ def _parser() -> argparse.ArgumentParser:
     s.parser.add_argument("--out-classes", type=Path, required=True, metavar="CSV")
 
     s = stage("leaderboard", _leaderboard, "rank the experiments of a dataset, or show the ranking")
-    s.parser.add_argument("--results", type=Path, default=Path("results"))
+    s.parser.add_argument(
+        "config",
+        nargs="*",
+        type=Path,
+        default=[Path("config.yaml")],
+        help="configuration files, whose datasets are shown",
+    )
+    s.parser.add_argument("--results", type=Path, help="overrides results of the configuration")
     s.parser.add_argument("--dataset", default="")
     s.parser.add_argument("--settings", default="{}", metavar="JSON", help="the report section")
     s.parser.add_argument("--scores", nargs="*", type=Path, default=[], metavar="CSV")

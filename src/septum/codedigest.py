@@ -16,28 +16,33 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parent
 
 
-def code_digest(*modules: str) -> str:
+def code_digest(*modules: str, without: tuple[str, ...] = ()) -> str:
     """Return 16 hex digits that change when code reachable from ``modules`` changes.
 
     Parameters
     ----------
     *modules : str
         Dotted names, such as ``septum.training``.
+    without : tuple of str
+        Modules that do not count, nor what is reached through them alone.
     """
     digest = hashlib.sha256()
-    for module in sorted(reachable(*modules)):
+    for module in sorted(reachable(*modules, without=without)):
         digest.update(f"{module}\n{_normal_form(module)}\n".encode())
     return digest.hexdigest()[:16]
 
 
 @cache
-def reachable(*modules: str) -> frozenset[str]:
-    """Return the names of this package's modules that ``modules`` import, themselves included."""
+def reachable(*modules: str, without: tuple[str, ...] = ()) -> frozenset[str]:
+    """Return the names of this package's modules that ``modules`` import, themselves included.
+
+    Imports by ``without`` are not followed, and these modules are left out.
+    """
     found: set[str] = set()
     waiting = list(modules)
     while waiting:
         module = waiting.pop()
-        if module in found:
+        if module in found or module in without:
             continue
         if _file(module) is None:
             raise ModuleNotFoundError(f"no module {module} in {PACKAGE}")

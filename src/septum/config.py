@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -32,6 +32,17 @@ RESERVED = {
 ReaderName = Literal[
     "auto", "nifti", "tiff", "tiff_stack", "tiff_channels", "raster", "mask_folder", "ome_zarr"
 ]
+# what pydantic's kinds of values are called here
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "string": "text (in quotes, if it looks like a number)",
+    "list": "a list",
+    "tuple": "a list",
+    "dict": "keys with values",
+    "model": "keys with values",
+}
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=1)]
@@ -216,6 +227,11 @@ class Dataset(Section):
         return data
 
     @property
+    def has_labels(self) -> bool:
+        """Whether there is anything to train on."""
+        return self.labels is not None or self.demo is not None
+
+    @property
     def image_patterns(self) -> list[str]:
         """The patterns of the annotated images, one a channel file."""
         return _as_list(self.images)
@@ -309,7 +325,7 @@ class Config(Section):
     def runs(self) -> Iterator[tuple[str, str]]:
         """Yield every (dataset, experiment) that is to be computed."""
         for dataset, spec in self.datasets.items():
-            if spec.labels is None and spec.demo is None:
+            if not spec.has_labels:
                 continue
             for name, experiment in self.experiments.items():
                 if experiment.datasets == "all" or dataset in experiment.datasets:
@@ -418,11 +434,8 @@ def _merged(top: Section, *overrides: tuple[str, Mapping[str, Any]]) -> Any:
 def _cross_checks(config: Config) -> Iterator[Problem]:
     if not config.datasets:
         yield Problem("datasets", "is empty", "describe at least one dataset (see config.yaml)")
-    for kind, reserved in RESERVED.items():
-        for name in getattr(config, kind):
-            if not name or name.lower() in reserved:
-                what = f"cannot be the name of one of the {kind}"
-                yield Problem(f"{kind}.{name or repr(name)}", what, "choose another name")
+    for kind in RESERVED:
+        yield from _name_checks(kind, list(getattr(config, kind)))
     for name, dataset in config.datasets.items():
         yield from _pattern_checks(f"datasets.{name}", dataset)
     for name, experiment in config.experiments.items():
@@ -431,12 +444,14 @@ def _cross_checks(config: Config) -> Iterator[Problem]:
             yield Problem(f"experiments.{name}.network", what, nearest(experiment.network, MODELS))
         wanted = [] if experiment.datasets == "all" else experiment.datasets
         for dataset in wanted:
+            key = f"experiments.{name}.datasets"
             if dataset not in config.datasets:
-                yield Problem(
-                    f"experiments.{name}.datasets",
-                    f"there is no dataset {dataset!r}",
-                    nearest(dataset, config.datasets),
-                )
+                what = f"there is no dataset {dataset!r}"
+                yield Problem(key, what, nearest(dataset, config.datasets))
+            elif not config.datasets[dataset].has_labels:
+                what = f"nothing can be trained on {dataset!r}, which has no labels"
+                remedy = f"give datasets.{dataset}.labels, or take it out of the list"
+                yield Problem(key, what, remedy)
     for dataset in config.datasets:
         for section in ("augment", "weights"):
             try:
@@ -463,6 +478,19 @@ def _cross_checks(config: Config) -> Iterator[Problem]:
             )
 
 
+def _name_checks(kind: str, names: Sequence[str]) -> Iterator[Problem]:
+    """Yield a problem for each name that would share a folder with another or the workflow's."""
+    seen: dict[str, str] = {}
+    for name in names:
+        key = f"{kind}.{name or repr(name)}"
+        rival = seen.setdefault(name.lower(), name)
+        if not name or name.lower() in RESERVED[kind]:
+            yield Problem(key, f"cannot be the name of one of the {kind}", "choose another name")
+        elif rival != name:
+            what = f"differs from {rival!r} by capitals only, which some disks take for the same"
+            yield Problem(key, what, "choose another name")
+
+
 def _pattern_checks(key: str, dataset: Dataset) -> Iterator[Problem]:
     if (dataset.images is None) == (dataset.demo is None):
         remedy = "`images` is a pattern with {case} in it, `demo` the name of simulated data"
@@ -483,7 +511,7 @@ def _problems(error: ValidationError, where: str, model: type[BaseModel]) -> lis
     """Say pydantic's errors in a user's words, one a place."""
     places: dict[str, list[Any]] = {}
     for item in error.errors():
-        keys = [str(part) for part in item["loc"] if not _is_branch(part)]
+        keys = [str(part) for part in item["loc"] if not _is_branch(part) and part != "[key]"]
         places.setdefault(".".join([where, *keys] if where else keys) or "config", []).append(item)
     return [_problem(key, items, model) for key, items in places.items()]
 
@@ -503,17 +531,32 @@ def _problem(key: str, items: list[Any], model: type[BaseModel]) -> Problem:
         return Problem(key, "is not a known key", nearest(loc[-1], _fields_at(model, loc[:-1])))
     if kind == "missing":
         return Problem(key, "is missing", "add it (config.yaml explains every key)")
+    if kind == "json_invalid":
+        what = f"is not valid JSON ({first['ctx']['error']})"
+        return Problem(key, what, "mend it; in a shell it stands in single quotes")
     if kind == "value_error":
         return Problem(key, str(first["ctx"]["error"]), "see the comments in config.yaml")
     shown = repr(first["input"])
     shown = shown if len(shown) <= 60 else shown[:57] + "..."
+    what = f"{shown} cannot be a key here" if loc[-1:] == ["[key]"] else f"cannot be {shown}"
     literal = next((item for item in items if item["type"] == "literal_error"), None)
-    others = [item["msg"][0].lower() + item["msg"][1:] for item in items if item is not literal]
+    others = [_demand(item) for item in items if item is not literal]
     if literal is None:
-        return Problem(key, f"cannot be {shown}: {others[0]}", "see the comments in config.yaml")
+        return Problem(key, what, f"{others[0]}; config.yaml explains every key")
     expected = literal["ctx"]["expected"]
     remedy = f"choose one of: {expected}" if not others else f"{others[0]}, or say {expected}"
-    return Problem(key, f"cannot be {shown}", remedy)
+    return Problem(key, what, remedy)
+
+
+def _demand(item: Mapping[str, Any]) -> str:
+    """Say in a user's words what a value must be."""
+    kind, _, fault = item["type"].partition("_")
+    if fault in ("type", "parsing", "from_float") and kind in _KINDS:
+        return f"it must be {_KINDS[kind]}"
+    message = item["msg"]
+    if message.startswith("Input should be "):
+        return f"it must be {message.removeprefix('Input should be ')}"
+    return message[0].lower() + message[1:]
 
 
 def _fields_at(model: type[BaseModel], loc: list[str]) -> list[str]:

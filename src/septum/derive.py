@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from septum.config import Normalisation, Weights
+from septum.config import Normalisation
 
 # A patch: this many pixels at most, and sides of at least this, by the number of axes.
 PATCH_PIXELS = {2: 256**2, 3: 64**3}
@@ -98,7 +98,7 @@ def derive_patch(fingerprint: Mapping[str, Any]) -> tuple[tuple[int, ...], str]:
     return tuple(patch), why
 
 
-def derive_sigma(settings: Weights, fingerprint: Mapping[str, Any]) -> tuple[float, str]:
+def derive_sigma(fingerprint: Mapping[str, Any]) -> tuple[float, str]:
     """Choose σ of the border weight map, in the unit of the spacing.
 
     A twentieth of the median object diameter: the U-Net paper's 5 px for cells of about
@@ -111,8 +111,6 @@ def derive_sigma(settings: Weights, fingerprint: Mapping[str, Any]) -> tuple[flo
     str
         Why.
     """
-    if settings.sigma != "auto":
-        return float(settings.sigma), "as configured"
     finest = min(fingerprint["spacing"]["median"])
     diameters = (fingerprint["objects"] or {}).get("diameter_px")
     if not diameters:
@@ -140,7 +138,7 @@ def derive_min_size(fingerprint: Mapping[str, Any]) -> tuple[int, str]:
 
 
 def derive_class_weights(
-    balance: bool, classes: Iterable[int], fingerprint: Mapping[str, Any]
+    classes: Iterable[int], fingerprint: Mapping[str, Any]
 ) -> tuple[dict[str, float], str]:
     """Choose the weight w_c of each class, background included.
 
@@ -157,8 +155,8 @@ def derive_class_weights(
     ids = sorted({0, *classes})
     share = (fingerprint["classes"] or {}).get("pixel_share", {})
     present = [i for i in ids if share.get(str(i), 0) > 0]
-    if not balance or not present:
-        return {str(i): 1.0 for i in ids}, "class_balance is off" if not balance else "no labels"
+    if not present:
+        return {str(i): 1.0 for i in ids}, "no labels"
     raw = {i: min(1 / (len(present) * share[str(i)]), CLASS_WEIGHT_LIMIT) for i in present}
     mean = sum(raw[i] * share[str(i)] for i in present) / sum(share[str(i)] for i in present)
     # a class that has no pixel needs no weight, but later stages look it up

@@ -1,10 +1,10 @@
 """Scores of an experiment, case by case: ``cases.csv`` and ``classes.csv``.
 
 All overlap scores of a case come from one pass over its pixels (`septum.metrics`). A score
-that is undefined (nothing in truth and prediction, no surface to measure from) is an empty
-field; means leave it out, and ``n_true`` and ``n_pred`` say where that was so. Sums are kept
-beside the ratios, so that cases can be pooled: PQ of a class over all cases is
-Σ iou_sum / Σ (tp + fp/2 + fn/2) of its rows in ``classes.csv``.
+that is undefined (nothing in truth and prediction) is an empty field; means leave it out, and
+``n_true`` and ``n_pred`` say where that was so. A surface distance to nothing is ``inf``, for
+the class and for its case. Sums are kept beside the ratios, so that cases can be pooled: PQ of
+a class over all cases is Σ iou_sum / Σ (tp + fp/2 + fn/2) of its rows in ``classes.csv``.
 """
 
 from __future__ import annotations
@@ -139,7 +139,10 @@ def _score(truth: Path, prediction: Path, plan: Plan, settings: Evaluate) -> Cas
 
 
 def _csv(columns: Sequence[str], rows: Iterable[Row]) -> str:
-    """Return rows as CSV: six significant digits, whole numbers whole, undefined empty."""
+    """Return rows as CSV: six significant digits, whole numbers whole, undefined empty.
+
+    Infinity is written as ``inf``.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
@@ -150,5 +153,5 @@ def _csv(columns: Sequence[str], rows: Iterable[Row]) -> str:
 
 def _field(value: float | int | str) -> str:
     if isinstance(value, float):
-        return f"{value:.6g}" if math.isfinite(value) else ""
+        return "" if math.isnan(value) else f"{value:.6g}"
     return str(value)

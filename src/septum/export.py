@@ -13,7 +13,6 @@ import json
 import os
 import re
 import uuid
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from nibabel.orientations import apply_orientation, ornt_transform
 
 from septum import ngff
 from septum.arrays import create_array, create_group
-from septum.cases import safe_name
+from septum.cases import distinct_name, safe_name
 from septum.errors import fail
 from septum.readers import READERS
 from septum.store import Geometry, Prediction, atomic_path, case_paths, open_prediction
@@ -52,14 +51,11 @@ def export_predictions(*, predicted: Sequence[str | Path], out: str | Path) -> N
         If a prediction is damaged, ``out`` cannot be written or holds other files.
     """
     predictions = [open_prediction(path) for path in case_paths(predicted).values()]
-    stems = {p.name: export_stem(p.name, p.geometry) for p in predictions}
-    uses = Counter(stems.values())
+    stems = _stems(predictions)
     with atomic_path(out) as folder:
         folder.mkdir()
         for prediction in predictions:
-            stem = stems[prediction.name]
-            stem = stem if uses[stem] == 1 else safe_name(prediction.name)
-            export_prediction(folder, prediction, stem=stem)
+            export_prediction(folder, prediction, stem=stems[prediction.name])
         written = set(os.listdir(folder))
         if os.path.isdir(out) and set(os.listdir(out)) - written:
             raise fail(out, "holds other files than predictions", "give a new or an empty folder")
@@ -90,19 +86,12 @@ def export_prediction(
     SeptumError
         If the folder cannot be written.
     """
-    annotation = prediction.attributes.get("annotation", "instance")
-    semantic = np.asarray(prediction.semantic[...])
-    if annotation == "semantic" or prediction.instance is None:
-        maps = {"": semantic}
-    else:
-        maps = {"": np.asarray(prediction.instance[...])}
-        if annotation == "panoptic" or len(prediction.attributes.get("classes", ())) > 1:
-            maps["_classes"] = semantic
     geometry = prediction.geometry
     write, suffix = _writer(geometry)
     stem = stem or export_stem(prediction.name, geometry)
     paths = []
-    for ending, labels in maps.items():
+    for ending, array in _maps(prediction).items():
+        labels = np.asarray(array[...])
         path = Path(folder) / f"{stem}{ending}{suffix}"
         wide = labels.size and labels.max() >= 2**16
         with atomic_path(path) as temporary:
@@ -126,6 +115,38 @@ def export_stem(name: str, geometry: Geometry) -> str:
             break
     stands = re.search(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", original)
     return safe_name(original if stands else name)
+
+
+def _maps(prediction: Prediction) -> dict[str, Any]:
+    """Return the arrays that are delivered, by what is added to the name of their file."""
+    annotation = prediction.attributes.get("annotation", "instance")
+    if annotation == "semantic" or prediction.instance is None:
+        return {"": prediction.semantic}
+    if annotation == "panoptic" or len(prediction.attributes.get("classes", ())) > 1:
+        return {"": prediction.instance, "_classes": prediction.semantic}
+    return {"": prediction.instance}
+
+
+def _stems(predictions: Sequence[Prediction]) -> dict[str, str]:
+    """Return the name, without suffix, of each case's files, so that no two share one.
+
+    Not even on a disk that takes capitals for small letters.
+    """
+    choices = {
+        p.name: [distinct_name(p.name), safe_name(p.name), export_stem(p.name, p.geometry)]
+        for p in predictions
+    }
+    while True:
+        owners: dict[str, list[str]] = {}
+        for p in predictions:
+            for ending in _maps(p):
+                owners.setdefault(f"{choices[p.name][-1]}{ending}".lower(), []).append(p.name)
+        rivals = {name for names in owners.values() if len(names) > 1 for name in names}
+        rivals = {name for name in rivals if len(choices[name]) > 1}
+        if not rivals:
+            return {name: left[-1] for name, left in choices.items()}
+        for name in rivals:
+            choices[name].pop()
 
 
 def _writer(geometry: Geometry) -> tuple[Any, str]:

@@ -7,19 +7,22 @@ fold, a test or unlabelled case by all models together (the mean of their probab
 from __future__ import annotations
 
 import logging
+import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from septum.atomic import atomic_path, require_writable
 from septum.config import Predict
 from septum.device import choose_device
 from septum.errors import Problem, SeptumError, fail
 from septum.export import export_prediction, export_stem
+from septum.foldcases import prediction_jobs
 from septum.modelfile import ModelHeader, read_header
 from septum.normalise import statistics
-from septum.plan import Plan, read_plan
+from septum.plan import read_plan
 from septum.predictor import (
     Model,
     describe,
@@ -27,12 +30,10 @@ from septum.predictor import (
     predict_case,
     require_fit,
 )
-from septum.readers import choose_reader, read_image
+from septum.readers import check_reader, choose_reader, read_image
 from septum.store import (
     Geometry,
     Prediction,
-    atomic_path,
-    case_path,
     case_paths,
     open_case,
     write_prediction,
@@ -75,7 +76,7 @@ def predict_batch(
     """
     device = choose_device(settings.device, "predict.device")
     by_fold = _by_fold(models)
-    jobs = _jobs(case_paths([cases]), read_plan(plan), list(by_fold))
+    jobs = prediction_jobs(case_paths([cases]), read_plan(plan), list(by_fold))
     loaded: dict[str, Model] = {}
     with atomic_path(out) as folder:
         folder.mkdir()
@@ -89,7 +90,7 @@ def predict_batch(
             start = time.monotonic()
             semantic, instance = predict_case(model, case.image, case.statistics, settings)
             write_prediction(
-                case_path(folder, name),
+                folder / path.name,
                 semantic=semantic,
                 instance=instance,
                 geometry=case.geometry,
@@ -133,6 +134,8 @@ def predict_images(
         images that could not be segmented; the others are done.
     """
     device = choose_device(settings.device, "predict.device")
+    check_reader(reader, "--reader")
+    require_writable(out)
     paths = [Path(path) for path in dict.fromkeys(images)]
     stems = _stems(paths, Path(out), reader, two_maps=_gives_two_maps(read_header(models[0])))
     model = load_models(models, device)
@@ -155,7 +158,7 @@ def _stems(images: Sequence[Path], out: Path, reader: str, *, two_maps: bool) ->
     taken: dict[str, Path] = {}
     problems = []
     for path in images:
-        if not path.exists():
+        if not os.path.exists(path):
             problems.append(Problem(str(path), "does not exist", "check the path"))
             continue
         try:
@@ -188,7 +191,7 @@ def _gives_two_maps(header: ModelHeader) -> bool:
 def _predict_image(
     path: Path, stem: str, model: Model, out: Path, reader: str, settings: Predict
 ) -> None:
-    image, geometry = read_image(path, reader)
+    image, geometry = read_image(path, reader, where="--reader")
     require_fit(path, image.shape, model.header)
     if not np.isfinite(image).all():
         what = "holds pixels that are not finite (NaN or infinity)"
@@ -242,20 +245,6 @@ def _by_fold(models: Sequence[str | Path]) -> dict[int, Path]:
     if problems:
         raise SeptumError(problems)
     return dict(sorted(found.items()))
-
-
-def _jobs(
-    paths: Mapping[str, Path], plan: Plan, folds: Sequence[int]
-) -> list[tuple[str, Path, str, str]]:
-    """Say of each case that is to be predicted: name, path, subset, fold; by fold, then name."""
-    where = {name: ("val", str(k)) for k in folds for name in plan.val_cases(k)}
-    alone = "ensemble" if len(folds) > 1 else str(folds[0])
-    where |= dict.fromkeys(plan.test, ("test", alone))
-    where |= dict.fromkeys(plan.unlabelled, ("unlabelled", alone))
-    jobs = [(name, path, *where[name]) for name, path in paths.items() if name in where]
-    if len(jobs) < len(paths):
-        _log.info("%d training cases are not predicted", len(paths) - len(jobs))
-    return sorted(jobs, key=lambda job: (job[3], job[0]))
 
 
 def _report(name: str, by: str, instance: np.ndarray | None, seconds: float) -> None:

@@ -3,7 +3,8 @@
 Means are over test cases, or over validation cases where there is no test set (``subset``
 says which). ``pq_pooled`` adds the objects of all cases up before dividing. Each score comes
 with a 95 % percentile-bootstrap interval over cases (``_low``, ``_high``) and with the number of
-cases where it is undefined and left out (``_undefined``). ``behind_best`` is how far an
+cases where it is undefined and left out (``_undefined``); distances with the number of cases
+that are infinitely far, too (``_infinite``). ``behind_best`` is how far an
 experiment's ranking score is behind the first row's, on the cases that both were scored on
 and over the same resamples: an interval above 0 is a difference that the choice of cases
 does not explain.
@@ -22,12 +23,10 @@ import numpy as np
 from septum.atomic import write_text
 from septum.bootstrap import Estimate, estimate, resample
 from septum.config import Report
-from septum.errors import fail
-from septum.scores import COUNTS, NAN, POOLED, Row, Scores, number, read_rows, read_scores
+from septum.scores import COUNTS, DISTANCES, NAN, POOLED, Row, Scores, number, read_scores
 
 FEWEST = 6
 """With fewer paired cases no test of signs can reach 5 %: even if all favour one, 2 · ½⁵ = 6 %."""
-SHOWN = ("pq_pooled", "ap50", "ap75", "ap90", "iou", "dice")
 
 
 def write_leaderboard(
@@ -123,49 +122,6 @@ def told_apart(row: Row) -> bool | None:
     return bool(low > 0 or high < 0)
 
 
-def print_leaderboard(results: Path) -> None:
-    """Print the leaderboard of every dataset, and where the report lies.
-
-    Raises
-    ------
-    SeptumError
-        If there is none in ``results``.
-    """
-    files = sorted(Path(results).glob("*/leaderboard.csv"))
-    if not files:
-        raise fail(results, "holds no leaderboard.csv", "run `snakemake --cores all` first")
-    for file in files:
-        print("\n".join(table_lines(read_rows(file, {"dataset", "experiment"}))), end="\n\n")
-    report = Path(results) / "report.html"
-    if report.is_file():
-        print(f"Report: {report.resolve()}")
-
-
-def table_lines(rows: Sequence[Row]) -> list[str]:
-    """Return a dataset's leaderboard as lines of text."""
-    if not rows:
-        return ["no experiment was scored"]
-    first = rows[0]
-    shown = [name for name in SHOWN if any(math.isfinite(number(row, name)) for row in rows)]
-    if first["ranked_by"] != "pq_pooled":
-        # of one segment a class it is but the IoU
-        shown = [name for name in shown if name != "pq_pooled"]
-    titles = {"pq_pooled": "PQ pooled", "iou": "IoU", "dice": "Dice"}
-    header = ["", *(titles.get(name, name.upper()) for name in shown), "behind the best"]
-    body = [
-        [str(row["experiment"]), *(_interval(row, name) for name in shown), _behind(row)]
-        for row in rows
-    ]
-    widths = [max(len(line[i]) for line in [header, *body]) for i in range(len(header))]
-    cases = number(first, "cases")
-    what = f"{cases:.0f} {_subset(str(first['subset']))} case{'s' * (cases != 1)}"
-    lines = [f"{first['dataset']}: {what}, mean and 95 % interval"]
-    for line in [header, *body]:
-        cells = [text.ljust(width) for text, width in zip(line, widths, strict=True)]
-        lines.append(("  " + "  ".join(cells)).rstrip())
-    return lines
-
-
 def _row(one: Scores, dataset: str, ranked_by: str, bootstrap: int, seed: int) -> Row:
     row: Row = {
         "dataset": dataset,
@@ -183,10 +139,12 @@ def _row(one: Scores, dataset: str, ranked_by: str, bootstrap: int, seed: int) -
     metrics = one.metrics
     of_cases = one.case_means(metrics, weights)
     for i, name in enumerate(metrics):
-        undefined = int(np.isnan(one.column(name)).sum())
-        known = len(one.cases) - undefined
-        row |= _fields(name, estimate(of_cases[0, i], of_cases[1:, i], known))
-        row[f"{name}_undefined"] = float(undefined)
+        values = one.column(name)
+        finite = int(np.isfinite(values).sum())
+        row |= _fields(name, estimate(of_cases[0, i], of_cases[1:, i], finite))
+        row[f"{name}_undefined"] = float(np.isnan(values).sum())
+        if name in DISTANCES:
+            row[f"{name}_infinite"] = float(np.isinf(values).sum())
     if one.has_objects:
         row |= {name: float(np.nansum(one.column(name))) for name in COUNTS}
     return row
@@ -223,21 +181,3 @@ def _field(value: str | float) -> str:
     if isinstance(value, str):
         return value
     return f"{value:.6g}" if math.isfinite(value) else ""
-
-
-def _interval(row: Row, name: str) -> str:
-    value, low, high = (number(row, name + end) for end in ("", "_low", "_high"))
-    if math.isnan(value):
-        return "–"
-    return f"{value:.3f}" if math.isnan(low) else f"{value:.3f} [{low:.3f}, {high:.3f}]"
-
-
-def _behind(row: Row) -> str:
-    if math.isnan(number(row, "behind_best")):
-        return ""
-    remarks = {True: "", False: "  not told apart", None: "  too few cases to tell"}
-    return _interval(row, "behind_best") + remarks[told_apart(row)]
-
-
-def _subset(name: str) -> str:
-    return {"test": "test", "val": "validation"}.get(name, "scored")

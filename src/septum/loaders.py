@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 from lightning.pytorch.utilities import rank_zero_only
 from torch.utils.data import DataLoader, Dataset, DistributedSampler, Sampler
@@ -16,67 +17,87 @@ from septum.trainingset import fits_in_memory, load_training_cases
 from septum.transforms import Augmentation
 from septum.validation import GridPatches, patch_limit
 
+# How loader processes begin: forks see the parent's arrays without a copy; elsewhere the system
+# decides (a fresh process on macOS, which is sent a copy).
+START = "fork" if sys.platform == "linux" else None
+
 
 def loaders(training: Training, epoch: int) -> tuple[DataLoader, DataLoader]:
     """Return the loaders of the training and of the validation patches."""
     settings, plan, cases = training.run.train, training.plan, training.cases
-    common = {
-        "head": HEADS[training.run.head](plan.classes),
-        "scheme": plan.normalisation,
-        "seed_parts": training.seed_parts,
-        "in_memory": fits_in_memory(
+    device = choose_device(settings.device, "train.device")
+    rank, world = rank_zero_only.rank, choose_devices(settings, device)
+    workers = choose_workers(settings, device)
+    load = partial(
+        load_training_cases,
+        cases,
+        head=HEADS[training.run.head](plan.classes),
+        scheme=plan.normalisation,
+        seed_parts=training.seed_parts,
+        in_memory=fits_in_memory(
             [cases.paths[name] for name in [*cases.train, *cases.validation]],
             weights=cases.weights is not None,
+            copies=copies_in_memory(world, workers),
         ),
-    }
-    augmentation = Augmentation(
-        training.shape.size,
-        plan.spacing,
-        flip=settings.flip,
-        rotate=settings.rotate,
-        scale=settings.scale,
-        intensity=settings.intensity,
-        noise=settings.noise,
     )
     patches = PatchDataset(
-        load_training_cases(cases, cases.train, **common),
+        load(cases.train),
         training.shape,
-        augmentation,
+        _augmentation(training),
         foreground=settings.foreground,
         scheme=plan.normalisation,
         length=training.patches,
         seed_parts=training.seed_parts,
     )
     grid = GridPatches(
-        load_training_cases(cases, cases.validation, **common),
+        load(cases.validation),
         training.shape,
         plan.normalisation,
         limit=patch_limit(training.patches),
         seed_parts=training.seed_parts,
     )
-    device = choose_device(settings.device, "train.device")
-    rank, world = rank_zero_only.rank, choose_devices(settings, device)
-    sampler = PatchSampler(training.patches, epoch=epoch, rank=rank, world=world)
-    workers, batch = choose_workers(settings, device), settings.batch // world
+    batches = partial(loader, batch=settings.batch // world, pin=device == "cuda")
+    share = PatchSampler(training.patches, epoch=epoch, rank=rank, world=world)
     every = DistributedSampler(grid, num_replicas=world, rank=rank, shuffle=False)
-    return (
-        loader(patches, sampler, batch, workers=workers, pin=device == "cuda"),
-        loader(grid, every, batch, workers=0, pin=device == "cuda"),
-    )
+    return batches(patches, share, workers=workers), batches(grid, every, workers=0)
+
+
+def copies_in_memory(world: int, workers: int) -> int:
+    """Return how many processes of this machine hold the cases, each for itself.
+
+    Parameters
+    ----------
+    world : int
+        Devices; each has a process.
+    workers : int
+        Loader processes of each of them, which hold copies unless they are forks.
+    """
+    return world if START == "fork" else world * (1 + workers)
 
 
 def loader(
-    dataset: Dataset, sampler: Sampler, batch: int, *, workers: int, pin: bool
+    dataset: Dataset, sampler: Sampler, *, batch: int, workers: int, pin: bool
 ) -> DataLoader:
-    """Return a loader of batches; its processes share the cases that are held in memory."""
-    # forked processes see the parent's arrays without a copy; elsewhere the system decides
-    context = "fork" if workers and sys.platform == "linux" else None
+    """Return a loader of batches."""
     return DataLoader(
         dataset,
         batch,
         sampler=sampler,
         num_workers=workers,
         persistent_workers=workers > 0,
-        multiprocessing_context=context,
+        multiprocessing_context=START if workers else None,
         pin_memory=pin,
+    )
+
+
+def _augmentation(training: Training) -> Augmentation:
+    settings = training.run.train
+    return Augmentation(
+        training.shape.size,
+        training.plan.spacing,
+        flip=settings.flip,
+        rotate=settings.rotate,
+        scale=settings.scale,
+        intensity=settings.intensity,
+        noise=settings.noise,
     )

@@ -160,6 +160,10 @@ def load_model(
 
 def _read(path: Path, *, tensors: bool = True) -> tuple[ModelHeader, dict[str, Tensor]]:
     remedy = "give a model.safetensors that was written by septum train"
+    if path.is_dir():
+        inside = sorted([*path.glob("model.safetensors"), *path.glob("*/model.safetensors")])
+        remedy = f"give the file: {inside[0]}" if inside else remedy
+        raise fail(path, "is a folder, not a model file", remedy)
     try:
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get(_KEY)

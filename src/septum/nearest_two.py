@@ -24,31 +24,12 @@ line's positions x, and the difference of two parabolas is linear in x. So
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-import numba
 import numpy as np
 
+from septum.compiled import compiled
 from septum.errors import fail
-
-
-def compiled(function: Callable) -> Callable:
-    """Compile by numba and keep the machine code for the next process.
-
-    It lies in ``__pycache__`` beside this module, or in the user's cache folder where that
-    cannot be written, or in ``NUMBA_CACHE_DIR`` where that is set.
-    """
-    try:
-        return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
-    except RuntimeError as error:  # no folder can be written: numba says "no locator available"
-        warnings.warn(
-            f"{error}: it is compiled anew in every process; set NUMBA_CACHE_DIR to a folder "
-            "that can be written to save these seconds",
-            RuntimeWarning,
-            stacklevel=2,
-        )
-        return numba.njit(cache=False, nogil=True, error_model="numpy")(function)
 
 
 def two_nearest(

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from septum.nearest_two import compiled
+from septum.compiled import compiled
 
 
 def split_necks(labels: np.ndarray, *, ratio: float = 0.5) -> np.ndarray:

@@ -1,17 +1,19 @@
-"""The plan of a dataset: everything that was left at ``auto``, resolved, and the split.
+"""The plan of a dataset: what settings left at ``auto`` come to on it, and the split.
 
-`septum.planning` makes it; every later stage reads it.
+`septum.planning` makes it; the later stages read it, and put their own settings in the place
+of what was derived. A stage's settings are not in the plan: changing them would rerun it, and
+all stages with it.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from septum.config import ClassSpec
+from septum.config import ClassSpec, Weights
 from septum.errors import fail
 
 
@@ -38,8 +40,8 @@ class Plan:
     patch : tuple of int
         Training patch, pixels along each axis.
     weights : dict
-        ``mode``, ``w0``, ``sigma`` (in the unit of the spacing), ``class_balance`` and
-        ``class_weights`` (class id as text, background included, to weight).
+        Of the weight maps: ``sigma`` (in the unit of the spacing) and ``class_weights`` (class
+        id as text, background included, to weight).
     min_size : int
         Smallest object that a decoder keeps, in pixels.
     fingerprint : dict
@@ -84,6 +86,21 @@ class Plan:
         """Return the names of the cases that a fold is validated on, sorted."""
         self._check(fold)
         return sorted(self.folds[fold])
+
+    def with_weights(self, settings: Weights) -> Plan:
+        """Return the plan with the settings of the weight maps.
+
+        To ``weights`` come ``mode`` and ``w0``; ``sigma`` is the derived one only if the
+        settings say ``auto``, and ``class_weights`` are only if they say ``class_balance``.
+        """
+        weights = {**self.weights, "mode": settings.mode, "w0": settings.w0}
+        derived = dict(self.derived)
+        if settings.sigma != "auto":
+            weights["sigma"], derived["sigma"] = settings.sigma, "as configured"
+        if not settings.class_balance:
+            weights["class_weights"] = dict.fromkeys(weights["class_weights"], 1.0)
+            derived["class_weights"] = "class_balance is off"
+        return replace(self, weights=weights, derived=derived)
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as plain types, fit for `septum.store.write_json`."""

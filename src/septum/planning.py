@@ -10,7 +10,7 @@ from typing import Any
 
 from septum import duplicates
 from septum.casefacts import SAMPLE, CaseFacts, measure
-from septum.config import ClassSpec, Dataset, Weights
+from septum.config import ClassSpec, Dataset
 from septum.derive import (
     derive_class_weights,
     derive_min_size,
@@ -38,7 +38,6 @@ def plan_dataset(
     cases: Sequence[Path],
     groups: Mapping[str, str],
     split_file: Path | None,
-    weights: Weights,
     seed: int,
     out: Path,
 ) -> None:
@@ -56,8 +55,6 @@ def plan_dataset(
         The group of each case.
     split_file : Path or None
         A split to follow (`septum.splitfile.read_split_file`).
-    weights : Weights
-        Settings of the weight maps for this dataset.
     seed : int
         The seed of the configuration.
     out : Path
@@ -76,7 +73,7 @@ def plan_dataset(
         facts.append(measure(case, sample=sample))
         if facts[-1].annotated:
             signatures.append(sign(case))
-    plan = make_plan(dataset, name, facts, signatures, groups, split_file, weights, seed)
+    plan = make_plan(dataset, name, facts, signatures, groups, split_file, seed)
     for line in describe_plan(plan):
         log.info("%s", line)
     write_json(out, plan.to_json())
@@ -94,7 +91,6 @@ def make_plan(
     signatures: Sequence[Signature],
     groups: Mapping[str, str],
     split_file: Path | None,
-    weights: Weights,
     seed: int,
 ) -> Plan:
     """Plan a dataset from what was measured on its cases; parameters as in `plan_dataset`."""
@@ -112,11 +108,9 @@ def make_plan(
     classes = dataset.classes or _classes(dataset, known)
     normalisation, derived_normalisation = derive_normalisation(dataset.normalisation, known)
     patch, derived_patch = derive_patch(known)
-    sigma, derived_sigma = derive_sigma(weights, known)
+    sigma, derived_sigma = derive_sigma(known)
     min_size, derived_min_size = derive_min_size(known)
-    class_weights, derived_class_weights = derive_class_weights(
-        weights.class_balance, classes, known
-    )
+    class_weights, derived_class_weights = derive_class_weights(classes, known)
     return Plan(
         dataset=name,
         spatial_dims=len(facts[0].size),
@@ -128,7 +122,7 @@ def make_plan(
         classes=dict(sorted(classes.items())),
         normalisation=normalisation,
         patch=patch,
-        weights={**weights.model_dump(), "sigma": sigma, "class_weights": class_weights},
+        weights={"sigma": sigma, "class_weights": class_weights},
         min_size=min_size,
         fingerprint=fingerprint(facts),
         test=list(partition.test),
@@ -176,6 +170,7 @@ def describe_plan(plan: Plan) -> list[str]:
         "min_size": f"{plan.min_size} px",
         "class_weights": " ".join(_short(w) for w in plan.weights["class_weights"].values()),
     }
+    lines.append("  derived, unless the configuration says otherwise:")
     lines += [f"  {key:<13} {value}  ({plan.derived[key]})" for key, value in values.items()]
     return lines
 

@@ -153,7 +153,7 @@ def predict_probabilities(
         If ``predict.tile`` has another number of axes than the image.
     """
     if settings.tile == "auto":
-        tile = [n + 2 * segmenter.margin for n in auto_tile(header.patch)]
+        tile = auto_tile(header.patch, segmenter.margin)
     elif len(settings.tile) != header.spatial_dims:
         what = f"gives {len(settings.tile)} sizes, but the images have {header.spatial_dims} axes"
         raise fail("predict.tile", what, f"give {header.spatial_dims} sizes, or auto")

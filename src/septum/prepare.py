@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,7 +49,8 @@ def prepare_batch(
         With every problem of every case.
     """
     out = Path(out)
-    if out.is_dir() and any(not name.endswith(".zarr") for name in os.listdir(out)):
+    # os.path, since Path.is_dir raises where the name is too long
+    if os.path.isdir(out) and any(not name.endswith(".zarr") for name in os.listdir(out)):
         raise fail(out, "holds other files than cases", "give a new or an empty folder")
     problems: list[Problem] = []
     with atomic_path(out) as folder:
@@ -132,8 +134,9 @@ def _load_image(
     """Read the image files of a case and stack their channels."""
     problems: list[Problem] = []
     parts = []
+    read = partial(read_image, where=f"datasets.{dataset_name}.reader")
     for path in paths:
-        part = _attempt(problems, read_image, path, dataset.reader)
+        part = _attempt(problems, read, path, dataset.reader)
         if part is not None:
             problems += _bad_pixels(part[0], path)
             parts.append(part)

@@ -26,6 +26,8 @@ TEXT = (
 )
 COUNTS = ("n_true", "n_pred", "tp", "fp", "fn", "split", "merged", "missed", "spurious")
 POOLED = ("pq_pooled", "sq_pooled", "rq_pooled")
+DISTANCES = ("hd95", "assd")
+"""Infinite where a class is only annotated or only predicted."""
 NAN = float("nan")
 
 Row = dict[str, str | float]
@@ -83,11 +85,11 @@ class Scores:
         return any(math.isfinite(number(row, "n_true")) for row in self.cases)
 
     def column(self, name: str) -> np.ndarray:
-        """Return a score of every case, (n,) float, NaN where undefined."""
+        """Return a score of every case, (n,) float, NaN where undefined; distances may be inf."""
         return np.array([number(row, name) for row in self.cases])
 
     def case_means(self, metrics: Sequence[str], weights: np.ndarray) -> np.ndarray:
-        """Return means over cases, (b, k); ``weights`` is (b, n)."""
+        """Return means over the cases with a finite score, (b, k); ``weights`` is (b, n)."""
         values = np.array([self.column(name) for name in metrics]).T
         return means(values.reshape(len(self.cases), len(metrics)), weights)
 
@@ -128,7 +130,7 @@ def read_scores(cases: Path, classes: Path) -> Scores:
 
 
 def read_rows(path: Path, needed: Iterable[str] = ()) -> list[Row]:
-    """Read a CSV file of scores; empty fields become NaN.
+    """Read a CSV file of scores; empty fields become NaN, ``inf`` is infinite.
 
     Raises
     ------

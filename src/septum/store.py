@@ -20,7 +20,7 @@ import zarr
 from septum import ngff
 from septum.arrays import create_array, create_group, open_array, read_attributes, write_array
 from septum.atomic import PREFIX, atomic_path, read_json, write_json, write_text
-from septum.cases import safe_name
+from septum.cases import distinct_name, safe_name
 from septum.errors import Problem, SeptumError, fail
 
 __all__ = [
@@ -245,8 +245,13 @@ def read_prediction(path: str | Path) -> Prediction:
 
 
 def case_path(folder: str | Path, name: str) -> Path:
-    """Return where a case of that name lies in a batch folder."""
-    return Path(folder) / f"{safe_name(name)}.zarr"
+    """Return where a case of that name lies in a batch folder.
+
+    Two cases never share a path, not even on a disk that takes ``A`` for ``a``: a name with a
+    capital gets a digest.
+    """
+    safe = safe_name(name)
+    return Path(folder) / f"{safe if safe == safe.lower() else distinct_name(name)}.zarr"
 
 
 def case_paths(folders: Iterable[str | Path]) -> dict[str, Path]:

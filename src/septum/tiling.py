@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,16 +25,29 @@ _log = logging.getLogger(__name__)
 _AUTO_TILE = 2**18  # pixels: 512², 64³
 
 
-def auto_tile(patch: Sequence[int]) -> tuple[int, ...]:
-    """Return the tile for a network trained on ``patch``: doubled while within 2¹⁸ pixels.
+def auto_tile(patch: Sequence[int], margin: int) -> tuple[int, ...]:
+    """Return the input window for a network trained on ``patch``.
 
-    Larger tiles spend less on overlaps and on mirrored borders; the bound keeps a batch of
-    four within a few GB of memory.
+    The part that is predicted is doubled while the window is within 2¹⁸ pixels. Larger tiles
+    spend less on overlaps, margins and mirrored borders; the bound keeps a batch of four within
+    a few GB of memory.
+
+    Parameters
+    ----------
+    patch : sequence of int
+        What the network was shown in training, its margin included, pixels along each axis.
+    margin : int
+        Pixels that it loses on each side; 0 for padded networks.
     """
-    tile = tuple(int(n) for n in patch)
-    while np.prod(tile, dtype=float) * 2 ** len(tile) <= _AUTO_TILE:
-        tile = tuple(2 * n for n in tile)
-    return tile
+    inner = [int(n) - 2 * margin for n in patch]
+
+    def window(factor: int) -> tuple[int, ...]:
+        return tuple(factor * n + 2 * margin for n in inner)
+
+    factor = 1
+    while math.prod(window(2 * factor)) <= _AUTO_TILE:
+        factor *= 2
+    return window(factor)
 
 
 def predict_tiled(

@@ -5,26 +5,20 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from lightning.pytorch.utilities import rank_zero_only
 
-from septum.checkpoints import Checkpoints, Progress, find_progress, read_weights
+from septum.checkpoints import Progress, find_progress, read_weights
 from septum.config import Run
 from septum.device import choose_device
-from septum.foldcases import find_fold_cases
-from septum.heads import HEADS
-from septum.loaders import loaders
-from septum.loop import AveragedWeights, TrainingLoop
+from septum.epochs import run_epochs, set_up
+from septum.lock import exclusive
 from septum.modelfile import ModelHeader, save_model
-from septum.patches import patch_shape
 from septum.plan import Plan
 from septum.recorder import Recorder
-from septum.seeds import seed_of
-from septum.segmenter import build_segmenter
-from septum.trainer import choose_devices, fit
 from septum.trainingjob import Training
-from septum.trainingset import data_digest
 from septum.tuning import tune_decoder
 
 log = logging.getLogger(__name__)
@@ -66,96 +60,62 @@ def train(
         The model file, written last. Beside it: ``history.csv``, ``curves.png``,
         ``checkpoints/``, ``tensorboard/``.
     digests : mapping
-        Kept in the model file, where the digest of the data joins them. A checkpoint of other
-        digests or settings is not resumed.
+        Kept in the model file, where the digest of the data joins them. A checkpoint is gone
+        on from where all that decides the weights is the same (`Training.fingerprint`).
     progress : bool
         Whether to write a line an epoch to stderr.
 
     Raises
     ------
     SeptumError
-        Whatever a user can put right: no GPU where one is demanded, no cases, a diverging loss.
+        Whatever a user can put right: no GPU where one is demanded, no cases, a diverging loss,
+        another process that still trains here.
     KeyboardInterrupt, SystemExit
         After Ctrl-C and SIGTERM; the last checkpoint lies there whole.
     """
-    choose_devices(run.train, choose_device(run.train.device, "train.device"))
-    maps = weights if run.train.border_weights else None
-    found = find_fold_cases(plan, fold, cases=cases, copies=copies, weights=maps)
-    segmenter = build_segmenter(
-        run.network,
-        run.options,
-        spatial_dims=plan.spatial_dims,
-        in_channels=plan.in_channels,
-        n_classes=len(plan.classes),
-        head=run.head,
-        cross_entropy=run.train.cross_entropy,
-        dice=run.train.dice,
-        seed=seed_of(seed, plan.dataset, run.experiment, fold),
-    )
-    patch = plan.patch if run.train.patch == "auto" else run.train.patch
-    training = Training(
+    training = set_up(
         run=run,
         plan=plan,
+        cases=cases,
+        copies=copies,
+        weights=weights,
         fold=fold,
         seed=seed,
-        cases=found,
-        segmenter=segmenter,
-        shape=patch_shape(segmenter, patch, plan.spatial_dims),
         folder=Path(out).parent,
-        digests={**digests, "data": data_digest(found.files())},
+        digests=digests,
     )
-    done = _so_far(training)
-    recorder = Recorder(
-        training.folder,
-        f"{run.experiment} on {plan.dataset}, fold {fold}",
-        epochs=run.train.epochs,
-        done=done.epochs,
-        patches=training.patches,
-        progress=progress,
-    )
-    if not done.is_over(run.train.epochs, run.train.patience):
-        done = _fit(training, done, recorder)
-    if rank_zero_only.rank == 0:
-        recorder.finish()
-        _finish(training, done, Path(out))
+    # the processes of the other devices are children of the first, and write nothing
+    first = rank_zero_only.rank == 0
+    with exclusive(training.folder, "a training") if first else nullcontext():
+        done = _so_far(training)
+        recorder = Recorder(
+            training.folder,
+            f"{run.experiment} on {plan.dataset}, fold {fold}",
+            epochs=run.train.epochs,
+            done=done.epochs,
+            patches=training.patches,
+            progress=progress,
+        )
+        if not done.is_over(run.train.epochs, run.train.patience):
+            done = run_epochs(training, done, recorder)
+        if first:
+            recorder.finish()
+            _finish(training, done, Path(out))
 
 
 def _so_far(training: Training) -> Progress:
     """Return how far an earlier run came; clear away what belongs to another training."""
     checkpoints = training.folder / "checkpoints"
     done = find_progress(checkpoints, training.fingerprint())
-    if done is None or not done.epochs:
-        if done is not None:
-            log.info("settings, data or code changed since the last checkpoint: starting anew")
+    if done is not None and done.epochs:
+        log.info("going on after epoch %d of %d", done.epochs, training.run.train.epochs)
+        return done
+    if done is not None:
+        log.info("settings, data or code changed since the last checkpoint: starting anew")
+    if rank_zero_only.rank == 0:
         for folder in (checkpoints, training.folder / "tensorboard"):
             shutil.rmtree(folder, ignore_errors=True)
-        return Progress()
-    log.info("going on after epoch %d of %d", done.epochs, training.run.train.epochs)
-    return done
-
-
-def _fit(training: Training, done: Progress, recorder: Recorder) -> Progress:
-    settings = training.run.train
-    checkpoints = Checkpoints(
-        training.folder / "checkpoints",
-        training.fingerprint(),
-        done,
-        epochs=settings.epochs,
-        patience=settings.patience,
-    )
-    # a validation's averaged weights are swapped out by the last of these callbacks
-    callbacks = [recorder, checkpoints]
-    callbacks += [AveragedWeights(settings.ema)] if settings.ema else []
-    n_channels = HEADS[training.run.head].channels(len(training.plan.classes))
-    fit(
-        TrainingLoop(training.segmenter, settings, n_channels, training.seed_parts),
-        *loaders(training, done.epochs),
-        settings=settings,
-        folder=training.folder,
-        callbacks=callbacks,
-        resume=done.epochs > 0,
-    )
-    return checkpoints.progress
+    return Progress()
 
 
 def _finish(training: Training, done: Progress, out: Path) -> None:

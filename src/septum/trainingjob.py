@@ -6,6 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from septum import models
+from septum.codedigest import code_digest
 from septum.config import Run, canonical_json
 from septum.foldcases import FoldCases
 from septum.patches import PatchShape
@@ -18,6 +20,12 @@ IRRELEVANT = ("device", "devices", "workers", "folds")
 # What of a plan the weights depend on; the rest (other folds, the test set, new images) may
 # change. Weight maps count by their own digest, as all files do.
 RELEVANT = ("spatial_dims", "in_channels", "annotation", "classes", "normalisation", "spacing")
+# From here all code that the weights depend on is reached by imports, but for the network's
+# own module, which is named by a setting.
+WEIGHTS_CODE = "septum.epochs"
+# These are reached too, but all that a training takes from them is values and paths: the values
+# count themselves, and a new setting of the report must not cost anyone their epochs.
+VALUES_CODE = ("septum.config", "septum.cases")
 
 
 @dataclass(frozen=True)
@@ -36,7 +44,8 @@ class Training:
     folder : Path
         Where everything is written.
     digests : dict
-        Of code and data.
+        Of data and code: ``data`` counts for the weights; the code's, which is that of the
+        whole stage, is kept in the model file only.
     """
 
     run: Run
@@ -70,5 +79,6 @@ class Training:
             "train": self.plan.train_cases(self.fold),
             "validation": self.plan.val_cases(self.fold),
         }
-        parts = [settings, facts, self.digests, list(self.seed_parts)]
+        code = code_digest(WEIGHTS_CODE, models.module(self.run.network), without=VALUES_CODE)
+        parts = [settings, facts, code, self.digests["data"], list(self.seed_parts)]
         return hashlib.sha256(canonical_json({"all": parts}).encode()).hexdigest()

@@ -19,7 +19,7 @@ from septum.heads import Head
 from septum.normalise import percentile
 from septum.seeds import rng
 
-# Share of the memory this process may use that the cases may fill; the rest is for the
+# Share of the memory this training may use that the cases may fill; the rest is for the
 # network, the optimizer and the loader.
 MEMORY_SHARE = 0.5
 # A target depends on the labels within this many pixels (the ridge between touching objects
@@ -152,11 +152,14 @@ def load_training_cases(
     return loaded
 
 
-def fits_in_memory(paths: Iterable[Path], *, weights: bool, budget: int | None = None) -> bool:
+def fits_in_memory(
+    paths: Iterable[Path], *, weights: bool, copies: int = 1, budget: int | None = None
+) -> bool:
     """Say whether cases fit into the memory set aside for them.
 
     They fit when image, target (1 byte a pixel) and weight map (4 bytes a pixel) of all of
-    them fill at most half (`MEMORY_SHARE`) of the memory this process may use.
+    them, once for each process that holds them, fill at most half (`MEMORY_SHARE`) of the
+    memory this training may use.
 
     Parameters
     ----------
@@ -164,6 +167,8 @@ def fits_in_memory(paths: Iterable[Path], *, weights: bool, budget: int | None =
         Canonical cases.
     weights : bool
         Whether weight maps are loaded.
+    copies : int
+        Processes on this machine that hold the cases, each for itself.
     budget : int, optional
         Bytes to fit into; by default the share of `available_memory`.
     """
@@ -173,7 +178,7 @@ def fits_in_memory(paths: Iterable[Path], *, weights: bool, budget: int | None =
         image = store.open_case(path).image
         pixels = int(np.prod(image.shape[1:], dtype=np.int64))
         total += image.shape[0] * pixels * image.dtype.itemsize + pixels * (1 + 4 * weights)
-        if total > budget:
+        if total * copies > budget:
             return False
     return True
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from septum.budget import central_windows
 from septum.config import ClassSpec, Decode, Predict
 from septum.decode import METHODS, decode
 from septum.metrics.matching import average_precision
@@ -64,7 +65,7 @@ def tune_decoder(
     predictions: list[Prediction] = []
     if header.annotation != "semantic":
         how = Predict.model_validate({**header.predict, "device": "auto"})
-        for path, window in _windows(cases):
+        for path, window in central_windows(cases, most=MAX_PIXELS, least=LEAST_PIXELS):
             case = open_case(path)
             image = case.image[(slice(None), *window)]
             found = predict_probabilities(segmenter, header, image, case.statistics, how)
@@ -182,22 +183,6 @@ def _score(
     scores = [value for value in scores if not math.isnan(value)]
     # rounded: sums in another order must not decide between equals
     return round(float(np.mean(scores)), 9) if scores else -1.0
-
-
-def _windows(cases: Sequence[str | Path]) -> list[tuple[str | Path, tuple[slice, ...]]]:
-    share = max(LEAST_PIXELS, MAX_PIXELS // max(1, len(cases)))
-    windows = []
-    for path in cases:
-        shape = open_case(path).image.shape[1:]
-        shrink = min(1.0, (share / math.prod(shape)) ** (1 / len(shape)))
-        sizes = [max(1, int(n * shrink)) for n in shape]
-        starts = [(n - size) // 2 for n, size in zip(shape, sizes, strict=True)]
-        window = tuple(slice(a, a + size) for a, size in zip(starts, sizes, strict=True))
-        windows.append((path, window))
-    pixels = sum(math.prod(s.stop - s.start for s in window) for _, window in windows)
-    count = min(len(windows), max(1, int(len(windows) * MAX_PIXELS / max(1, pixels))))
-    chosen = np.unique(np.linspace(0, len(windows) - 1, count).round().astype(int))
-    return [windows[i] for i in chosen] if windows else []
 
 
 def _smallest(instances: Iterable[np.ndarray]) -> int:

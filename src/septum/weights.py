@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from septum.config import Weights
 from septum.plan import read_plan
 from septum.store import Case, atomic_path, case_paths, read_case, write_array
 from septum.weightmap import border_weight_map, separate_touching
@@ -16,7 +17,9 @@ from septum.weightmap import border_weight_map, separate_touching
 log = logging.getLogger(__name__)
 
 
-def weights_batch(*, cases: Path, copies: Path | None, plan: Path, out: Path) -> None:
+def weights_batch(
+    *, cases: Path, copies: Path | None, plan: Path, settings: Weights, out: Path
+) -> None:
     """Write the weight map of every training case of a batch, and of its copies.
 
     Test cases and cases without labels have none: no network learns from them.
@@ -28,7 +31,10 @@ def weights_batch(*, cases: Path, copies: Path | None, plan: Path, out: Path) ->
     copies : Path, optional
         Batch folder of their elastic copies.
     plan : Path
-        The dataset's plan.json: settings of the maps, and which cases are trained on.
+        The dataset's plan.json: what settings left at ``auto`` come to, and which cases are
+        trained on.
+    settings : Weights
+        Of the maps.
     out : Path
         Folder to write, whole or not at all. A map is called after the file of its case and
         holds the array ``weights``, float32 (*spatial).
@@ -38,7 +44,7 @@ def weights_batch(*, cases: Path, copies: Path | None, plan: Path, out: Path) ->
     SeptumError
         A case or the plan cannot be read, or ``out`` cannot be written.
     """
-    decided = read_plan(plan)
+    decided = read_plan(plan).with_weights(settings)
     trained = set(chain(decided.train, *decided.folds))
     folders = [cases] if copies is None else [cases, copies]
     written = 0

@@ -1,9 +1,9 @@
 """Where windows lie in an image, and how their outputs are put together.
 
-The image is thought of as mirrored without end at its borders (numpy's ``reflect``: the border
-pixel is not repeated), so that a window may begin and end anywhere. Windows start at multiples
-of the network's stride (the distance between its legal sizes), so that its pooling grids fall
-on the same pixels in every window and in the whole image.
+The image is thought of as mirrored without end at its borders (`septum.mirror`), so that a
+window may begin and end anywhere. Windows start at multiples of the network's stride (the
+distance between its legal sizes), so that its pooling grids fall on the same pixels in every
+window and in the whole image.
 
 - Padded networks (``margin`` 0): windows overlap and are blended with Gaussian weights of
   sigma = tile / 8 (nnU-Net; Isensee et al., Nature Methods 2021). Windows form a grid, so
@@ -22,6 +22,8 @@ from typing import Any
 
 import numpy as np
 
+from septum.mirror import read_mirrored
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -36,18 +38,6 @@ class Axis:
     margin: int
     starts: tuple[int, ...]
     weights: tuple[np.ndarray, ...]
-
-    def window(self, index: int) -> np.ndarray:
-        """Return the image's pixels under a window, mirrored at the borders."""
-        first = self.starts[index] - self.margin
-        return mirrored(np.arange(first, first + self.tile), self.length)
-
-
-def mirrored(index: np.ndarray, length: int) -> np.ndarray:
-    """Return the pixels in ``[0, length)`` that indices beyond the borders stand for."""
-    period = max(2 * (length - 1), 1)
-    index = index % period
-    return np.where(index < length, index, period - index)
 
 
 def plan_windows(
@@ -125,15 +115,10 @@ def read_window(
     normalise : callable or None
         Applied to the raw pixels.
     """
-    index = [axis.window(i) for axis, i in zip(grid, place, strict=True)]
-    # what lies on disk is read once, in one piece, and mirrored in memory
-    hull = tuple(slice(int(i.min()), int(i.max()) + 1) for i in index)
-    window = np.asarray(image[(slice(None), *hull)])
+    start = [axis.starts[i] - axis.margin for axis, i in zip(grid, place, strict=True)]
+    window = read_mirrored(image, start, [axis.tile for axis in grid])
     if normalise is not None:
         window = normalise(window)
-    for axis, (i, h) in enumerate(zip(index, hull, strict=True), start=1):
-        if not (np.diff(i) == 1).all():  # mirrored
-            window = np.take(window, i - h.start, axis=axis)
     return np.ascontiguousarray(window, dtype=np.float32)
 
 

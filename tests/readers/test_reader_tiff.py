@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tifffile
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from septum.errors import SeptumError
@@ -231,6 +231,8 @@ FLAVOURS = {
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(keep=st.floats(0, 0.999))
+@example(keep=0.912109375)  # with tiles: inside of the last page's entry
+@example(keep=11230.5 / 15217)  # with zlib: inside of a link to the next page
 def test_a_file_cut_short_is_an_error_or_whole(tmp_path, flavour, keep):
     array = np.random.default_rng(0).integers(0, 2**16, (10, 20, 30), dtype=np.uint16)
     options = dict(FLAVOURS[flavour])

@@ -94,7 +94,10 @@ class Results:
                 "name": name,
                 "folder": folder.name,
                 "batches": ["1of1"],
-                "experiments": {network: f"{network} <net>" for network in predictions},
+                "weights": {},
+                "experiments": {
+                    network: {"name": f"{network} <net>", "folds": [0]} for network in predictions
+                },
             }
         )
 

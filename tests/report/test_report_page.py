@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 import re
+import shutil
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from made_results import CASES, NAME, NEW, add_nuclei, flawed, squares
+from made_results import CASES, NAME, NEW, Results, add_nuclei, flawed, squares
 
 from septum.config import ClassSpec
 from septum.errors import SeptumError
@@ -107,6 +108,94 @@ def test_a_hostile_title_is_escaped(nuclei):
     page = Page(render(nuclei, settings))
     assert page.texts("h1") == ["</title><script>alert(2)</script>"]
     assert len(page.all("script")) == 1
+
+
+EVIL = '"\'><script>{{ 7 * 7 }}</script>&lt;<svg onload="x">`${1}` ü 网络 \u202e\u2028 -->'
+NETWORKS = ("0", "1", "2")
+
+
+def named_page(results, prefix: str) -> Page:
+    """Return the page of a dataset whose every name starts with a prefix."""
+    labels = squares()
+    image, semantic = labels.astype(np.uint8)[None], (labels > 0).astype(np.uint16)
+    cases = {f"{prefix}cell": (image, semantic, labels), f"{prefix}new": (image, None, None)}
+    predicted = {
+        f"{prefix}cell": (semantic, flawed(labels), "test"),
+        f"{prefix}new": (semantic, labels, "unlabelled"),
+    }
+    results.add(
+        f"{prefix}data",
+        cases,
+        dict.fromkeys(NETWORKS, predicted),
+        annotation="panoptic",
+        classes={
+            1: ClassSpec(name=f"{prefix}thing"),
+            2: ClassSpec(name=f"{prefix}stuff", kind="stuff"),
+        },
+        test=[f"{prefix}cell"],
+        unlabelled=[f"{prefix}new"],
+    )
+    settings = copy.deepcopy(results.settings)
+    settings["report"]["title"] = f"{prefix}title"
+    for key, experiment in settings["datasets"][0]["experiments"].items():
+        experiment["name"] = f"{prefix}{key}"
+    return Page(render(results, settings))
+
+
+@pytest.fixture(scope="module")
+def evil_page(tmp_path_factory) -> Page:
+    return named_page(Results(tmp_path_factory.mktemp("evil")), EVIL)
+
+
+def test_no_name_adds_a_tag_or_an_attribute(evil_page, results):
+    def layout(page):
+        return [(tag, [*attributes]) for tag, attributes, _ in page.elements]
+
+    assert (evil_page.wrong, evil_page.open) == ([], [])
+    assert layout(evil_page) == layout(named_page(results, ""))
+
+
+@pytest.mark.parametrize(
+    ("tag", "names"),
+    [
+        ("title", ["title"]),
+        ("h1", ["title"]),
+        ("h2", ["data"]),
+        ("h4", ["cell", "new"]),
+        ("th", NETWORKS),  # of each against each other
+        ("td", ["cell", *NETWORKS]),
+        ("label", NETWORKS),
+        ("option", NETWORKS),
+        ("b", NETWORKS),
+        ("polyline", NETWORKS),  # of the charts
+        ("li", ["stuff"]),
+    ],
+)
+def test_any_name_is_text(evil_page, tag, names):
+    assert {f"{EVIL}{name}" for name in names} <= {*evil_page.texts(tag)}
+
+
+def test_any_name_is_text_among_words(evil_page):
+    described = " ".join(
+        attributes.get(name, "")
+        for _, attributes, _ in evil_page.elements
+        for name in ("alt", "aria-label")
+    )
+    for words in (
+        f"Image of {EVIL}cell",
+        f"Annotation of {EVIL}cell",
+        f"Prediction of {EVIL}0 for {EVIL}cell: AP ",
+        f"Prediction of {EVIL}1 for {EVIL}new: 4 objects",
+        f"Training and validation loss of {EVIL}2 on {EVIL}data",
+        f"AP over the IoU threshold on {EVIL}data: {EVIL}0 ",
+        f"Validation IoU over the epochs of training on {EVIL}data",
+    ):
+        assert words in described
+    assert f"panoptic: {EVIL}thing (thing), {EVIL}stuff (stuff)" in evil_page.texts("dd")
+    assert f"Loss of {EVIL}0" in evil_page.texts("figcaption")
+    findings = " ".join(evil_page.texts("li"))
+    assert f"{EVIL}0 scores best" in findings
+    assert f"The worst case is {EVIL}cell" in findings
 
 
 def test_every_picture_has_words(page):
@@ -222,6 +311,14 @@ def test_settings_networks_and_training_are_shown(page):
     assert any(label.startswith("AP over the IoU threshold") for label in labels)
 
 
+def test_weights_are_shown_as_they_were_set(nuclei):
+    settings = copy.deepcopy(nuclei.settings)
+    settings["datasets"][0]["weights"] = {"sigma": 3.5, "class_balance": False}
+    rows = " ".join(Page(render(nuclei, settings)).texts("tr"))
+    assert re.search(r"σ of the border weights\s*3\.5 px\s*as configured", rows)
+    assert re.search(r"Class weights.*class_balance is off", rows)
+
+
 def test_each_convention_is_stated(nuclei):
     settings = copy.deepcopy(nuclei.settings)
     settings["evaluate"]["convention"] = "stardist"
@@ -274,6 +371,81 @@ def test_three_networks_are_compared_in_pairs(results):
     assert f"-{behind:.3f}" in details[2]
     assert f"+{behind:.3f}" in details[2]
     assert "more than the choice of cases explains" in " ".join(page.texts("li"))
+
+
+def distances_page(results, lost_by_first: int) -> Page:
+    """Report on two networks, the first of which misses class 2 in some of three cases.
+
+    Class 1 lies 2 pixels off for the first network and 4 for the second, class 2 fits.
+    """
+    truth = np.zeros((20, 40), np.uint16)
+    truth[4:8, 10], truth[15, 30] = 1, 2
+    image = truth.astype(np.uint8)[None]
+
+    def predict(shift, found):
+        pred = np.where(truth == 2, 2 * found, 0).astype(np.uint16)
+        pred[4:8, 10 + shift] = 1
+        return pred, None, "test"
+
+    cases = dict.fromkeys("abc", (image, truth, None))
+    first = {c: predict(2, i >= lost_by_first) for i, c in enumerate("abc")}
+    classes = {i: ClassSpec(name=n, kind="stuff") for i, n in ((1, "line"), (2, "dot"))}
+    results.add(
+        "cells",
+        cases,
+        {"first": first, "second": {c: predict(4, True) for c in "abc"}},
+        annotation="semantic",
+        classes=classes,
+        test=["a", "b", "c"],
+    )
+    return Page(render(results))
+
+
+def test_a_missed_class_does_not_make_a_network_the_best(results):
+    page = distances_page(results, lost_by_first=1)
+    table = " ".join(page.texts("table")[1].split())
+    # class 1 is 2 or 4 pixels off, class 2 fits: their mean is 1 or 2
+    assert "1.001.00 to 1.001 infinite" in table
+    assert "2.002.00 to 2.00" in table
+    assert not {"1.00", "2.00"} & {*page.texts("strong")}
+    assert "such cases are counted below it" in " ".join(page.texts("p"))
+    rows = [e for e in page.elements if e[0] == "td"]
+    assert sum(e[2] == "inf" for e in rows) == 2, "HD95 and ASSD of one case"
+
+
+def test_distances_over_the_same_cases_are_compared(results):
+    page = distances_page(results, lost_by_first=0)
+    assert "1.00" in page.texts("strong")
+    assert "infinite" not in page.texts("table")[1]
+    assert "such cases are counted below it" not in " ".join(page.texts("p"))
+
+
+def test_a_distance_that_is_nowhere_finite_keeps_its_column(results):
+    truth, nothing = np.ones((8, 8), np.uint16), np.zeros((8, 8), np.uint16)
+    cases = dict.fromkeys("ab", (truth.astype(np.uint8)[None], truth, None))
+    prediction = dict.fromkeys("ab", (nothing, None, "test"))
+    results.add("cells", cases, {"net": prediction}, annotation="semantic", test=["a", "b"])
+    page = Page(render(results))
+    assert "HD95" in page.texts("th")
+    assert "–2 infinite" in page.texts("td")
+    assert page.texts("td").count("inf") == 4, "HD95 and ASSD of two cases"
+
+
+def test_folds_of_an_earlier_configuration_are_not_shown(results):
+    add_nuclei(results, "one")
+    before = render(results)
+    fold = results.folder / "one/good/fold0"
+    shutil.copytree(fold, fold.with_name("fold3"))
+    assert render(results) == before
+    results.settings["datasets"][0]["experiments"]["good"]["folds"] = [0, 3]
+    assert "good &lt;net&gt;, fold 3" in render(results)
+
+
+def test_a_model_of_a_fold_that_is_missing_is_named(results):
+    add_nuclei(results, "one")
+    results.settings["datasets"][0]["experiments"]["good"]["folds"] = [0, 1]
+    with pytest.raises(SeptumError, match=r"good/fold1/model\.safetensors"):
+        render(results)
 
 
 def test_predictions_without_any_score(results):

@@ -36,6 +36,13 @@ const cards = () => [...section.querySelector(".gallery").querySelectorAll(".cas
 const [ap, values] = column("AP");
 ap.click(); found.ascending = values();
 ap.click(); found.descending = values(); found.state = ap.closest("th").getAttribute("aria-sort");
+const [far, distances] = column("HD95");
+const cells = [...table.tBodies[0].rows].map((row) => row.cells[far.closest("th").cellIndex]);
+["inf", "10.00", "9.00", "inf", "0.50", "", "2.00", ""].forEach((d, i) => {
+  cells[i].textContent = d;
+});
+far.click(); found.distances = distances();
+far.click(); found.farthest = distances();
 const [name, names] = column("Case"); name.click(); found.names = names();
 found.before = cards();
 section.querySelector("input[value=bad]").click();
@@ -76,6 +83,11 @@ def test_numbers_sort_and_empty_fields_stay_last(found):
     assert [float(text) for text in found["descending"] if text] == sorted(known, reverse=True)
     assert found["descending"][-2:] == ["", ""]
     assert found["state"] == "descending"
+
+
+def test_an_infinite_distance_is_the_largest(found):
+    assert found["distances"] == ["0.50", "2.00", "9.00", "10.00", "inf", "inf", "", ""]
+    assert found["farthest"] == ["inf", "inf", "10.00", "9.00", "2.00", "0.50", "", ""]
 
 
 def test_names_sort_as_text(found):

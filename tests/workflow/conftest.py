@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import shutil
 import subprocess
@@ -19,14 +20,14 @@ TINY = {
         "demo_nuclei": {
             "demo": "nuclei",
             "exclude": ["field_1*", "field_2*"],
-            "train": {"patch": [32, 32], "epochs": 1, "steps": 2, "batch": 2},
+            "train": {"patch": [32, 32], "epochs": 8, "steps": 2, "batch": 2},
         }
     },
     "experiments": {
         "unet": {"options": {"padded": True, "width": 4, "depth": 2, "norm": "batch"}},
         "dense_unet": None,
     },
-    "jobs": {"cases_per_job": 4},
+    "jobs": {"cases_per_job": 8},
     "report": {"bootstrap": 100},
 }
 
@@ -44,26 +45,43 @@ class Workflow:
                 shutil.copy(source, target)
         self.settings = TINY
 
-    def run(self, *arguments: str, settings: dict | None = None, check: bool = True):
-        """Run Snakemake; return the finished process with its output in ``stdout``."""
+    def copy(self, folder: Path) -> Workflow:
+        """Return a copy of the workflow with its results and what Snakemake knows of them."""
+        other = copy.copy(self)
+        other.folder = shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        return other
+
+    def start(self, *arguments: str, settings: dict | None = None) -> subprocess.Popen:
+        """Start Snakemake, in a process group of its own."""
         (self.folder / "tiny.yaml").write_text(yaml.safe_dump(settings or self.settings))
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", "tiny.yaml"]
-        done = subprocess.run(
+        command = [sys.executable, "-m", "snakemake", "--configfile", "tiny.yaml", "--cores", "2"]
+        return subprocess.Popen(
             [*command, *arguments],
             cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=900,
+            start_new_session=True,
         )
+
+    def run(self, *arguments: str, settings: dict | None = None, check: bool = True):
+        """Run Snakemake; return the finished process with its output in ``stdout``."""
+        process = self.start(*arguments, settings=settings)
+        output, _ = process.communicate(timeout=900)
+        done = subprocess.CompletedProcess(process.args, process.returncode, output)
         if check:
             assert done.returncode == 0, done.stdout
         return done
 
+    def planned(self, *targets: str, settings: dict | None = None) -> list[tuple[str, str]]:
+        """Return the jobs that a dry run says would be run: each rule and its (first) output."""
+        output = self.run("--dry-run", *targets, "--quiet", "reason", settings=settings).stdout
+        jobs = r"^(?:local)?rule (\w+):\n(?:    (?!output:).*\n)*(?:    output: ([^\s,]+))?"
+        return re.findall(jobs, output, flags=re.M)
+
     def would_run(self, settings: dict | None = None) -> set[str]:
         """Return the rules that a dry run says would be run."""
-        output = self.run("--dry-run", "--quiet", "reason", settings=settings).stdout
-        return set(re.findall(r"^(?:local)?rule (\w+):", output, flags=re.M))
+        return {rule for rule, _ in self.planned(settings=settings)}
 
 
 @pytest.fixture(scope="session")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from septum.gpu import has_gpu
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
@@ -14,11 +19,12 @@ CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 pytestmark = pytest.mark.workflow
 
 
-def snakemake(*arguments, cwd):
+def snakemake(*arguments, cwd, path=None):
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
     return subprocess.run(
         [*command, "--cores", "2", "--directory", str(cwd), "--dry-run", *arguments],
         cwd=ROOT,
+        env=os.environ if path is None else {**os.environ, "PATH": path},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -64,3 +70,57 @@ def test_any_name_of_a_file_can_be_planned(name, tmp_path):
     done = snakemake("--configfile", str(tmp_path / "my.yaml"), cwd=tmp_path)
     assert done.returncode == 0, done.stdout
     assert "\nprepare " in done.stdout
+
+
+@pytest.fixture
+def volumes(tmp_path):
+    """A dataset of OME-Zarr images, each of 64 × 2048 × 2048 px; there is no chunk of them."""
+    multiscales = [{"datasets": [{"path": "0"}]}]
+    for case in "abcd":
+        for image in (tmp_path / f"{case}.zarr", tmp_path / f"{case}.zarr/labels/cells"):
+            (image / "0").mkdir(parents=True)
+            group = {"attributes": {"ome": {"multiscales": multiscales}}}
+            (image / "zarr.json").write_text(json.dumps(group))
+            (image / "0/zarr.json").write_text(json.dumps({"shape": [64, 2048, 2048]}))
+    (tmp_path / "my.yaml").write_text(
+        "datasets: {demo_nuclei: null, d: {images: '{case}.zarr', "
+        "labels: '{case}.zarr/labels/cells'}}\nexperiments: {dense_unet: null}\n"
+    )
+    return tmp_path
+
+
+def resources(output, name):
+    """Return a resource of each rule in the output of a dry run; 0 where it has none."""
+    jobs = re.findall(r"^rule (\w+):\n.*?^    resources: ([^\n]*)$", output, flags=re.M | re.S)
+    found = {rule: re.search(rf"\b{name}=(\d+)", line) for rule, line in jobs}
+    return {rule: int(match[1]) if match else 0 for rule, match in found.items()}
+
+
+def test_jobs_ask_for_memory_by_the_size_of_an_image(volumes):
+    done = snakemake("--configfile", str(volumes / "my.yaml"), cwd=volumes)
+    assert done.returncode == 0, done.stdout
+    wanted = resources(done.stdout, "mem_mb")
+    # an image has 256 Mi pixels, and so each byte a pixel is 256 MiB
+    assert wanted["prepare"] == 2000 + 50 * 256
+    assert wanted["plan"] == 2000 + 65 * 256
+    assert wanted["predict"] == 8000 + 100 * 256
+    # two cases at once, on two cores
+    assert wanted["evaluate"] == 2000 + 2 * 60 * 256
+    # and none shares its job with another
+    assert len(re.findall("^rule prepare:", done.stdout, flags=re.M)) > 1
+
+
+@pytest.mark.skipif(has_gpu(), reason="this machine has a GPU")
+def test_jobs_ask_for_a_gpu_where_there_is_one(tmp_path):
+    driver = tmp_path / "bin/nvidia-smi"
+    driver.parent.mkdir()
+    driver.write_text("#!/bin/sh\n")
+    driver.chmod(0o755)
+    # said outright, a GPU is asked for wherever it may be; a job that gets none is an error
+    (tmp_path / "gpu.yaml").write_text("predict: {device: gpu}")
+    here = os.environ["PATH"]
+    for path, wanted in ((here, (0, 1)), (f"{driver.parent}{os.pathsep}{here}", (1, 1))):
+        done = snakemake("--configfile", str(tmp_path / "gpu.yaml"), cwd=tmp_path, path=path)
+        assert done.returncode == 0, done.stdout
+        found = resources(done.stdout, "gpu")
+        assert (found["train"], found["predict"]) == wanted

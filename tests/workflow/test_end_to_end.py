@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import copy
 import csv
+import os
 import re
+import shutil
+import signal
+import time
 
 import numpy as np
 import pytest
@@ -20,6 +24,13 @@ def changed(settings, **sections):
     new = copy.deepcopy(settings)
     for name, values in sections.items():
         new.setdefault(name, {}).update(values)
+    return new
+
+
+def with_dataset(settings, **section):
+    """Return the settings with other ones of the dataset."""
+    new = copy.deepcopy(settings)
+    new["datasets"]["demo_nuclei"].update(section)
     return new
 
 
@@ -53,14 +64,36 @@ def test_a_second_run_has_nothing_to_do(finished):
     [
         ({"train": {"lr": 0.5}}, TRAINED),
         ({"predict": {"overlap": 0.5}}, TRAINED),
+        ({"decode": {"threshold": 0.5}}, TRAINED),
         ({"evaluate": {"surface_distance": False}}, {"evaluate", "leaderboard", "report"}),
-        ({"report": {"title": "Other"}}, {"leaderboard", "report"}),
-        ({"weights": {"w0": 5.0}}, {"plan", "augment", "weights"} | TRAINED),
+        ({"report": {"title": "Other", "gallery": 3}}, {"report"}),
+        ({"report": {"bootstrap": 200}}, {"leaderboard", "report"}),
+        ({"weights": {"sigma": 5.0}}, {"weights"} | TRAINED),
         ({"augment": {"sigma": 5.0}}, {"augment", "weights"} | TRAINED),
     ],
 )
 def test_a_changed_setting_reruns_what_depends_on_it(finished, sections, rules):
     assert finished.would_run(changed(finished.settings, **sections)) - {"all"} == rules
+
+
+@pytest.mark.parametrize(
+    "section", [{"normalisation": {"scheme": "zscore"}}, {"split": {"test": 0.5}}]
+)
+def test_a_changed_setting_of_the_plan_makes_no_new_copies(finished, section):
+    settings = with_dataset(finished.settings, **section)
+    assert finished.would_run(settings) - {"all"} == {"plan", "weights"} | TRAINED
+
+
+def test_a_case_more_prepares_its_batch_only(finished):
+    settings = with_dataset(finished.settings, exclude=["field_1*", "field_2[1-9]"])
+    planned = finished.planned(settings=settings)
+    folder = "results/demo_nuclei"
+    assert [job for job in planned if job[0] in ("demo", "prepare", "augment")] == [
+        ("prepare", f"{folder}/cases/2of2"),
+        ("augment", f"{folder}/copies/2of2"),
+    ]
+    others = {rule for rule, _ in planned} - {"all", "prepare", "augment"}
+    assert others == {"plan", "weights"} | TRAINED
 
 
 def test_an_experiment_more_trains_that_one_only(finished):
@@ -79,6 +112,15 @@ def test_a_fold_more_leaves_the_trained_fold_alone(finished):
     output = finished.run("--dry-run", settings=settings).stdout
     trained = re.findall(r"^ +output: (.*model.safetensors)$", output, flags=re.M)
     assert trained == ["results/demo_nuclei/unet/fold1/model.safetensors"]
+
+
+def test_the_report_is_made_of_the_configured_folds(finished):
+    settings = changed(finished.settings, train={"folds": [0, 1]})
+    output = finished.run("--dry-run", "--printshellcmds", settings=settings).stdout
+    (report,) = re.findall(r"^rule report:\n(.*?)\n\n", output, flags=re.M | re.S)
+    for fold in (0, 1):
+        assert f"results/demo_nuclei/unet/fold{fold}/model.safetensors" in report
+    assert '"unet":{"folds":[0,1],"name":"unet"}' in report
 
 
 @pytest.mark.parametrize(
@@ -101,3 +143,46 @@ def test_an_edited_module_reruns_what_depends_on_it(finished, module, rules):
         assert finished.would_run() == set()
     finally:
         path.write_text(before)
+
+
+def test_a_case_less_and_a_killed_run(finished, tmp_path):
+    """An image without labels is taken out, and Snakemake killed in the training that follows.
+
+    No network depends on that image: all the others' results are those of the undisturbed run.
+    """
+    disturbed = finished.copy(tmp_path)
+    one, other = (w.folder / "results/demo_nuclei/unet" for w in (finished, disturbed))
+    shutil.rmtree(other / "fold0")
+    excluded = finished.settings["datasets"]["demo_nuclei"]["exclude"]
+    settings = with_dataset(finished.settings, exclude=[*excluded, "new_01"])
+    targets = ("results/demo_nuclei/unet/predictions", "results/demo_nuclei/unet/cases.csv")
+    planned = disturbed.planned(*targets, settings=settings)
+    assert ("prepare", "results/demo_nuclei/cases/1of2") in planned
+    assert sum(rule == "prepare" for rule, _ in planned) == 1
+
+    process = disturbed.start(*targets, settings=settings)
+    wait_for(other / "fold0/checkpoints/last.ckpt", process)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert not (other / "fold0/model.safetensors").exists()
+    assert "--unlock" in disturbed.run(*targets, settings=settings, check=False).stdout
+    disturbed.run("--unlock", settings=settings)
+    disturbed.run("--rerun-incomplete", *targets, settings=settings)
+
+    log = (other / "logs/train_fold0.log").read_text(encoding="utf-8")
+    assert re.search(r"going on after epoch [1-8] of 8", log)
+    model = "fold0/model.safetensors"
+    assert (other / model).read_bytes() == (one / model).read_bytes()
+    assert (other / "cases.csv").read_text() == (one / "cases.csv").read_text()
+    predictions = {path.name: path.read_bytes() for path in (one / "predictions").iterdir()}
+    del predictions["new_01.tif"]
+    assert {p.name: p.read_bytes() for p in (other / "predictions").iterdir()} == predictions
+
+
+def wait_for(file, process):
+    """Wait until a running process has written a file."""
+    end = time.monotonic() + 600
+    while not file.exists():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < end
+        time.sleep(0.02)

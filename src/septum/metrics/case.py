@@ -73,7 +73,9 @@ def evaluate_case(
     -------
     CaseScores
         Objects match within their class only. ``iou``, ``dice``, ``hd95`` and ``assd`` of the
-        case are means over the foreground classes where they are defined.
+        case are means over the foreground classes where they are defined. A class that only the
+        annotation or only the prediction holds is infinitely far from its partner, and so is
+        the case: left out of the mean it would make a missed class a better score.
 
     Raises
     ------

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-import numba
 import numpy as np
 
+from septum.compiled import compiled
 from septum.errors import fail
 
 ID_BITS = 32
@@ -148,7 +148,7 @@ def _merge(parts: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     return rows[starts, 0], rows[starts, 1], pixels.astype(np.int64)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _slot(left, right, table):  # noqa: ANN001, ANN202 - typed by numba
     """Return the row where a pair is, or belongs, in the open-addressing table."""
     mixed = (left * np.uint64(0x9E3779B97F4A7C15)) ^ (right * np.uint64(0xC2B2AE3D27D4EB4F))
@@ -160,7 +160,7 @@ def _slot(left, right, table):  # noqa: ANN001, ANN202 - typed by numba
     return slot
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _count(left, right):  # noqa: ANN001, ANN202 - typed by numba
     """Count the pairs of two unsigned vectors, run by run.
 

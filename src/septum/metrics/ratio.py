@@ -23,6 +23,9 @@ def ratios(numerator: ArrayLike, denominator: ArrayLike) -> np.ndarray:
 
 
 def mean(values: Iterable[float]) -> float:
-    """Return the mean of the finite values; NaN where there is none."""
-    finite = [float(value) for value in values if math.isfinite(value)]
-    return sum(finite) / len(finite) if finite else math.nan
+    """Return the mean of the values that are not NaN; NaN where there is none.
+
+    One that is infinite (a distance to nothing) makes the mean infinite.
+    """
+    defined = [float(value) for value in values if not math.isnan(value)]
+    return sum(defined) / len(defined) if defined else math.nan

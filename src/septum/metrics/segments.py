@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numba
 import numpy as np
 
+from septum.compiled import compiled
 from septum.errors import fail
 from septum.metrics.pairs import ID_BITS, LabelMap
 
@@ -68,7 +68,7 @@ class Segments:
         return _encode(classes.ravel(), ids.ravel(), self._is_thing).reshape(classes.shape)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _encode(classes, ids, is_thing):  # noqa: ANN001, ANN202 - typed by numba
     codes = np.empty(classes.size, np.uint64)
     for i in range(classes.size):

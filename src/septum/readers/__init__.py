@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from septum.errors import fail
+from septum.errors import SeptumError, fail
 from septum.readers.base import Reader, reading
 from septum.readers.labelmap import whole_numbers
 from septum.readers.mask_folder import MaskFolderReader
@@ -54,7 +54,9 @@ def choose_reader(path: str | Path, name: str = "auto") -> Reader:
     raise fail(path, what, remedy)
 
 
-def read_image(path: str | Path, reader: str = "auto") -> tuple[np.ndarray, Geometry]:
+def read_image(
+    path: str | Path, reader: str = "auto", *, where: str = "reader"
+) -> tuple[np.ndarray, Geometry]:
     """Read an image.
 
     Parameters
@@ -62,6 +64,8 @@ def read_image(path: str | Path, reader: str = "auto") -> tuple[np.ndarray, Geom
     path : str or Path
     reader : str
         As in `choose_reader`.
+    where : str
+        What names the reader, a configuration key or an option, for messages.
 
     Returns
     -------
@@ -76,8 +80,15 @@ def read_image(path: str | Path, reader: str = "auto") -> tuple[np.ndarray, Geom
     """
     path = Path(path)
     chosen = choose_reader(path, reader)
-    with reading(path):
-        return chosen.read_image(path)
+    try:
+        with reading(path):
+            return chosen.read_image(path)
+    except SeptumError as error:
+        fitting = _other_reader(path, chosen)
+        if fitting is None:
+            raise
+        what = f"is {reader!r}, which cannot read {path.suffix} files"
+        raise fail(where, what, f"set it to auto, or to {fitting.name}") from error
 
 
 def read_labels(path: str | Path, reader: str = "auto") -> tuple[np.ndarray, Geometry]:
@@ -121,6 +132,15 @@ def check_reader(name: str, where: str = "reader") -> None:
         hint = f"did you mean {close[0]!r}? " if close else ""
         remedy = f"{hint}choose one of: auto, {_names()}"
         raise fail(where, f"there is no reader {name!r}", remedy)
+
+
+def _other_reader(path: Path, chosen: Reader) -> Reader | None:
+    """Return the reader of the file's suffix, if that is of another format than ``chosen``."""
+    if not path.is_file():
+        return None
+    lower = path.name.lower()
+    fitting = next((r for r in READERS.values() if lower.endswith(r.suffixes)), None)
+    return None if type(fitting) is type(chosen) else fitting
 
 
 def _names() -> str:

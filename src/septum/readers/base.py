@@ -70,6 +70,8 @@ def reading(path: Path) -> Iterator[None]:
         raise
     except FileNotFoundError:
         raise fail(path, "does not exist", "check the path") from None
+    except IsADirectoryError:
+        raise fail(path, "is a folder, not a file", "check the path, and `reader:`") from None
     except PermissionError:
         raise fail(path, "cannot be read (permission denied)", "ask for access to it") from None
     except Exception as error:  # image libraries raise anything on damaged files
@@ -136,7 +138,10 @@ def single_channel(image: np.ndarray, path: Path) -> np.ndarray:
     """
     if image.shape[0] != 1:
         what = f"has {image.shape[0]} channels (colours), but labels are one number a pixel"
-        remedy = "save the object or class numbers as a single-channel 16-bit TIFF, PNG or NIfTI"
+        remedy = (
+            "save the object or class numbers as a single-channel 16-bit TIFF, PNG or NIfTI (of a "
+            "PNG with a colour table the indices are read)"
+        )
         raise fail(path, what, remedy)
     return image[0]
 

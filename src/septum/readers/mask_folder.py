@@ -39,7 +39,8 @@ class MaskFolderReader:
 
     def read_image(self, path: Path) -> tuple[np.ndarray, Geometry]:
         """Raise: a folder of masks is no image."""
-        raise fail(path, "is a folder, not an image", "give the pattern of the image files")
+        what = "is a folder, not an image" if path.is_dir() else "is no folder of masks"
+        raise fail(path, what, "name the image files (the reader mask_folder is for labels only)")
 
     def read_labels(self, path: Path) -> tuple[np.ndarray, Geometry]:
         """Return the labels (*spatial) as uint32; counts lie in the geometry's source."""

@@ -58,7 +58,7 @@ def _group(path: Path) -> zarr.Group:
     try:
         return zarr.open_group(path, mode="r")
     except FileNotFoundError:
-        what = "is a folder without a Zarr group"
+        what = f"is a {'folder' if path.is_dir() else 'file'} without a Zarr group"
         raise fail(path, what, "give the path of an OME-Zarr image") from None
 
 

@@ -39,7 +39,15 @@ from septum.store import Geometry
 
 MAX_UNNAMED_CHANNELS = 8
 _ALPHA = {1, 2}  # ExtraSamples: associated and unassociated alpha
-_DAMAGE = ("corrupted", "failed to re", "incompletely", "invalid offset", "invalid page", "missing")
+_DAMAGE = (
+    "circular reference",
+    "corrupted",
+    "failed to re",
+    "incompletely",
+    "invalid offset",
+    "invalid page",
+    "missing",
+)
 _TIME = "split it into one file a time point, or say reader: tiff_stack if time stands for z"
 
 
@@ -115,8 +123,11 @@ def _check_length(series: tifffile.TiffPageSeries, path: Path) -> None:
 
 
 def _is_whole(page: tifffile.TiffPage | tifffile.TiffFrame) -> bool:
-    ends = (o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=False))
-    return 0 not in page.dataoffsets and max(ends, default=0) <= page.parent.filehandle.size
+    offsets, counts = page.dataoffsets, page.databytecounts
+    if not offsets or len(counts) < len(offsets):  # the entry itself is cut
+        return False
+    ends = (o + n for o, n in zip(offsets, counts, strict=False))
+    return 0 not in offsets and max(ends) <= page.parent.filehandle.size
 
 
 @contextlib.contextmanager

@@ -93,7 +93,7 @@ def _view(
     index: int, dataset: Dataset, gallery: Gallery, report: Report, seed: int
 ) -> dict[str, Any]:
     """Return what the page shows of a dataset."""
-    columns = case_columns(dataset)
+    columns, leaderboard = case_columns(dataset), _leaderboard(dataset)
     return {
         "id": f"dataset-{index + 1}",
         "name": dataset.name,
@@ -101,7 +101,8 @@ def _view(
         "verdict": verdict(dataset),
         "cautions": cautions(dataset),
         "columns": leaderboard_columns(dataset),
-        "leaderboard": _leaderboard(dataset),
+        "leaderboard": leaderboard,
+        "infinite": any(cell.remark for row in leaderboard for cell in row["cells"]),
         "axis": score_bars(dataset)[0],
         "pairs": pair_rows(dataset, report.bootstrap, seed),
         "ranked_by": NAMES.get(dataset.ranked_by, dataset.ranked_by),

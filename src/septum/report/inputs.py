@@ -1,4 +1,7 @@
-"""What the report shows: the results of every dataset and experiment, found by their layout."""
+"""What the report shows: the results of the datasets, experiments and folds it is given.
+
+Folders of an earlier configuration may lie beside them, so nothing is found by looking around.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from septum.config import Weights
 from septum.errors import fail
 from septum.plan import Plan, read_plan
 from septum.scores import Row, Scores, read_rows, read_scores
@@ -32,7 +36,7 @@ class Experiment:
     histories : dict of int to list of rows
         By fold; a fold that left none is absent.
     models : dict of int to dict
-        Header of each fold's model file, and ``weights``, the number of trained numbers.
+        By fold: header of the model file, and ``weights``, the number of trained numbers.
     predicted : dict of str to Path
         Predictions by case.
     """
@@ -78,8 +82,9 @@ def read_dataset(results: Path, spec: Mapping[str, Any]) -> Dataset:
     ----------
     results : Path
     spec : mapping
-        ``name``; ``folder`` in ``results``; ``batches``, their names; ``experiments``, from
-        the name of the folder to the configuration's.
+        ``name``; ``folder`` in ``results``; ``batches``, their names; ``weights``, the settings
+        of the weight maps; ``experiments``, from the name of the folder to ``name``, the
+        configuration's, and ``folds``, those trained.
 
     Raises
     ------
@@ -96,10 +101,10 @@ def read_dataset(results: Path, spec: Mapping[str, Any]) -> Dataset:
     shown = set(spec["experiments"])
     return Dataset(
         name=spec["name"],
-        plan=read_plan(folder / "plan.json"),
+        plan=read_plan(folder / "plan.json").with_weights(Weights(**spec["weights"])),
         leaderboard=[row for row in leaderboard if row["experiment"] in shown],
         experiments=[
-            _read_experiment(folder / key, spec["experiments"][key], batches)
+            _read_experiment(folder / key, batches=batches, **spec["experiments"][key])
             for key in sorted(shown, key=lambda key: place[key])
         ],
         cases=case_paths(folder / "cases" / batch for batch in batches),
@@ -133,18 +138,14 @@ def read_model_header(path: Path) -> dict[str, Any]:
 _BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 
 
-def _read_experiment(folder: Path, name: str, batches: list[str]) -> Experiment:
-    folds = {int(path.name[4:]): path for path in folder.glob("fold*") if path.name[4:].isdigit()}
+def _read_experiment(folder: Path, name: str, folds: list[int], batches: list[str]) -> Experiment:
+    paths = {fold: folder / f"fold{fold}" for fold in folds}
     histories = {
         fold: read_rows(path / "history.csv", {"epoch", "train_loss", "val_loss", "val_iou"})
-        for fold, path in sorted(folds.items())
+        for fold, path in paths.items()
         if (path / "history.csv").is_file()
     }
-    models = {
-        fold: read_model_header(path / "model.safetensors")
-        for fold, path in sorted(folds.items())
-        if (path / "model.safetensors").is_file()
-    }
+    models = {fold: read_model_header(path / "model.safetensors") for fold, path in paths.items()}
     return Experiment(
         key=folder.name,
         name=name,

@@ -54,37 +54,48 @@ IN_LEADERBOARD = ("pq_pooled", "ap50", "ap75", "ap90", "iou", "dice", "hd95")
 
 @dataclass(frozen=True)
 class Cell:
-    """A value as text, its interval, and the number to sort by (NaN: none)."""
+    """A value as text, its interval, the number to sort by (NaN: none), and a remark."""
 
     text: str
     value: float = math.nan
     interval: str = ""
     best: bool = False
+    remark: str = ""
 
 
 def leaderboard_columns(dataset: Dataset) -> list[Column]:
-    """Return the columns that hold a number; the one that ranks comes first."""
+    """Return the columns that hold a number; the one that ranks comes first.
+
+    A distance that is infinite in every case has no mean, and its column says so.
+    """
     wanted = [c for c in _meaningful(dataset) if c.key in IN_LEADERBOARD]
-    known = [column for column in wanted if _any(dataset.leaderboard, column.key)]
+    rows = dataset.leaderboard
+    known = [c for c in wanted if _any(rows, c.key) or any(_infinite(row, c) for row in rows)]
     return sorted(known, key=lambda column: column.key != dataset.ranked_by)
 
 
 def leaderboard_cells(rows: Sequence[Row], column: Column) -> list[Cell]:
-    """Return one cell a row, the best value marked."""
+    """Return one cell a row, the best value marked.
+
+    A distance is a mean over the cases where it is finite, and says how many are not. Where
+    networks differ in that, their means are over different cases, and none is called the best.
+    """
     values = [number(row, column.key) for row in rows]
+    infinite = [_infinite(row, column) for row in rows]
     known = [value for value in values if math.isfinite(value)]
     best = (max if column.higher_is_better else min)(known, default=math.nan)
     texts = [number_text(value, column.digits) for value in values]
     # as shown: what looks the same is not marked as better
-    differ = len({text for text in texts if text != NOTHING}) > 1
+    differ = len({text for text in texts if text != NOTHING}) > 1 and len(set(infinite)) == 1
     return [
         Cell(
             text,
             value,
             interval_text(row, column.key, column.digits),
             differ and text == number_text(best, column.digits),
+            f"{count} infinite" if count else "",
         )
-        for row, value, text in zip(rows, values, texts, strict=True)
+        for row, value, text, count in zip(rows, values, texts, infinite, strict=True)
     ]
 
 
@@ -123,7 +134,7 @@ def case_columns(dataset: Dataset) -> list[Column]:
 
 
 def case_cells(row: Row, columns: Sequence[Column]) -> list[Cell]:
-    """Return the cells of one case; an undefined score is an empty field."""
+    """Return the cells of one case; an undefined score is an empty field, infinity ``inf``."""
     values = [number(row, column.key) for column in columns]
     return [
         Cell("" if math.isnan(value) else f"{value:.{column.digits}f}", value)
@@ -247,7 +258,13 @@ def _meaningful(dataset: Dataset) -> list[Column]:
 
 
 def _any(rows: Sequence[Row], key: str) -> bool:
-    return any(math.isfinite(number(row, key)) for row in rows)
+    return any(not math.isnan(number(row, key)) for row in rows)
+
+
+def _infinite(row: Row, column: Column) -> int:
+    """Return in how many cases a distance is infinite; 0 for other scores."""
+    count = number(row, f"{column.key}_infinite")
+    return 0 if math.isnan(count) else int(count)
 
 
 def _finite(rows: Sequence[Row], key: str) -> list[float]:

@@ -1,0 +1,112 @@
+"""The epochs of a training: from its settings and cases to the best weights.
+
+All code that decides the weights is reached by imports from here, and what only comes after
+them (tuning, the model file) or looks on (the recorder) is not: a change of this code, and of
+no other, makes a training start anew (`septum.trainingjob`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import lightning.pytorch as lightning
+
+from septum.checkpoints import Checkpoints, Progress
+from septum.config import Run
+from septum.device import choose_device
+from septum.foldcases import find_fold_cases
+from septum.heads import HEADS
+from septum.loaders import loaders
+from septum.loop import AveragedWeights, TrainingLoop
+from septum.patches import patch_shape
+from septum.plan import Plan
+from septum.seeds import seed_of
+from septum.segmenter import build_segmenter
+from septum.trainer import choose_devices, fit
+from septum.trainingjob import Training
+from septum.trainingset import data_digest
+
+
+def set_up(
+    *,
+    run: Run,
+    plan: Plan,
+    cases: Sequence[Path],
+    copies: Sequence[Path],
+    weights: Sequence[Path],
+    fold: int,
+    seed: int,
+    folder: Path,
+    digests: Mapping[str, str],
+) -> Training:
+    """Return a training, its network with its initial weights; nothing is written.
+
+    The parameters are those of `septum.training.train`, but for ``folder``, where its outputs
+    will lie.
+    """
+    choose_devices(run.train, choose_device(run.train.device, "train.device"))
+    maps = weights if run.train.border_weights else None
+    found = find_fold_cases(plan, fold, cases=cases, copies=copies, weights=maps)
+    segmenter = build_segmenter(
+        run.network,
+        run.options,
+        spatial_dims=plan.spatial_dims,
+        in_channels=plan.in_channels,
+        n_classes=len(plan.classes),
+        head=run.head,
+        cross_entropy=run.train.cross_entropy,
+        dice=run.train.dice,
+        seed=seed_of(seed, plan.dataset, run.experiment, fold),
+    )
+    patch = plan.patch if run.train.patch == "auto" else run.train.patch
+    return Training(
+        run=run,
+        plan=plan,
+        fold=fold,
+        seed=seed,
+        cases=found,
+        segmenter=segmenter,
+        shape=patch_shape(segmenter, patch, plan.spatial_dims),
+        folder=folder,
+        digests={**digests, "data": data_digest(found.files())},
+    )
+
+
+def run_epochs(training: Training, done: Progress, recorder: lightning.Callback) -> Progress:
+    """Train the epochs that are left; `septum.checkpoints` has the best weights then.
+
+    Parameters
+    ----------
+    training : Training
+    done : Progress
+        Of earlier runs, whose last checkpoint is gone on from.
+    recorder : lightning.Callback
+        Looks on.
+
+    Returns
+    -------
+    Progress
+        With these epochs.
+    """
+    settings = training.run.train
+    checkpoints = Checkpoints(
+        training.folder / "checkpoints",
+        training.fingerprint(),
+        done,
+        epochs=settings.epochs,
+        patience=settings.patience,
+    )
+    # a validation's averaged weights are swapped out by the last of these callbacks
+    callbacks = [recorder, checkpoints]
+    callbacks += [AveragedWeights(settings.ema)] if settings.ema else []
+    n_channels = HEADS[training.run.head].channels(len(training.plan.classes))
+    fit(
+        TrainingLoop(training.segmenter, settings, n_channels, training.seed_parts),
+        *loaders(training, done.epochs),
+        settings=settings,
+        folder=training.folder,
+        callbacks=callbacks,
+        resume=done.epochs > 0,
+    )
+    return checkpoints.progress

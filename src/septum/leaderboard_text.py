@@ -1,0 +1,93 @@
+"""The leaderboards as text: what `septum leaderboard` shows in a terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from septum.cases import safe_name
+from septum.config import Config
+from septum.errors import Problem, SeptumError, fail
+from septum.leaderboard import told_apart
+from septum.scores import Row, number, read_rows
+
+SHOWN = ("pq_pooled", "ap50", "ap75", "ap90", "iou", "dice")
+
+
+def print_leaderboards(config: Config, results: Path) -> None:
+    """Print the leaderboard of every dataset that is scored, and where the report lies.
+
+    Parameters
+    ----------
+    config : Config
+        Names the datasets: what else lies in ``results`` is of an earlier configuration.
+    results : Path
+        The folder of results.
+
+    Raises
+    ------
+    SeptumError
+        With every dataset that has no leaderboard yet, after the others are printed; if one is
+        damaged; if no dataset is scored at all.
+    """
+    datasets = list(dict.fromkeys(dataset for dataset, _ in config.runs()))
+    if not datasets:
+        what = "are on no dataset with labels, so nothing is scored"
+        raise fail("experiments", what, "name the configuration files that the run was given")
+    problems = []
+    for dataset in datasets:
+        file = results / safe_name(dataset) / "leaderboard.csv"
+        if not file.is_file():
+            remedy = "run `snakemake --cores all` with the same configuration first"
+            problems.append(Problem(str(file), f"{dataset} has no leaderboard yet", remedy))
+            continue
+        print("\n".join(table_lines(read_rows(file, {"dataset", "experiment"}))), end="\n\n")
+    if problems:
+        raise SeptumError(problems)
+    report = results / "report.html"
+    if report.is_file():
+        print(f"Report: {report.resolve()}")
+
+
+def table_lines(rows: Sequence[Row]) -> list[str]:
+    """Return a dataset's leaderboard as lines of text."""
+    if not rows:
+        return ["no experiment was scored"]
+    first = rows[0]
+    shown = [name for name in SHOWN if any(math.isfinite(number(row, name)) for row in rows)]
+    if first["ranked_by"] != "pq_pooled":
+        # of one segment a class it is but the IoU
+        shown = [name for name in shown if name != "pq_pooled"]
+    titles = {"pq_pooled": "PQ pooled", "iou": "IoU", "dice": "Dice"}
+    header = ["", *(titles.get(name, name.upper()) for name in shown), "behind the best"]
+    body = [
+        [str(row["experiment"]), *(_interval(row, name) for name in shown), _behind(row)]
+        for row in rows
+    ]
+    widths = [max(len(line[i]) for line in [header, *body]) for i in range(len(header))]
+    cases = number(first, "cases")
+    what = f"{cases:.0f} {_subset(str(first['subset']))} case{'s' * (cases != 1)}"
+    lines = [f"{first['dataset']}: {what}, mean and 95 % interval"]
+    for line in [header, *body]:
+        cells = [text.ljust(width) for text, width in zip(line, widths, strict=True)]
+        lines.append(("  " + "  ".join(cells)).rstrip())
+    return lines
+
+
+def _interval(row: Row, name: str) -> str:
+    value, low, high = (number(row, name + end) for end in ("", "_low", "_high"))
+    if math.isnan(value):
+        return "–"
+    return f"{value:.3f}" if math.isnan(low) else f"{value:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def _behind(row: Row) -> str:
+    if math.isnan(number(row, "behind_best")):
+        return ""
+    remarks = {True: "", False: "  not told apart", None: "  too few cases to tell"}
+    return _interval(row, "behind_best") + remarks[told_apart(row)]
+
+
+def _subset(name: str) -> str:
+    return {"test": "test", "val": "validation"}.get(name, "scored")

@@ -1,0 +1,547 @@
+"""Bad input, through the command line: one message, a remedy, no traceback, nothing written."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import resource
+from collections.abc import Callable
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+import tifffile
+import yaml
+from PIL import Image
+
+from septum import cli, models
+from septum.modelfile import load_model, read_header, save_model
+from septum.store import case_paths, read_case
+
+RNG = np.random.default_rng(0)
+SIZE = (32, 32)
+TRAIN = {"device": "cpu", "workers": 0, "epochs": 1, "steps": 1, "batch": 2, "patch": [64, 64]}
+UNET = {"network": "unet", "options": {"depth": 1, "width": 4, "padded": True, "norm": "batch"}}
+
+
+def picture(objects: int = 2) -> tuple[np.ndarray, np.ndarray]:
+    """Return bright squares on a noisy ground, and their numbers."""
+    labels = np.zeros(SIZE, np.uint16)
+    for number in range(1, objects + 1):
+        row, column = RNG.integers(1, 9, 2)
+        labels[row : row + 6, 15 * (number - 1) + column :][:, :6] = number
+    image = 40 + 150 * (labels > 0) + RNG.normal(0, 8, SIZE)
+    return image.clip(0, 255).astype(np.uint8), labels
+
+
+GRAY, OBJECTS = picture()
+VOLUME = np.stack([GRAY] * 3).astype(np.int16)
+
+
+class Lab:
+    """A folder of six cases, c0 to c5, each an image (PNG) and a label map (TIFF)."""
+
+    def __init__(self, folder: Path, names: tuple[str, ...] = tuple(f"c{i}" for i in range(6))):
+        self.folder, self.out = folder, folder / "out"
+        for kind in ("images", "labels"):
+            (folder / kind).mkdir(parents=True)
+        for name in names:
+            image, labels = picture()
+            self.put("images", f"{name}.png", image)
+            self.put("labels", f"{name}.tif", labels)
+
+    def put(self, kind: str, name: str, content: np.ndarray | bytes, cut: int = 0, **how) -> Path:
+        """Write a file in place of the case's own, without its last ``cut`` bytes."""
+        path = self.folder / kind / name
+        for other in path.parent.glob(f"{name.split('.')[0]}.*"):
+            other.unlink()
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+        elif ".nii" in name:
+            nib.save(nib.Nifti1Image(content, how.get("affine", np.eye(4))), path)
+        elif name.endswith(".tif"):
+            tifffile.imwrite(path, content, **how)
+        else:
+            Image.fromarray(content).save(path)
+        if cut:
+            path.write_bytes(path.read_bytes()[:-cut])
+        return path
+
+    def dataset(self, **changes) -> dict:
+        patterns = {"images": "images/{case}.*", "labels": "labels/{case}.*"}
+        return patterns | {"split": {"folds": 2}} | changes
+
+    def check(self, *, experiment: dict | None = None, top: dict | None = None, **dataset) -> list:
+        """Return the command that checks a configuration."""
+        raw = {
+            "results": str(self.out),
+            "data_root": str(self.folder),
+            "datasets": {"cells": self.dataset(**dataset)},
+            "experiments": {"unet": UNET | (experiment or {})},
+        }
+        path = self.folder / "config.yaml"
+        path.write_text(yaml.safe_dump(raw | (top or {}), allow_unicode=True), encoding="utf-8")
+        return ["check", path]
+
+    def prepare(self, out: Path | None = None, cases: str | None = None, **dataset) -> list:
+        """Return the command that prepares all cases that have an image."""
+        files = {}
+        for image in sorted((self.folder / "images").iterdir()):
+            name = image.name.split(".")[0]
+            labels = [str(path) for path in (self.folder / "labels").glob(f"{name}.*")]
+            files[name] = [[str(image)], *(labels or [None])]
+        settings = json.dumps(self.dataset(**dataset))
+        command = ["prepare", "--dataset", "cells", "--settings", settings]
+        return [*command, "--cases", cases or json.dumps(files), "--out", out or self.out]
+
+    def both(self, **dataset) -> tuple[list, list]:
+        """Return the two commands that read every case."""
+        return self.check(**dataset), self.prepare(**dataset)
+
+
+class Project(Lab):
+    """Odd but good input, taken through every stage up to the scores."""
+
+    # spaces, unicode, HTML, the longest name a file may have, names that differ by capitals
+    # only, and a name like that of an elastic copy
+    names = ("Zelle 1 (ä)", "<script>alert(1)<", "n" * 251, "A", "a", "a e01")
+    empty = ("A", "a")  # nothing is annotated in them; one is trained on, one is in the test set
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, self.names)
+        for name in self.empty:
+            self.put("labels", f"{name}.tif", np.zeros(SIZE, np.uint8))
+        self.split = folder / "split.json"
+        self.split.write_text(json.dumps({"test": ["A"], "val": ["n" * 251, "a e01"],
+            "train": ["Zelle 1 (ä)", "<script>alert(1)<", "a"]}))  # fmt: skip
+        self.cases, self.plan = folder / "cases", folder / "plan.json"
+        self.copies, self.weights = folder / "copies", folder / "weights"
+        self.model, self.predicted = folder / "fold0" / "model.safetensors", folder / "predicted"
+        self.codes = {}
+        for name, command in self.stages(folder).items():
+            self.codes[name] = cli.main([str(argument) for argument in command])
+
+    def stages(self, folder: Path) -> dict[str, list]:
+        """Return the command of each stage, writing into a folder."""
+        given, plan = ["--cases", self.cases], ["--plan", self.plan]
+        maps = ["--copies", self.copies, "--weights", self.weights]
+        run = {"dataset": "cells", "experiment": "unet", "head": "semantic", **UNET}
+        return {
+            "prepare": self.prepare(folder / "cases"),
+            "plan": ["plan", "--dataset", "cells", "--settings", json.dumps(self.dataset()),
+                     *given, "--split", self.split, "--out", folder / "plan.json"],
+            "augment": ["augment", "--dataset", "cells", "--settings", "{}", *given,
+                        "--out", folder / "copies"],
+            "weights": ["weights", "--settings", "{}", *given, *maps[:2], *plan,
+                        "--out", folder / "weights"],
+            "train": ["train", "--settings", json.dumps(run | {"train": TRAIN}),
+                      *given, *maps, *plan, "--out", folder / "fold0" / "model.safetensors"],
+            "predict": ["predict", "--model", self.model, *given, *plan,
+                        "--out", folder / "predicted"],
+            "export": ["export", "--predicted", self.predicted, "--out", folder / "predictions"],
+            "evaluate": ["evaluate", "--settings", "{}", *given, "--predicted", self.predicted,
+                         *plan, "--out-cases", folder / "cases.csv",
+                         "--out-classes", folder / "classes.csv"],
+        }  # fmt: skip
+
+
+@pytest.fixture
+def lab(tmp_path) -> Lab:
+    return Lab(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Project:
+    return Project(tmp_path_factory.mktemp("project"))
+
+
+# ---- what is refused. Each row: what is done to the lab, and the command (or two); the place
+# that the message names ({lab} is the folder); what it says; and the remedy.
+
+Row = tuple[str, Callable[[Lab], list | tuple], str, str, str]
+
+
+def image(name: str, content: np.ndarray | bytes, **how) -> Callable[[Lab], tuple]:
+    """Return what puts a bad image in place of that of c1."""
+
+    def build(lab: Lab) -> tuple:
+        lab.put("images", name, content, **how)
+        return lab.both()
+
+    return build
+
+
+def labels(name: str, content: np.ndarray | bytes, **how) -> Callable[[Lab], tuple]:
+    """Return what puts bad labels in place of those of c1."""
+
+    def build(lab: Lab) -> tuple:
+        lab.put("labels", name, content, **how)
+        return lab.both()
+
+    return build
+
+
+def checked(**changes) -> Callable[[Lab], list]:
+    """Return what checks a bad configuration of good data."""
+    return lambda lab: lab.check(**changes)
+
+
+def with_pixel(value: float) -> np.ndarray:
+    pixels = GRAY.astype(np.float32)
+    pixels[3, 4] = value
+    return pixels
+
+
+def other_spacing(lab: Lab) -> tuple:
+    lab.put("images", "c1.nii.gz", VOLUME)
+    lab.put("labels", "c1.nii.gz", (VOLUME > 99).astype(np.uint8), affine=np.diag([1, 1, 3, 1]))
+    return lab.both()
+
+
+def missing_label(lab: Lab) -> list:
+    (lab.folder / "labels" / "c1.tif").unlink()
+    return lab.check()
+
+
+def label_that_is_gone(lab: Lab) -> list:
+    cases = {"c1": [[str(lab.folder / "images/c1.png")], str(lab.folder / "labels/gone.tif")]}
+    return lab.prepare(cases=json.dumps(cases))
+
+
+def empty_mask_folder(lab: Lab) -> tuple:
+    (lab.folder / "labels" / "c1.tif").unlink()
+    (lab.folder / "labels" / "c1.masks").mkdir()
+    return lab.both()
+
+
+def name_twice(lab: Lab) -> list:
+    (lab.folder / "more").mkdir()
+    Image.fromarray(GRAY).save(lab.folder / "more" / "c1.png")
+    return lab.check(images="*/{case}.png")
+
+
+def labelled_and_unlabelled(lab: Lab) -> list:
+    (lab.folder / "new").mkdir()
+    Image.fromarray(GRAY).save(lab.folder / "new" / "c1.png")
+    return lab.check(unlabelled="new/{case}.png")
+
+
+def name_of_bytes(lab: Lab) -> list:
+    (lab.folder / "new").mkdir()
+    try:
+        Path(os.fsdecode(os.fsencode(lab.folder) + b"/new/caf\xe9.png")).touch()
+    except OSError:
+        pytest.skip("this disk takes text only")
+    return lab.check(unlabelled="new/{case}.png")
+
+
+def train_and_test(lab: Lab) -> tuple:
+    split = lab.folder / "split.json"
+    split.write_text(json.dumps({"test": ["c0"], "val": ["c1"], "train": ["c0", "c2"]}))
+    assert cli.main([str(argument) for argument in lab.prepare(lab.folder / "cases")]) == 0
+    settings = json.dumps(lab.dataset())
+    plan = ["plan", "--dataset", "cells", "--settings", settings, "--cases", lab.folder / "cases"]
+    return (
+        lab.check(split={"file": "split.json"}),
+        [*plan, "--split", split, "--out", lab.out],
+    )
+
+
+def class_not_declared(lab: Lab) -> tuple:
+    lab.put("labels", "c1.tif", np.where(OBJECTS == 2, 7, OBJECTS))
+    return lab.both(annotation="semantic", classes={1: "cell", 2: "matrix"})
+
+
+def results_below_a_file(lab: Lab) -> list:
+    (lab.folder / "file").touch()
+    return lab.check(top={"results": str(lab.folder / "file" / "results")})
+
+
+READ: list[Row] = [
+    ("png-cut", image("c1.png", GRAY, cut=200), "{lab}/images/c1.png", "cannot be read", "copy"),
+    ("tiff-cut", image("c1.tif", GRAY, cut=200), "{lab}/images/c1.tif", "is cut short", "copy"),
+    ("nifti-cut", image("c1.nii", VOLUME, cut=9), "{lab}/images/c1.nii", "cannot be read", "copy"),
+    ("nifti-gz-cut", image("c1.nii.gz", VOLUME, cut=99), "{lab}/images/c1.nii.gz",
+     "cannot be read", "copy or export it again"),
+    ("text", image("c1.png", b"no image"), "{lab}/images/c1.png", "cannot be read", "copy"),
+    ("format", image("c1.dcm", b""), "{lab}/images/c1.dcm", "no reader knows (.dcm)", ".nii.gz"),
+    ("nan", image("c1.tif", with_pixel(np.nan)), "{lab}/images/c1.tif",
+     "holds 1 pixels that are not finite", "replace them"),
+    ("inf", image("c1.tif", with_pixel(-np.inf)), "{lab}/images/c1.tif",
+     "holds 1 pixels that are not finite", "replace them"),
+    ("constant", image("c1.png", np.full(SIZE, 7, np.uint8)), "{lab}/images/c1.png",
+     "is constant: every pixel is 7", "leave the case out by `exclude:`"),
+    ("complex", image("c1.tif", GRAY.astype(np.complex64)), "{lab}/images/c1.tif",
+     "complex64, which are no intensities", "the magnitude"),
+    ("alpha", image("c1.png", np.dstack([GRAY] * 4)), "{lab}/images/c1.png",
+     "has transparent pixels", "flatten it"),
+    ("shape", labels("c1.tif", OBJECTS[:10]), "{lab}/labels/c1.tif",
+     "has shape (10, 32), but its image {lab}/images/c1.png has (32, 32)", "one number for each"),
+    ("stack", labels("c1.tif", np.stack([OBJECTS] * 9)), "{lab}/labels/c1.tif",
+     "has shape (9, 32, 32), but its image", "one number for each pixel"),
+    ("spacing", other_spacing, "{lab}/labels/c1.nii.gz",
+     "has spacing (3, 1, 1) millimeter, but its image {lab}/images/c1.nii.gz has (1, 1, 1)",
+     "mend the spacing in one of the files, or set `spacing:`"),
+    ("fraction", labels("c1.tif", OBJECTS + np.float32(0.5)), "{lab}/labels/c1.tif",
+     "no whole numbers (0.5 at 1024 pixels)", "as integers"),
+    ("nan-label", labels("c1.tif", with_pixel(np.nan)), "{lab}/labels/c1.tif",
+     "no whole numbers (nan at 1 pixels)", "as integers"),
+    ("negative", labels("c1.tif", OBJECTS.astype(np.int16) - 1), "{lab}/labels/c1.tif",
+     "holds negative labels (-1 and", "number objects and classes from 1"),
+    ("rgb-tiff", labels("c1.tif", np.dstack([GRAY] * 3), photometric="rgb"),
+     "{lab}/labels/c1.tif", "has 3 channels (colours)", "single-channel"),
+    ("rgb-png", labels("c1.png", np.dstack([GRAY] * 3)), "{lab}/labels/c1.png",
+     "has 3 channels (colours)", "of a PNG with a colour table the indices are read"),
+    ("jpeg", labels("c1.jpg", GRAY), "{lab}/labels/c1.jpg", "lossy", "PNG or TIFF"),
+    ("label-cut", labels("c1.tif", OBJECTS, cut=100), "{lab}/labels/c1.tif", "cut short", "copy"),
+    ("no-mask", empty_mask_folder, "{lab}/labels/c1.masks", "holds no mask", "add the masks"),
+    ("class", class_not_declared, "{lab}/labels/c1.tif", "a class id that is not declared: 7",
+     "declare it in datasets.cells.classes"),
+    ("label-gone", label_that_is_gone, "{lab}/labels/gone.tif", "does not exist", "check the path"),
+    ("reader-nifti", lambda lab: lab.both(reader="nifti"), "datasets.cells.reader",
+     "is 'nifti', which cannot read .png files", "set it to auto, or to raster"),
+    ("reader-zarr", lambda lab: lab.both(reader="ome_zarr"), "datasets.cells.reader",
+     "is 'ome_zarr', which cannot read .png files", "set it to auto, or to raster"),
+    ("reader-masks", lambda lab: lab.both(reader="mask_folder"), "datasets.cells.reader",
+     "is 'mask_folder', which cannot read .png files", "set it to auto, or to raster"),
+]  # fmt: skip
+
+CONFIGURED: list[Row] = [
+    ("nothing-found", checked(images="pictures/{case}.png"), "datasets.cells.images",
+     "{lab}/pictures/{case}.png matches nothing", "check the path and the part that {case}"),
+    ("no-label-found", checked(labels="masks/{case}.png"), "datasets.cells.labels",
+     "{lab}/masks/{case}.png matches nothing", "check the path"),
+    ("no-such-home", checked(images="~nobody0/{case}.png"), "datasets.cells.images",
+     "~nobody0/{case}.png matches nothing", "check the path"),
+    ("missing-label", missing_label, "datasets.cells.labels",
+     "the case 'c1' has no label labels/c1.*", "leave it out by `exclude: ['c1']`"),
+    ("name-twice", name_twice, "datasets.cells.images",
+     "the case 'c1' is found twice: {lab}/images/c1.png and {lab}/more/c1.png", "rename one"),
+    ("two-kinds", labelled_and_unlabelled, "{lab}/new/c1.png",
+     "'c1' is found by `images` and by `unlabelled`", "rename one of the files"),
+    ("not-utf8", name_of_bytes, "datasets.cells.unlabelled", "is not UTF-8", "rename the file"),
+    ("train-and-test", train_and_test, "{lab}/split.json",
+     "the case 'c0' is in test and in train", "keep it in one of them"),
+    ("key", checked(top={"trian": {}}), "trian", "is not a known key", "did you mean 'train'?"),
+    ("inner-key", checked(lables="x"), "datasets.cells.lables", "is not a known key",
+     "did you mean 'labels'?"),
+    ("type", checked(top={"train": {"lr": "fast"}}), "train.lr", "cannot be 'fast'",
+     "it must be a number"),
+    ("list", checked(top={"datasets": ["cells"]}), "datasets", "cannot be ['cells']",
+     "it must be keys with values"),
+    ("class-name", checked(classes={"cell": 1}), "datasets.cells.classes.cell",
+     "'cell' cannot be a key here", "it must be a whole number"),
+    ("network", checked(experiment={"network": "u_net"}), "experiments.unet.network",
+     "there is no network 'u_net'", "did you mean 'unet'?"),
+    ("networks", checked(experiment={"network": "gan"}), "experiments.unet.network",
+     "there is no network 'gan'", f"choose one of: {', '.join(models.names())}"),
+    ("reader", checked(reader="tif"), "datasets.cells.reader", "cannot be 'tif'",
+     "'auto', 'nifti', 'tiff', 'tiff_stack', 'tiff_channels', 'raster', 'mask_folder'"),
+    ("capitals", checked(top={"experiments": {"Net": UNET, "net": UNET}}), "experiments.net",
+     "differs from 'Net' by capitals only", "choose another name"),
+    ("no-labels", checked(labels=None, experiment={"datasets": ["cells"]}),
+     "experiments.unet.datasets", "nothing can be trained on 'cells'", "datasets.cells.labels"),
+    ("results", results_below_a_file, "results", "{lab}/file is a file, not a folder",
+     "give a folder you may write to"),
+    ("long-results", checked(top={"results": "x" * 300}), "results", "File name too long",
+     "give a folder you may write to"),
+    ("json", lambda lab: lab.prepare(cases='{"c0": '), "--cases", "is not valid JSON",
+     "single quotes"),
+    ("json-shape", lambda lab: lab.prepare(cases='{"c0": "c0.png"}'), "--cases",
+     "does not say which files 'c0' has", '"label" or null'),
+    ("settings", lambda lab: lab.prepare(reeder="tiff"), "--settings.reeder",
+     "is not a known key", "did you mean 'reader'?"),
+    ("long-name", lambda lab: lab.prepare(lab.folder / ("x" * 300)), "{lab}/" + "x" * 300,
+     "cannot be written (File name too long)", "check the path"),
+]  # fmt: skip
+
+
+def refused(
+    commands: list | tuple, folder: Path, capsys, *, where: str, what: str, remedy: str
+) -> None:
+    """Run commands that must fail, with one message, and must not leave a trace."""
+    where, what, remedy = (text.replace("{lab}", str(folder)) for text in (where, what, remedy))
+    before = sorted(folder.rglob("*"))
+    for command in commands if isinstance(commands, tuple) else (commands,):
+        capsys.readouterr()
+        code = cli.main([str(argument) for argument in command])
+        message = capsys.readouterr().err
+        assert code == 1, command[0]
+        assert message.startswith("septum: 1 problem\n"), message
+        (first, second) = message.splitlines()[1:]
+        assert first.startswith(f"  {where}: "), message
+        assert what in first, message
+        assert second.startswith("    -> "), message
+        assert remedy in second, message
+        assert "Traceback" not in message
+        assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("build", "where", "what", "remedy"),
+    [pytest.param(*row, id=name) for name, *row in (*READ, *CONFIGURED)],
+)
+def test_refused(lab, capsys, build, where, what, remedy):
+    refused(build(lab), lab.folder, capsys, where=where, what=what, remedy=remedy)
+
+
+# ---- models and images given by name
+
+
+def predict(folder: Path, *models: Path, images: tuple[str, ...] = ("x.png",), **options) -> list:
+    given = [text for key, value in options.items() for text in (f"--{key}", value)]
+    paths = [folder / name for name in images]
+    return ["predict", *paths, "--model", *models, *given, "--out", folder / "out"]
+
+
+def of_another_network(folder: Path, model: Path) -> list:
+    segmenter, header = load_model(model)
+    header = header.model_copy(update={"network": "dense_unet", "options": {}})
+    save_model(folder / "m", segmenter.state_dict(), header)
+    return predict(folder, folder / "m")
+
+
+def of_two_networks(folder: Path, model: Path) -> list:
+    header = read_header(model)
+    header = header.model_copy(update={"network": "dense_unet", "options": {"width": 4}})
+    save_model(folder / "m", header.segmenter().state_dict(), header)
+    return predict(folder, model, folder / "m")
+
+
+def model_cut(folder: Path, model: Path) -> list:
+    (folder / "m").write_bytes(model.read_bytes()[:-100])
+    return predict(folder, folder / "m")
+
+
+def image_in_colours(folder: Path, model: Path) -> list:
+    Image.fromarray(np.dstack([GRAY] * 3)).save(folder / "x.png")
+    return predict(folder, model)
+
+
+def image_cut(folder: Path, model: Path) -> list:
+    (folder / "x.png").write_bytes((folder / "x.png").read_bytes()[:-200])
+    return predict(folder, model)
+
+
+def image_of_nan(folder: Path, model: Path) -> list:
+    tifffile.imwrite(folder / "x.tif", with_pixel(np.nan))
+    return predict(folder, model, images=("x.tif",))
+
+
+@pytest.mark.parametrize(
+    ("build", "where", "what", "remedy"),
+    [
+        (of_another_network, "{lab}/m", "tensors do not fit the network 'dense_unet'", "train"),
+        (of_two_networks, "{lab}/m", "they differ in network", "the models of one experiment"),
+        (model_cut, "{lab}/m", "is cut short", "copy it again"),
+        (lambda lab, model: predict(lab, lab), "{lab}", "is a folder, not a model file",
+         "that was written by septum train"),
+        (lambda lab, model: predict(lab, model.parents[1]), "{model}", "is a folder",
+         "give the file: {model}/fold0/model.safetensors"),
+        (lambda lab, model: predict(lab, lab / "x.png"), "{lab}/x.png", "is not a safetensors",
+         "train the model again"),
+        (image_in_colours, "{lab}/x.png", "has 3 channels, but the model takes 1", "channels"),
+        (image_cut, "{lab}/x.png", "cannot be read", "copy or export it again"),
+        (image_of_nan, "{lab}/x.tif", "not finite", "replace them"),
+        (lambda lab, model: predict(lab, model, images=("y.png",)), "{lab}/y.png",
+         "does not exist", "check the path"),
+        (lambda lab, model: predict(lab, model, images=("y" * 300,)), "{lab}/" + "y" * 300,
+         "does not exist", "check the path"),
+        (lambda lab, model: predict(lab, model, images=(".",)), "{lab}",
+         "is a folder, not an image", "name the image files"),
+        (lambda lab, model: predict(lab, model, images=("x.png", "x2.png"), reader="tif"),
+         "--reader", "there is no reader 'tif'", "choose one of: auto, nifti, tiff"),
+        (lambda lab, model: predict(lab, model, images=("x.png", "x2.png"), reader="nifti"),
+         "--reader", "is 'nifti', which cannot read .png files", "set it to auto, or to raster"),
+    ],
+)  # fmt: skip
+def test_a_prediction_refused(project, tmp_path, capsys, build, where, what, remedy):
+    for name in ("x.png", "x2.png"):
+        Image.fromarray(GRAY).save(tmp_path / name)
+    command = build(tmp_path, project.model)
+    where, remedy = (text.replace("{model}", str(project.folder)) for text in (where, remedy))
+    refused(command, tmp_path, capsys, where=where, what=what, remedy=remedy)
+
+
+# ---- disks
+
+WRITTEN = {
+    "prepare": "cases",
+    "plan": "plan.json",
+    "augment": "copies",
+    "weights": "weights",
+    "train": "fold0",
+    "predict": "predicted",
+    "export": "predictions",
+    "evaluate": "cases.csv",
+}
+SPACE = "check the path, its permissions and the space left on that disk"
+
+
+@pytest.mark.parametrize("stage", WRITTEN)
+def test_a_folder_that_cannot_be_made(project, tmp_path, capsys, stage):
+    (tmp_path / "file").touch()
+    command = project.stages(tmp_path / "file")[stage]
+    where = f"{{lab}}/file/{WRITTEN[stage]}"
+    refused(command, tmp_path, capsys, where=where, what="cannot be written", remedy=SPACE)
+
+
+def test_images_are_not_segmented_for_a_folder_that_cannot_be_made(project, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    image = project.folder / "images" / "a.png"
+    command = ["predict", image, "--model", project.model, "--out", tmp_path / "file" / "out"]
+    refused(command, tmp_path, capsys, where="{lab}/file/out", what="is a file", remedy=SPACE)
+
+
+@pytest.mark.parametrize("stage", ["prepare", "plan", "augment", "weights", "predict", "export"])
+def test_a_disk_that_is_full(project, tmp_path, capsys, stage):
+    """No file may grow beyond 100 bytes."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        command = project.stages(tmp_path)[stage]
+        where = f"{{lab}}/{WRITTEN[stage]}"
+        what = "cannot be written (File too large)"
+        refused(command, tmp_path, capsys, where=where, what=what, remedy=SPACE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+# ---- what is odd, and allowed
+
+
+def test_odd_input_passes_every_stage(project):
+    assert project.codes == dict.fromkeys(WRITTEN, 0)
+
+
+def test_a_training_step_on_patches_larger_than_the_images(project):
+    assert SIZE == (32, 32)
+    assert read_header(project.model).patch == (64, 64)
+
+
+def test_empty_label_maps_are_trained_on_and_scored(project):
+    plan = json.loads(project.plan.read_text())
+    assert (plan["test"], plan["train"][-1]) == (["A"], "a")
+    assert plan["fingerprint"]["empty"] == 2
+    for path in (case_paths([project.cases])["A"], case_paths([project.copies])["a/e01"]):
+        assert not read_case(path).instance.any()
+    with (project.folder / "cases.csv").open() as file:
+        rows = {row["case"]: row for row in csv.DictReader(file)}
+    assert list(rows) == ["A", "a e01", "n" * 251]
+    assert [int(row["n_true"]) for row in rows.values()] == [0, 2, 2]
+
+
+def test_names_are_kept_and_their_files_safe(project):
+    assert sorted(case_paths([project.cases])) == sorted(project.names)
+    assert set(case_paths([project.copies])) == {f"{name}/e01" for name in project.names}
+    trained = [name for name in project.names if name != "A"]  # which is in the test set
+    weighed = {*trained, *(f"{name}/e01" for name in trained)}
+    assert set(case_paths([project.weights])) == weighed
+    for folder in ("cases", "copies", "weights", "predicted", "predictions"):
+        names = os.listdir(project.folder / folder)
+        assert all(name.isascii() and not set(name) & set(" ()<>") for name in names)
+        assert len({name.lower() for name in names}) == len(names)
+    delivered = sorted(os.listdir(project.folder / "predictions"))
+    assert [name.rpartition("-")[0] or name for name in delivered] == ["A.tif", "a_e01", "n" * 80]

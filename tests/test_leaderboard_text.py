@@ -1,0 +1,100 @@
+"""What `septum leaderboard` prints: the leaderboards of the configuration's datasets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from septum import cli, config
+from septum.errors import SeptumError
+from septum.leaderboard_text import print_leaderboards, table_lines
+from septum.scores import read_rows
+
+HEADER = (
+    "dataset,experiment,subset,cases,ranked_by,behind_best,behind_best_low,behind_best_high,"
+    "behind_best_cases,dice,dice_low,dice_high\n"
+)
+
+
+def ranked(results: Path, dataset: str, folder: str | None = None, subset: str = "test") -> Path:
+    """Write the leaderboard of two networks, p before q."""
+    file = results / (folder or dataset) / "leaderboard.csv"
+    file.parent.mkdir(parents=True)
+    p = f"{dataset},p,{subset},8,dice,,,,0,0.6,0.45,0.75\n"
+    q = f"{dataset},q,{subset},8,dice,0.3,-0.1,0.4,8,0.3,0.2,0.4\n"
+    file.write_text(HEADER + p + q, encoding="utf-8")
+    return file
+
+
+def settings(*datasets: str, **others) -> config.Config:
+    return config.validate(
+        {
+            "datasets": {name: {"demo": "nuclei"} for name in datasets},
+            "experiments": {name: {"network": "unet"} for name in "pq"},
+            **others,
+        }
+    )
+
+
+def test_lines_of_a_leaderboard(tmp_path):
+    rows = read_rows(ranked(tmp_path, "Zellen <b>", "zellen", subset="val"))
+    assert table_lines(rows) == [
+        "Zellen <b>: 8 validation cases, mean and 95 % interval",
+        "     Dice                  behind the best",
+        "  p  0.600 [0.450, 0.750]",
+        "  q  0.300 [0.200, 0.400]  0.300 [-0.100, 0.400]  not told apart",
+    ]
+
+
+def test_shows_the_datasets_of_the_configuration_only(tmp_path, capsys):
+    for dataset in ("first", "second", "earlier"):
+        ranked(tmp_path, dataset)
+    (tmp_path / "report.html").write_text("")
+    print_leaderboards(settings("second", "first"), tmp_path)
+    printed = capsys.readouterr().out
+    titles = [line.split(":")[0] for line in printed.splitlines() if "mean and" in line]
+    assert titles == ["second", "first"]
+    assert f"Report: {tmp_path / 'report.html'}" in printed
+
+
+def test_a_dataset_lies_in_a_folder_of_a_safe_name(tmp_path, capsys):
+    ranked(tmp_path, "Zellen <b>", "Zellen_b-164c0075")
+    print_leaderboards(settings("Zellen <b>"), tmp_path)
+    assert "Zellen <b>: 8 test cases" in capsys.readouterr().out
+
+
+def test_every_missing_leaderboard_is_named(tmp_path, capsys):
+    ranked(tmp_path, "there")
+    with pytest.raises(SeptumError) as caught:
+        print_leaderboards(settings("one", "there", "two"), tmp_path)
+    assert [problem.where for problem in caught.value.problems] == [
+        str(tmp_path / "one/leaderboard.csv"),
+        str(tmp_path / "two/leaderboard.csv"),
+    ]
+    assert "there: 8 test cases" in capsys.readouterr().out
+
+
+def test_a_configuration_that_scores_nothing_is_an_error(tmp_path):
+    with pytest.raises(SeptumError, match="nothing is scored"):
+        print_leaderboards(settings("first", experiments={}), tmp_path)
+
+
+def test_the_command_takes_configuration_files_and_a_folder(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("config.yaml").write_text(
+        "results: out\ndatasets: {first: {demo: nuclei}}\nexperiments: {p: {network: unet}}\n"
+    )
+    Path("more.yaml").write_text("datasets: {first: null, second: {demo: nuclei}}\n")
+    ranked(tmp_path / "out", "first")
+    ranked(tmp_path / "out", "second")
+    ranked(tmp_path / "elsewhere", "first", subset="val")
+    for arguments, title in (
+        ([], "first: 8 test cases"),
+        (["config.yaml", "more.yaml"], "second: 8 test cases"),
+        (["--results", "elsewhere"], "first: 8 validation cases"),
+    ):
+        assert cli.main(["leaderboard", *arguments]) == 0
+        printed = capsys.readouterr().out
+        assert printed.startswith(title)
+        assert printed.count("mean and") == 1
