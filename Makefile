@@ -1,4 +1,4 @@
-# make demo · make test · make lint · make bench
+# make demo · make test · make lint · make bench · make docs
 #
 # Everything lives in .venv. uv (installed into it) resolves in seconds; where pip knows a
 # local wheel directory (PIP_FIND_LINKS), uv is told of it too, since it does not read pip's own.
@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 UV     := UV_FIND_LINKS="$${UV_FIND_LINKS:-$$PIP_FIND_LINKS}" $(BIN)/uv
 CORES  ?= all
 
-.PHONY: setup demo test lint bench lock clean
+.PHONY: setup demo test lint bench docs lock clean
 
 setup: $(VENV)/.ready
 
@@ -38,6 +38,10 @@ lint: setup
 
 bench: setup
 	$(BIN)/python benchmarks/run.py
+
+# The tables of docs/networks.md: after a change to a network (minutes).
+docs: setup
+	$(BIN)/python -m septum.models.factsheet docs/networks.md
 
 # Which packages come with torch's own wheel, and are not pinned here, stands in pyproject.toml.
 lock: setup

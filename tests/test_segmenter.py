@@ -10,10 +10,11 @@ from torch import nn
 
 from septum.errors import SeptumError
 from septum.losses import dice_loss, weighted_cross_entropy
-from septum.segmenter import LogitsSegmenter, build_segmenter
+from septum.models.blocks import Network
+from septum.segmenter import LogitsSegmenter, Segmenter, build_segmenter
 
 
-class Crop(nn.Module):
+class Crop(Network):
     """A valid network without weights: its logits are the image's channels, cropped."""
 
     def __init__(self, margin):
@@ -70,6 +71,30 @@ def test_losses_of_weight_zero_are_left_out(weights, names):
     assert set(segmenter.losses(torch.randn(1, 2, 4, 4), {"classes": classes})) == names
 
 
+class Twice(Crop):
+    """Trains its logits, and with half the weight their double."""
+
+    def training_logits(self, images):
+        logits = self(images)
+        return [(1.0, logits), (0.5, 2 * logits)]
+
+
+def test_losses_are_summed_over_the_training_logits():
+    torch.manual_seed(0)
+    images, classes = torch.randn(2, 3, 8, 9), torch.randint(-1, 3, (2, 8, 9))
+    weights = torch.rand(2, 8, 9)
+    targets = {"classes": classes, "weights": weights}
+    segmenter = LogitsSegmenter(Twice(0), cross_entropy=2.0, dice=0.3)
+    found = segmenter.losses(images, targets)
+    entropies = [weighted_cross_entropy(k * images, classes, weights) for k in (1, 2)]
+    torch.testing.assert_close(found["cross_entropy"], 2 * (entropies[0] + 0.5 * entropies[1]))
+    dices = [dice_loss(k * images, classes) for k in (1, 2)]
+    torch.testing.assert_close(found["dice"], 0.3 * (dices[0] + 0.5 * dices[1]))
+    # a validation judges what is predicted
+    alone, _ = segmenter.validate(images, targets)
+    torch.testing.assert_close(alone["cross_entropy"], 2 * entropies[0])
+
+
 def test_predictions_are_probabilities():
     segmenter = LogitsSegmenter(Crop(1))
     images = torch.zeros(1, 2, 3, 4)
@@ -79,6 +104,42 @@ def test_predictions_are_probabilities():
     expected = torch.tensor([[[[1 - foreground, 0.5]], [[foreground, 0.5]]]])
     torch.testing.assert_close(found, expected)
     assert not found.requires_grad
+
+
+def test_validation_gives_losses_and_prediction_from_one_forward_pass():
+    torch.manual_seed(0)
+    segmenter = LogitsSegmenter(Crop(2), cross_entropy=0.5, dice=2.0).eval()
+    images, classes = torch.randn(2, 3, 9, 8), torch.randint(-1, 3, (2, 9, 8))
+    targets = {"classes": classes, "weights": torch.rand(2, 9, 8)}
+    passes = []
+    segmenter.network.register_forward_hook(lambda *_: passes.append(1))
+    losses, probabilities = segmenter.validate(images, targets)
+    assert len(passes) == 1
+    assert not any(part.requires_grad for part in (*losses.values(), probabilities))
+    expected = segmenter.losses(images, targets)
+    assert losses.keys() == expected.keys()
+    assert all(torch.equal(losses[name], expected[name]) for name in expected)
+    assert torch.equal(probabilities, segmenter.predict(images))
+
+
+def test_a_network_of_two_passes_is_validated_by_both():
+    class Two(Segmenter):
+        margin = 0
+
+        def legal_size(self, size):
+            return tuple(size)
+
+        def losses(self, images, targets):
+            return {"mean": images.mean() + targets["classes"].sum()}
+
+        def predict(self, images):
+            return images / 2
+
+    losses, probabilities = Two().validate(
+        torch.full((1, 1, 2, 2), 4.0), {"classes": torch.ones(3)}
+    )
+    assert float(losses["mean"]) == 7
+    assert probabilities.flatten().tolist() == [2.0] * 4
 
 
 @pytest.mark.parametrize("padded", [False, True])

@@ -61,6 +61,16 @@ class Segmenter(nn.Module, ABC):
         The mode (``eval()``) is the caller's business.
         """
 
+    def validate(
+        self, images: Tensor, targets: Mapping[str, Tensor]
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Return what `losses` and `predict` return in evaluation mode, without gradient.
+
+        Overridden where one forward pass is enough for both.
+        """
+        with torch.no_grad():
+            return self.losses(images, targets), self.predict(images)
+
 
 class LogitsSegmenter(Segmenter):
     """Any network that returns one map of logits.
@@ -68,7 +78,6 @@ class LogitsSegmenter(Segmenter):
     Parameters
     ----------
     network : Network
-        Or any module with its ``margin`` and ``legal_size``.
     cross_entropy, dice : float
         Weights of the two losses; one of weight 0 is not computed.
     """
@@ -85,8 +94,30 @@ class LogitsSegmenter(Segmenter):
         return self.network.legal_size(size)
 
     def losses(self, images: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return ``cross_entropy`` and ``dice``; targets are cropped to the logits' centre."""
+        """Return ``cross_entropy`` and ``dice``; targets are cropped to the logits' centre.
+
+        Each is summed over the network's `training_logits`, by their weights.
+        """
+        parts: dict[str, Tensor] = {}
+        for weight, logits in self.network.training_logits(images):
+            for name, loss in self._losses(logits, targets).items():
+                parts[name] = parts.get(name, 0.0) + weight * loss
+        return parts
+
+    @torch.no_grad()
+    def predict(self, images: Tensor) -> Tensor:
+        """Return the softmax of the logits, float32."""
+        return _probabilities(self.network(images))
+
+    @torch.no_grad()
+    def validate(
+        self, images: Tensor, targets: Mapping[str, Tensor]
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Return what `losses` and `predict` return in evaluation mode, in one forward pass."""
         logits = self.network(images)
+        return self._losses(logits, targets), _probabilities(logits)
+
+    def _losses(self, logits: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
         size = logits.shape[2:]
         classes = centre_crop(targets["classes"], size)
         parts = {}
@@ -99,10 +130,9 @@ class LogitsSegmenter(Segmenter):
             parts["dice"] = self.dice * dice_loss(logits, classes)
         return parts
 
-    @torch.no_grad()
-    def predict(self, images: Tensor) -> Tensor:
-        """Return the softmax of the logits, float32."""
-        return torch.softmax(self.network(images).float(), dim=1)
+
+def _probabilities(logits: Tensor) -> Tensor:
+    return torch.softmax(logits.float(), dim=1)
 
 
 def build_segmenter(

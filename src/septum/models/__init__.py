@@ -20,8 +20,21 @@ if TYPE_CHECKING:
 
 # name in the configuration -> "module:class"
 MODELS: dict[str, str] = {
+    "deeplabv2": "septum.models.deeplabv2:DeepLabV2",
+    "deeplabv3": "septum.models.deeplabv3:DeepLabV3",
+    "deeplabv3plus": "septum.models.deeplabv3plus:DeepLabV3Plus",
     "dense_unet": "septum.models.dense_unet:DenseUNet",
+    "fcn16s": "septum.models.fcn:FCN16s",
+    "fcn32s": "septum.models.fcn:FCN32s",
+    "fcn8s": "septum.models.fcn:FCN8s",
+    "monai:DynUNet": "septum.models.monai_dynunet:DynUNet",
+    "monai:MedNeXt": "septum.models.monai_mednext:MedNeXt",
+    "monai:SegResNet": "septum.models.monai_segresnet:SegResNet",
+    "monai:SwinUNETR": "septum.models.monai_swinunetr:SwinUNETR",
+    "pspnet": "septum.models.pspnet:PSPNet",
+    "segnet": "septum.models.segnet:SegNet",
     "unet": "septum.models.unet:UNet",
+    "unetpp": "septum.models.unetpp:UNetPlusPlus",
 }
 
 

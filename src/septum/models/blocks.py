@@ -35,10 +35,13 @@ class Network(nn.Module):
     stride : int
         Pixels of the image per pixel of the coarsest features. Logits are equivariant to
         shifts by multiples of it, so tiles that start at such multiples agree exactly.
+    auxiliary : float
+        The weight of the auxiliary loss in training; 0 where a network has none.
     """
 
     margin: int = 0
     stride: int = 1
+    auxiliary: float = 0.0
     _least: int = 1  # of pixels an axis at the coarsest features
 
     def legal_size(self, size: Sequence[int]) -> tuple[int, ...]:
@@ -50,6 +53,14 @@ class Network(nn.Module):
             Pixels along each spatial axis.
         """
         return tuple(max(-(-s // self.stride), self._least) * self.stride for s in size)
+
+    def training_logits(self, images: Tensor) -> list[tuple[float, Tensor]]:
+        """Return the logits to be trained: weight of the loss, and ``(N, out_channels, *size)``.
+
+        Those of ``forward``, with weight 1. In training mode there may be more: auxiliary
+        logits, or those of several resolutions with weights that sum to 1.
+        """
+        return [(1.0, self(images))]
 
     def require_legal(self, images: Tensor) -> None:
         """Raise a SeptumError if the network does not accept images of this size."""
@@ -119,13 +130,24 @@ def conv(
     out_channels: int,
     *,
     kernel: int = 3,
+    stride: int = 1,
+    dilation: int = 1,
+    groups: int = 1,
     padded: bool = True,
     bias: bool = True,
 ) -> nn.Module:
-    """Return a convolution of stride 1; ``padded`` keeps the size."""
+    """Return a convolution; ``padded`` puts output pixel i on input pixel ``i * stride``."""
     layer = Conv[Conv.CONV, spatial_dims]
-    padding = kernel // 2 if padded else 0
-    return layer(in_channels, out_channels, kernel, padding=padding, bias=bias)
+    return layer(
+        in_channels,
+        out_channels,
+        kernel,
+        stride=stride,
+        padding=dilation * (kernel // 2) if padded else 0,
+        dilation=dilation,
+        groups=groups,
+        bias=bias,
+    )
 
 
 def up_conv(
@@ -194,6 +216,12 @@ def initialise(network: nn.Module, *, uniform: bool = False) -> None:
             weight.normal_(0, deviation)
         if layer.bias is not None:
             layer.bias.zero_()
+
+
+def halving_weights(logits: Sequence[Tensor]) -> list[tuple[float, Tensor]]:
+    """Weigh logits of falling resolution: each half as much as the one before, 1 in all."""
+    total = sum(0.5**level for level in range(len(logits)))
+    return [(0.5**level / total, each) for level, each in enumerate(logits)]
 
 
 def _by(size: Sequence[int]) -> str:

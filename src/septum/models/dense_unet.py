@@ -9,9 +9,10 @@ FC-DenseNet103 is ``growth=16, layers=[4, 5, 7, 10, 12, 15]``.
 
 Departures from the paper: convolutions that feed a normalisation have no bias, which would be
 taken out again (under 0.1 % of the parameters); ``bottleneck`` (a 1×1 convolution to
-4·growth channels before each 3×3, DenseNet-B) and norms other than batch are options the
-paper has not. Up-convolutions have the paper's 3×3 kernels, stride 2, cropped to twice the
-size at their input.
+4·growth channels before each 3×3, DenseNet-B), ``attention`` (gated skips, see
+`septum.models.attention`) and norms other than batch are options the paper has not.
+Up-convolutions have the paper's 3×3 kernels, stride 2, cropped to twice the size at their
+input.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from septum.errors import fail
+from septum.models.attention import skip_gates
 from septum.models.blocks import Network, conv, initialise, max_pool, norm_layer, up_conv
 
 Count = Annotated[int, Field(ge=1)]
@@ -48,6 +50,8 @@ class DenseUNet(Network):
         Reduce to 4·growth channels by a 1×1 convolution before each 3×3 convolution.
     norm : str
         "batch", "instance" or "group", before each ReLU and convolution.
+    attention : bool
+        Weigh all skips but the topmost by attention gates; needs a depth of 2.
     dropout : float
         Rate after each convolution of the dense blocks and transitions, in training.
     """
@@ -64,6 +68,7 @@ class DenseUNet(Network):
         depth: Annotated[int, Field(ge=1, le=8)] = 5,
         bottleneck: bool = False,
         norm: DenseNorm = "batch",
+        attention: bool = False,
         dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.2,
     ) -> None:
         super().__init__()
@@ -93,6 +98,10 @@ class DenseUNet(Network):
         self.lowest = dense(channels, counts[-1])
         self.up, self.expand = nn.ModuleList(), nn.ModuleList()
         new = counts[-1] * growth
+        below = [count * growth for count in counts[:0:-1]]
+        self.gates = skip_gates(
+            spatial_dims, list(zip(skips[::-1], below, strict=True)), on=attention
+        )
         for count, skip in zip(reversed(counts[:-1]), reversed(skips), strict=True):
             self.up.append(up_conv(spatial_dims, new, new, kernel=3, bias=False))
             channels = skip + new
@@ -110,9 +119,9 @@ class DenseUNet(Network):
             skips.append(x)
             x = down(x)
         new = self.lowest(x)
-        for up, block in zip(self.up, self.expand, strict=True):
+        for up, gate, block in zip(self.up, self.gates, self.expand, strict=True):
             # a block's input is not carried upwards, or the channels would explode
-            x = torch.cat([skips.pop(), up(new)], dim=1)
+            x = torch.cat([gate(skips.pop(), new), up(new)], dim=1)
             new = block(x)
         return self.logits(torch.cat([x, new], dim=1))
 

@@ -13,7 +13,9 @@ paper's figure: a ReLU after each up-convolution, 128 channels at the last one. 
 paper.) The options depart from it: ``padded`` convolutions keep the size, so that the
 surroundings of a tile are no longer all real; ``norm`` puts a normalisation between
 convolution and ReLU and drops the bias before it; ``residual`` adds each block's input to its
-output (Zhang, Liu, Wang 2018, https://arxiv.org/abs/1711.10684, but with ReLU after the sum).
+output (Zhang, Liu, Wang 2018, https://arxiv.org/abs/1711.10684, but with ReLU after the sum);
+``attention`` weighs the skips (Oktay et al. 2018, https://arxiv.org/abs/1804.03999; see
+`septum.models.attention`).
 In 3-D all kernels get a third axis (Çiçek et al. 2016, https://arxiv.org/abs/1606.06650, who
 also double the channels earlier).
 """
@@ -28,6 +30,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from septum.models.attention import skip_gates
 from septum.models.blocks import (
     ConvBlock,
     Network,
@@ -56,6 +59,8 @@ class UNet(Network):
         "none", "batch", "instance" or "group".
     residual : bool
         Add each block's input to its output.
+    attention : bool
+        Weigh all skips but the topmost by attention gates; needs a depth of 2.
     dropout : float
         Rate at the end of the contracting path (its two lowest blocks), in training.
     """
@@ -71,6 +76,7 @@ class UNet(Network):
         padded: bool = False,
         norm: NormName = "none",
         residual: bool = False,
+        attention: bool = False,
         dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.5,
     ) -> None:
         super().__init__()
@@ -95,6 +101,7 @@ class UNet(Network):
         )
         self.pool = max_pool(spatial_dims)
         self.up = nn.ModuleList(up_conv(spatial_dims, high, low) for low, high in reversed(pairs))
+        self.gates = skip_gates(spatial_dims, pairs[::-1], on=attention)
         self.expand = nn.ModuleList(block(2 * low, low) for low, _ in reversed(pairs))
         self.logits = conv(spatial_dims, width, out_channels, kernel=1)
         initialise(self)
@@ -120,7 +127,8 @@ class UNet(Network):
             x = dropout(block(self.pool(x) if level else x))
             skips.append(x)
         skips.pop()
-        for up, block in zip(self.up, self.expand, strict=True):
-            x = up(x)
-            x = block(torch.cat([centre_crop(skips.pop(), x.shape[2:]), x], dim=1))
+        for up, gate, block in zip(self.up, self.gates, self.expand, strict=True):
+            below, x = x, up(x)
+            skip = gate(centre_crop(skips.pop(), x.shape[2:]), below)
+            x = block(torch.cat([skip, x], dim=1))
         return self.logits(x)

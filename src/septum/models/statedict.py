@@ -1,0 +1,112 @@
+"""Reading named tensors from a file or an address, without running code that may be in it."""
+
+from __future__ import annotations
+
+import pickle
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pooch
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from septum.errors import SeptumError, fail
+
+
+def read_state_dict(source: str | Path, *, sha256: str | None = None) -> dict[str, Tensor]:
+    """Read a state dict.
+
+    Parameters
+    ----------
+    source : str or Path
+        File or http(s) address: ``.safetensors``, or ``.pth`` or ``.pt``, which are read as
+        plain tensors. A download is kept in the user's cache folder (``septum``).
+    sha256 : str, optional
+        Checksum of the file. An address needs one, unless its name ends in the first digits
+        (``vgg16-397923af.pth``), as torchvision's do.
+
+    Returns
+    -------
+    dict of str to Tensor
+        On the CPU.
+
+    Raises
+    ------
+    SeptumError
+        The file is missing or damaged, cannot be downloaded, is not what the checksum says,
+        holds code or other things than tensors.
+    """
+    return _read(_local(str(source), sha256), source)
+
+
+def _local(source: str, sha256: str | None) -> Path:
+    """Return a source as a file on this machine, of the right checksum where there is one."""
+    expected = (sha256 or "").lower().removeprefix("sha256:")
+    if sha256 is not None and not re.fullmatch("[0-9a-f]{64}", expected):
+        raise fail("sha256", f"cannot be {sha256!r}", "give the 64 hexadecimal digits")
+    if re.match("https?://", source):
+        return _downloaded(source, expected)
+    path = Path(source).expanduser()
+    if not path.is_file():
+        raise fail(source, "is no file", "check the path of the checkpoint")
+    if expected:
+        _require_checksum(path, expected, source)
+    return path
+
+
+def _downloaded(url: str, expected: str) -> Path:
+    folder = pooch.os_cache("septum")
+    try:
+        # the checksum is not pooch's business: of one in the name there are only some digits
+        path = Path(pooch.retrieve(url, None, path=folder, progressbar=sys.stderr.isatty()))
+    except OSError as error:  # requests' errors are OSErrors, too
+        remedy = "check the connection, or download it by hand and give the file's path"
+        raise fail(url, f"cannot be downloaded ({error})", remedy) from None
+    in_name = re.search(r"-([0-9a-f]{8,64})\.\w+$", url)
+    if not expected and not in_name:
+        digest = pooch.file_hash(str(path))
+        what = f"has no checksum in its name; what came has the sha256 {digest}"
+        raise fail(url, what, "give that as sha256, if you trust the file")
+    try:
+        _require_checksum(path, expected or in_name[1], url)
+    except SeptumError:
+        path.unlink()  # the next attempt must not find it
+        raise
+    return path
+
+
+def _require_checksum(path: Path, expected: str, source: str) -> None:
+    digest = pooch.file_hash(str(path))
+    if not digest.startswith(expected):
+        what = f"has the sha256 {digest} instead of {expected}"
+        raise fail(source, what, "get it again; if it persists, it is another file: do not use it")
+
+
+def _read(path: Path, source: str | Path) -> dict[str, Tensor]:
+    if path.suffix not in (".safetensors", ".pth", ".pt"):
+        what = f"is no checkpoint by its name ({path.suffix or 'no suffix'})"
+        raise fail(source, what, "give a .safetensors, .pth or .pt file")
+    try:
+        if path.suffix == ".safetensors":
+            state: Any = load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        culprit = re.search(r"GLOBAL ([\w.]+)", str(error))
+        code = f" ({culprit[1]})" if culprit else ""
+        what = f"is a pickle that holds code{code}, or is damaged; it was not run"
+        remedy = "save the weights alone: torch.save(model.state_dict(), path), or .safetensors"
+        raise fail(source, what, remedy) from None
+    except Exception as error:  # torch.load raises what its parts raise
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        remedy = "get it again, or save its weights as .safetensors"
+        raise fail(source, f"cannot be read, or is damaged ({reason})", remedy) from None
+    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
+        held = ", ".join(map(str, state)) if isinstance(state, Mapping) else type(state).__name__
+        what = f"holds other things than named tensors: {held[:200]}"
+        raise fail(source, what, "save the state dict alone: torch.save(model.state_dict(), path)")
+    return dict(state)
