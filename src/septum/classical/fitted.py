@@ -1,0 +1,97 @@
+"""The file of a tuned baseline: ``parameters.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from septum import __version__
+from septum.classical import create
+from septum.config import ClassSpec, Section
+from septum.errors import fail
+
+FORMAT_VERSION = 1
+
+
+class Fitted(Section):
+    """A tuned baseline: what stands in ``parameters.json``.
+
+    Attributes
+    ----------
+    method, parameters
+        Of `septum.classical`; every parameter is given.
+    score
+        On the validation cases (`septum.classical.tuning.best_parameters`); None where there
+        was nothing to score.
+    spatial_dims, in_channels, annotation, classes
+        Of the dataset.
+    digests
+        Of the code and of the validation cases.
+    fitted
+        ``dataset``, ``experiment``, ``fold``; ``cases`` and ``pixels`` that were looked at.
+    """
+
+    format_version: int = FORMAT_VERSION
+    septum_version: str = __version__
+    method: str
+    parameters: dict[str, Any]
+    score: float | None
+    spatial_dims: int
+    in_channels: int
+    annotation: Literal["instance", "semantic", "panoptic"]
+    classes: dict[int, ClassSpec] = Field(min_length=1)
+    digests: dict[str, str] = Field(default_factory=dict)
+    fitted: dict[str, Any] = Field(default_factory=dict)
+
+
+def read_fitted(path: str | Path) -> Fitted:
+    """Read a ``parameters.json``.
+
+    Raises
+    ------
+    SeptumError
+        If it is missing, is none, or its parameters are not those of its method.
+    """
+    path = Path(path)
+    remedy = "delete it, and run the workflow again"
+    try:
+        fitted = Fitted.model_validate_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise fail(path, "does not exist", "run the workflow again") from None
+    except OSError as error:
+        raise fail(path, f"cannot be read ({error.strerror})", "check the path") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        what = f"holds no parameters of a baseline ({'.'.join(map(str, first['loc']))}"
+        raise fail(path, f"{what}: {first['msg']})", remedy) from None
+    if fitted.format_version > FORMAT_VERSION:
+        what = f"has format {fitted.format_version}, but this Septum reads {FORMAT_VERSION}"
+        raise fail(path, what, "update Septum to the version that wrote it")
+    create(fitted.method, fitted.parameters, where=str(path))
+    return fitted
+
+
+def common_baseline(baselines: Sequence[Fitted]) -> Fitted:
+    """Return the baseline that stands for those of several folds.
+
+    It is one of them, since the parameters of one fold were chosen together: the one that
+    shares most values with the others; of equals the one of the best score.
+
+    Parameters
+    ----------
+    baselines : sequence of Fitted
+        Of one method and one kind of data, at least one.
+    """
+
+    def agreement(one: Fitted) -> tuple[int, float]:
+        shared = sum(
+            one.parameters[key] == value
+            for other in baselines
+            for key, value in other.parameters.items()
+        )
+        return shared, one.score or 0.0
+
+    return max(baselines, key=agreement)  # the first of equals
