@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from septum import classical
+from septum.codedigest import reachable
 from septum.errors import SeptumError
 
 NAMES = ["cpmc", "graph_cut", "mean_shift", "normalized_cut", "watershed"]
@@ -53,6 +54,16 @@ def test_names_are_listed_without_imports():
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
     assert "septum.classical" in loaded.split()
     assert not {"numpy", "maxflow", "skimage"} & set(loaded.split())
+
+
+def test_the_digest_covers_every_module_that_the_methods_load():
+    code = (
+        "import sys, septum.classical as c; [c.create(name, {}) for name in c.names()]; "
+        "print(*(m for m in sys.modules if m.split('.')[0] == 'septum'))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+    assert "septum.classical.mincut" in loaded.split()
+    assert set(loaded.split()) <= reachable(*map(classical.module, NAMES))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -76,11 +76,8 @@ def test_a_changed_setting_reruns_what_depends_on_it(finished, sections, rules):
     assert finished.would_run(changed(finished.settings, **sections)) - {"all"} == rules
 
 
-@pytest.mark.parametrize(
-    "section", [{"normalisation": {"scheme": "zscore"}}, {"split": {"test": 0.5}}]
-)
-def test_a_changed_setting_of_the_plan_makes_no_new_copies(finished, section):
-    settings = with_dataset(finished.settings, **section)
+def test_a_changed_setting_of_the_plan_makes_no_new_copies(finished):
+    settings = with_dataset(finished.settings, normalisation={"scheme": "zscore"})
     assert finished.would_run(settings) - {"all"} == {"plan", "weights"} | TRAINED
 
 
@@ -156,16 +153,15 @@ def test_a_case_less_and_a_killed_run(finished, tmp_path):
     excluded = finished.settings["datasets"]["demo_nuclei"]["exclude"]
     settings = with_dataset(finished.settings, exclude=[*excluded, "new_01"])
     targets = ("results/demo_nuclei/unet/predictions", "results/demo_nuclei/unet/cases.csv")
-    planned = disturbed.planned(*targets, settings=settings)
-    assert ("prepare", "results/demo_nuclei/cases/1of2") in planned
-    assert sum(rule == "prepare" for rule, _ in planned) == 1
 
     process = disturbed.start(*targets, settings=settings)
     wait_for(other / "fold0/checkpoints/last.ckpt", process)
     os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    output, _ = process.communicate()
+    assert re.findall(r"rule prepare:\n.*\n +output: (\S+)", output) == [
+        "results/demo_nuclei/cases/1of2"
+    ]
     assert not (other / "fold0/model.safetensors").exists()
-    assert "--unlock" in disturbed.run(*targets, settings=settings, check=False).stdout
     disturbed.run("--unlock", settings=settings)
     disturbed.run("--rerun-incomplete", *targets, settings=settings)
 

@@ -81,7 +81,7 @@ class CPMC(Method):
     overlap: Annotated[float, Field(ge=0, lt=1)] = 0.3
 
     axes: ClassVar[tuple[int, ...]] = (2,)
-    tuning_pixels: ClassVar[int] = 2**18
+    tuning_pixels: ClassVar[int] = 2**17
 
     @classmethod
     def grid(cls, edge: float) -> dict[str, Sequence[Any]]:

@@ -19,7 +19,7 @@ from septum.metrics.matching import average_precision
 from septum.metrics.ratio import ratio
 from septum.store import open_case
 
-LEAST_PIXELS = 2**16
+LEAST_PIXELS = 2**15
 """Of a single case at least so many, before cases are left out."""
 
 _log = logging.getLogger(__name__)
