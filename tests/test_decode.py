@@ -164,7 +164,7 @@ def test_classes_by_ascending_id_and_apart_from_each_other():
     classes = {7: ClassSpec(name="a"), 3: ClassSpec(name="b")}
     semantic = np.array([[0, 3, 3, 3, 7, 7, 7, 0]] * 5)
     instance = np.array([[0, 1, 1, 1, 2, 2, 2, 0]] * 5)
-    for head in HEADS:
+    for head in ("semantic", "border"):
         probabilities = perfect(head, instance, classes, semantic)
         for method in ("components", "watershed"):
             found = decode(
@@ -327,3 +327,75 @@ def test_real_objects_survive_the_round_trip(
         qualities.append(panoptic_quality(truth, found).pq)
     assert len(qualities) >= 4
     assert np.mean(qualities) > least
+
+
+# ---- what is regressed
+
+
+@pytest.mark.parametrize(
+    ("head", "method"), [("distance", "watershed"), ("stardist", "stars"), ("flows", "flows")]
+)
+@pytest.mark.parametrize("shape", [(40, 60), (20, 24, 44)])
+def test_touching_objects_of_two_classes_come_back_from_regressed_maps(head, method, shape):
+    classes = {7: ClassSpec(name="a"), 3: ClassSpec(name="b")}
+    grid = np.indices(shape)
+    middle = [n // 2 for n in shape[:-1]]
+    instance = np.zeros(shape, int)
+    for number, along in enumerate((12, 29), start=1):  # two balls of radius 9, 17 apart
+        away = sum((g - c) ** 2 for g, c in zip(grid, [*middle, along], strict=True))
+        instance[(away <= 81) & (instance == 0)] = number
+    semantic = np.choose(instance, [0, 3, 7])
+    maps = HEADS[head].regression.target(instance, (1.0,) * len(shape))
+    known = perfect(head, instance, classes, semantic)
+    found = decode(
+        np.concatenate([known, maps]),
+        head=head,
+        classes=classes,
+        annotation="instance",
+        method=method,
+        threshold=0.5,
+        seed_threshold=0.6,
+    )
+    np.testing.assert_array_equal(found[1] > 0, instance > 0)
+    for number in (1, 2):
+        ids, counts = np.unique(found[1][instance == number], return_counts=True)
+        assert counts.max() / counts.sum() > 0.97
+        main = found[1] == ids[counts.argmax()]
+        assert set(np.unique(found[0][main])) == {3 if number == 1 else 7}
+
+
+@pytest.mark.parametrize(
+    ("head", "method"), [("distance", "watershed"), ("stardist", "stars"), ("flows", "flows")]
+)
+def test_regressed_maps_without_an_object_give_none(head, method):
+    maps = np.zeros((HEADS[head].outputs(1, 2), 12, 13), np.float32)
+    maps[0] = 1
+    semantic, instance = decode(
+        maps,
+        head=head,
+        classes={1: ClassSpec(name="a")},
+        annotation="instance",
+        method=method,
+        seed_threshold=0.5,
+    )
+    assert not semantic.any()
+    assert not instance.any()
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("folder", "step"), [("dsb2018/fluo/labels", 25), ("dichela/labels", 7)], ids=["dsb", "hela"]
+)
+@pytest.mark.parametrize(
+    ("head", "method"), [("distance", "watershed"), ("stardist", "stars"), ("flows", "flows")]
+)
+def test_real_objects_come_back_from_regressed_maps(real_data, folder, step, head, method):
+    qualities = []
+    for path in sorted((real_data / folder).iterdir())[::step]:
+        truth = tifffile.imread(path).astype(np.int64)
+        maps = HEADS[head].regression.target(truth, (1.0, 1.0))
+        channels = np.concatenate([perfect(head, truth), maps])
+        found = instances(channels, head, method, min_size=10, seed_threshold=0.4)
+        qualities.append(panoptic_quality(truth, found).pq)
+    assert len(qualities) >= 4
+    assert np.mean(qualities) > 0.98

@@ -30,6 +30,9 @@ class Pointwise(nn.Module):
         self.stride = stride
         self.seen = []
 
+    def turned_back(self, spatial_dims, order, flips):
+        return [], []
+
     def legal_size(self, size):
         return tuple(-(-s // self.stride) * self.stride for s in size)
 
@@ -56,6 +59,9 @@ class Padded(nn.Module):
         torch.manual_seed(0)
         self.first = nn.Conv2d(1, 4, 3, padding=1)
         self.second = nn.Conv2d(4, 2, 3, padding=1)
+
+    def turned_back(self, spatial_dims, order, flips):
+        return [], []
 
     def legal_size(self, size):
         return tuple(-(-s // 2) * 2 for s in size)
@@ -380,3 +386,33 @@ def test_auto_tile_holds_the_margin_once():
     # 132 px are predicted of 316; twice as many take 264 + 184
     assert auto_tile((316, 316), 92) == (448, 448)
     assert auto_tile((28, 28, 28), 4) == (48, 48, 48)  # 20³ of 28³, then 40³ of 48³
+
+
+def test_turned_vectors_are_turned_back_before_they_are_averaged():
+    class Gradient(Pointwise):
+        """Two vector channels: the slope of the image along each axis."""
+
+        def turned_back(self, spatial_dims, order, flips):
+            index = [order.index(axis) for axis in range(2)]
+            return index, [-1.0 if new in flips else 1.0 for new in index]
+
+        def predict(self, images):
+            return torch.cat([torch.gradient(images, dim=axis)[0] for axis in (2, 3)], 1)
+
+    image = np.random.default_rng(0).random((1, 8, 8)).astype(np.float32)
+    once = predict_tiled(Gradient(), image, tile=(8, 8))
+    averaged = predict_tiled(Gradient(), image, tile=(8, 8), tta=True)
+    # central differences know no direction, so every turn gives the same vectors
+    np.testing.assert_allclose(averaged, once, atol=1e-6)
+    np.testing.assert_allclose(once[0, 1:-1], (image[0, 2:] - image[0, :-2]) / 2, atol=1e-6)
+
+
+def test_symmetries_that_the_channels_do_not_have_are_left_out():
+    class Upright(Pointwise):
+        def turned_back(self, spatial_dims, order, flips):
+            return ([], []) if order == (0, 1) and not flips else None
+
+    segmenter = Upright()
+    image = np.random.default_rng(0).random((1, 8, 8)).astype(np.float32)
+    predict_tiled(segmenter, image, tile=(8, 8), tta=True)
+    assert len(segmenter.seen) == 1

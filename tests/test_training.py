@@ -192,6 +192,9 @@ def test_the_kept_weights_are_those_of_the_best_epoch(data, tmp_path):
     "changes",
     [
         {"head": "border"},
+        {"head": "distance"},
+        {"head": "stardist"},
+        {"head": "flows"},
         {"options": {"depth": 1, "width": 4}, "optimizer": "sgd", "patch": [20, 20]},
         {"border_weights": False, "dice": 1.0, "cross_entropy": 0.0, "ema": 0.0, "clip": 0.0},
         {"patch": [80, 80], "schedule": "cosine", "warmup": 2},

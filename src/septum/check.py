@@ -166,7 +166,7 @@ def _check_experiments(config: Config, plans: dict[str, Plan | None]) -> Iterato
         axes = 2 if plan is None else plan.spatial_dims
         channels = 1 if plan is None else plan.in_channels
         classes = 1 if plan is None else len(plan.classes)
-        outputs = HEADS[run.head].channels(classes)
+        outputs = HEADS[run.head].outputs(classes, axes)
         try:
             # also imports the network: under "meta" an import may make tensors without values
             models.check_options(run.network, run.options)

@@ -43,6 +43,16 @@ _KINDS = {
     "dict": "keys with values",
     "model": "keys with values",
 }
+# the ways of each head to instances (`septum.decode`), the simplest first
+METHODS = {
+    "semantic": ("components", "watershed"),
+    "border": ("components", "watershed"),
+    "distance": ("watershed",),
+    "stardist": ("stars",),
+    "flows": ("flows",),
+}
+# heads that need single objects (`septum.regression`)
+REGRESSING = ("distance", "stardist", "flows")
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=1)]
@@ -157,7 +167,7 @@ class Predict(Section):
 class Decode(Section):
     """From probabilities to instances (`septum.decode`); `auto` is tuned on validation cases."""
 
-    method: Literal["auto", "components", "watershed"] = "auto"
+    method: Literal["auto", "components", "watershed", "stars", "flows"] = "auto"
     threshold: Annotated[float, Field(gt=0.0, lt=1.0)] | Auto = "auto"
     seed_threshold: Annotated[float, Field(gt=0.0, lt=1.0)] | Auto = "auto"
     min_size: Annotated[int, Field(ge=0)] | Auto = "auto"
@@ -247,7 +257,7 @@ class Experiment(Section):
 
     network: str
     options: dict[str, Any] = {}
-    head: Literal["semantic", "border"] = "semantic"
+    head: Literal["semantic", "border", "distance", "stardist", "flows"] = "semantic"
     datasets: list[str] | Literal["all"] = "all"
     train: dict[str, Any] = {}
     predict: dict[str, Any] = {}
@@ -467,6 +477,7 @@ def _cross_checks(config: Config) -> Iterator[Problem]:
             yield from (p for p in error.problems if p not in seen)
             seen.update(error.problems)
             continue
+        yield from (p for p in _head_checks(config.datasets[dataset], run) if p not in seen)
         split = config.datasets[dataset].split
         last = 0 if run.train.folds == "all" else max(run.train.folds, default=0)
         # a given split says itself how many folds there are (`septum check` looks)
@@ -489,6 +500,18 @@ def _name_checks(kind: str, names: Sequence[str]) -> Iterator[Problem]:
         elif rival != name:
             what = f"differs from {rival!r} by capitals only, which some disks take for the same"
             yield Problem(key, what, "choose another name")
+
+
+def _head_checks(dataset: Dataset, run: Run) -> Iterator[Problem]:
+    """Yield what the head of an experiment cannot do on a dataset."""
+    key = f"experiments.{run.experiment}"
+    if run.decode.method not in ("auto", *METHODS[run.head]):
+        what = f"{run.decode.method!r} is no way to instances of the head {run.head!r}"
+        ways = ", ".join(("auto", *METHODS[run.head]))
+        yield Problem(f"{key}.decode.method", what, f"choose one of: {ways}")
+    if run.head in REGRESSING and dataset.annotation == "semantic":
+        what = f"{run.head!r} tells objects apart, and {run.dataset} has classes only"
+        yield Problem(f"{key}.head", what, "choose semantic, or name other datasets")
 
 
 def _pattern_checks(key: str, dataset: Dataset) -> Iterator[Problem]:

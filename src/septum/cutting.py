@@ -6,7 +6,7 @@ its pixels have no class (-1, which losses leave out).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from torch import Tensor
 from septum.losses import IGNORE
 from septum.mirror import read_mirrored
 from septum.normalise import normalise
+from septum.regression import Regression
 from septum.trainingset import TrainingCase
 
 Window = tuple[tuple[int, ...], tuple[int, ...]]
@@ -29,7 +30,8 @@ def cut(case: TrainingCase, window: Window, scheme: Mapping[str, Any]) -> dict[s
     -------
     dict
         ``image`` (C, *extent) float32, normalised by the case's statistics; ``classes``
-        (*extent) int16, -1 outside the case; ``weights`` (*extent) float32, if there are any.
+        (*extent) int16, -1 outside the case; ``weights`` (*extent) float32 and ``instance``
+        (*extent) int32, if there are any.
     """
     image = normalise(read_mirrored(case.image, *window), case.statistics, scheme)
     classes = read_mirrored(case.classes, *window).astype(np.int16)
@@ -41,7 +43,30 @@ def cut(case: TrainingCase, window: Window, scheme: Mapping[str, Any]) -> dict[s
     piece = {"image": image.astype(np.float32, copy=False), "classes": classes}
     if case.weights is not None:
         piece["weights"] = read_mirrored(case.weights, *window).astype(np.float32, copy=False)
+    if case.instance is not None:
+        ids = read_mirrored(case.instance, *window)
+        # small numbers, which float32 holds exactly while a patch is resized
+        known, numbers = np.unique(ids, return_inverse=True)
+        numbers = numbers.reshape(ids.shape) + (known[0] != 0)
+        piece["instance"] = np.where(classes == IGNORE, 0, numbers).astype(np.int32)
     return piece
+
+
+def with_regression(
+    patch: dict[str, Tensor], regression: type[Regression] | None, spacing: Sequence[float]
+) -> dict[str, Tensor]:
+    """Replace a patch's instance ids by what a network learns of them.
+
+    Returns
+    -------
+    dict
+        ``regression`` (R, *size) float32 in place of ``instance``.
+    """
+    if regression is None:
+        return patch
+    patch = dict(patch)
+    instance = patch.pop("instance").numpy()
+    return {**patch, "regression": torch.from_numpy(regression.target(instance, spacing))}
 
 
 def to_tensors(piece: Mapping[str, np.ndarray | Tensor]) -> dict[str, Tensor]:

@@ -1,15 +1,22 @@
-"""From the probabilities of a network to class and instance maps.
+"""From the maps of a network to class and instance maps, for any number of axes.
 
-Two ways to instances, for both heads (`septum.heads`) and any number of axes:
+Each head (`septum.heads`) has its ways to instances. From probabilities alone:
 
 - ``components``: connected components of what is inside an object.
 - ``watershed``: the same with a threshold of its own, split at necks (`septum.necks`), gives
   seeds. They are flooded, highest probability first, within the foreground (Meyer 1994, as
   `skimage.segmentation.watershed`). Made for roundish objects: a neurite has necks, too.
 
-Both give back what training took from the objects to keep them apart: for the semantic head
-the one-pixel ridge between touching objects (`septum.weightmap.separate_touching`), for the
-border head the one-pixel inner boundary.
+From what is regressed beside (`septum.regression`):
+
+- ``watershed`` of the distance: pixels deep inside an object are seeds, flooded from the
+  deepest outwards.
+- ``stars``: the most probable of star-convex proposals (`septum.starconvex`).
+- ``flows``: pixels that follow the flows to one place (`septum.flows`).
+
+The first two give back what training took from the objects to keep them apart: for the semantic
+head the one-pixel ridge between touching objects (`septum.weightmap.separate_touching`), for
+the border head the one-pixel inner boundary.
 """
 
 from __future__ import annotations
@@ -23,10 +30,15 @@ from skimage.measure import label as label_values
 from skimage.segmentation import watershed
 
 from septum.config import ClassSpec
+from septum.flows import follow_flows
 from septum.heads import HEADS
 from septum.necks import split_necks
+from septum.starconvex import draw_stars
 
-METHODS = ("components", "watershed")
+SEEDED = ("watershed", "stars")
+"""The methods that ``seed_threshold`` acts on."""
+STAR_OVERLAP = 0.4
+"""Share of a star that a more probable one may cover, as in the StarDist paper."""
 
 
 def decode(
@@ -39,29 +51,36 @@ def decode(
     threshold: float | None = 0.5,
     seed_threshold: float | None = None,
     min_size: int | None = 0,
+    spacing: Sequence[float] | None = None,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Return the class map and the instance map of predicted probabilities.
 
     Parameters
     ----------
     probabilities : (K, *spatial) float array
-        Channels as the head orders them: background, classes by ascending id, border.
-    head : {"semantic", "border"}
+        Channels as the head orders them: background, classes by ascending id, border, and
+        what is regressed.
+    head : str
+        One of `septum.heads.HEADS`.
     classes : mapping of int to ClassSpec
         The foreground classes by their id.
     annotation : {"instance", "semantic", "panoptic"}
         ``semantic``: the most probable class, and no instances; the parameters below are
         without effect. ``instance``: the class of its instance, else 0. ``panoptic``: things
         first, then the most probable of background and stuff.
-    method : {"components", "watershed"}
+    method : str
+        One of the head's `METHODS`.
     threshold : float
         Probability above which a pixel belongs to a thing. Classes are added up, so that
         doubt between two classes is no doubt about there being an object.
     seed_threshold : float
-        For ``watershed``: probability of being inside above which a pixel is part of a seed.
-        A value below ``threshold`` acts as this one.
+        For ``watershed``: probability of being inside (of the distance head: relative depth)
+        above which a pixel is part of a seed. A value below ``threshold`` acts as this one.
+        For ``stars``: probability above which a pixel proposes one.
     min_size : int
         Instances of fewer pixels are removed.
+    spacing : sequence of float, optional
+        Size of a pixel along each axis, as in training; 1 where it is not given.
 
     Returns
     -------
@@ -70,9 +89,11 @@ def decode(
     instance : (*spatial) uint32 array or None
         1 … n as the seeds lie in raster order, 0 elsewhere; None for semantic annotation.
     """
+    n_maps = HEADS[head].outputs(len(classes), probabilities.ndim - 1)
+    if len(probabilities) != n_maps:
+        raise ValueError(f"{len(probabilities)} channels, the {head} head has {n_maps}")
     n_channels = HEADS[head].channels(len(classes))
-    if len(probabilities) != n_channels:
-        raise ValueError(f"{len(probabilities)} channels, the {head} head has {n_channels}")
+    probabilities, regressed = probabilities[:n_channels], probabilities[n_channels:]
     class_ids = np.array([0, *sorted(classes)], np.uint16)
     if annotation == "semantic":
         return class_ids[np.argmax(probabilities[: len(class_ids)], axis=0)], None
@@ -81,15 +102,19 @@ def decode(
     border = head == "border"
     foreground = inside + probabilities[-1] if border else inside
     body = foreground > threshold
-    level = threshold if method == "components" else max(threshold, seed_threshold)
-    labels, kinds = _components(inside > level, probabilities, things)
-    if method == "watershed":
-        labels, kinds = _split(labels, kinds)
-        labels = _flood(labels, -inside, body)
-    elif border:
-        labels = _grow(labels, body)
-    if not border:
-        labels = _close_ridges(labels)
+    if HEADS[head].regression is None:
+        level = threshold if method == "components" else max(threshold, seed_threshold)
+        labels, kinds = _components(inside > level, probabilities, things)
+        if method == "watershed":
+            labels, kinds = _split(labels, kinds)
+            labels = _flood(labels, -inside, body)
+        elif border:
+            labels = _grow(labels, body)
+        if not border:
+            labels = _close_ridges(labels)
+    else:
+        labels = _from_regression(regressed, method, body, seed_threshold, spacing)
+        kinds = _likeliest(labels, probabilities, things)
     instance, kept = _drop_small(labels, len(kinds), min_size or 0)
     semantic = class_ids[np.append(0, kinds[kept])][instance]
     if annotation == "panoptic":
@@ -97,6 +122,39 @@ def decode(
         rest = class_ids[stuff][np.argmax(probabilities[stuff], axis=0)]
         semantic = np.where(instance > 0, semantic, rest)
     return semantic, instance
+
+
+def _from_regression(
+    regressed: np.ndarray,
+    method: str,
+    body: np.ndarray,
+    seed_threshold: float | None,
+    spacing: Sequence[float] | None,
+) -> np.ndarray:
+    """Label the instances that the regressed maps (R, *spatial) tell apart within the body."""
+    regressed = regressed.astype(np.float32, copy=False)
+    if method == "flows":
+        return follow_flows(regressed, body)
+    if method == "stars":
+        return draw_stars(
+            regressed[0],
+            regressed[1:],
+            body,
+            threshold=seed_threshold,
+            overlap=STAR_OVERLAP,
+            spacing=spacing,
+        )
+    seeds, _ = ndimage.label(body & (regressed[0] > seed_threshold))
+    return _flood(seeds, -regressed[0], body)
+
+
+def _likeliest(labels: np.ndarray, probabilities: np.ndarray, things: Sequence[int]) -> np.ndarray:
+    """Return the channel of each instance: the class most probable over its pixels."""
+    ids = np.arange(1, int(labels.max(initial=0)) + 1)
+    if not ids.size:
+        return np.zeros(0, int)
+    totals = [ndimage.sum_labels(probabilities[c], labels, ids) for c in things]
+    return np.asarray(things)[np.argmax(totals, axis=0)]
 
 
 def _total(probabilities: np.ndarray, channels: Sequence[int]) -> np.ndarray:

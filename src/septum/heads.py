@@ -1,7 +1,8 @@
 """What the channels of a logits network mean: the training target made from the labels.
 
-Channel 0 is background; the foreground classes follow in ascending order of their ids, and
-after them whatever else a head needs. Axes are spatial, of any number.
+Channel 0 is background; the foreground classes follow in ascending order of their ids; the
+border head has one more class. After these classes come the maps of numbers that some heads
+learn beside (`septum.regression`). Axes are spatial, of any number.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from septum.errors import fail
+from septum.regression import Distance, Flows, Regression, Stars
 from septum.weightmap import separate_touching
 
 
@@ -22,7 +24,14 @@ class Head(ABC):
     ----------
     classes : iterable of int
         The ids of the foreground classes, in any order.
+
+    Attributes
+    ----------
+    regression : type of Regression or None
+        What is learnt beside classes; it needs instances.
     """
+
+    regression: type[Regression] | None = None
 
     def __init__(self, classes: Iterable[int]) -> None:
         self.classes = sorted(classes)
@@ -34,7 +43,13 @@ class Head(ABC):
     @staticmethod
     @abstractmethod
     def channels(n_classes: int) -> int:
-        """Return the number of channels for so many foreground classes."""
+        """Return the number of class channels for so many foreground classes."""
+
+    @classmethod
+    def outputs(cls, n_classes: int, spatial_dims: int) -> int:
+        """Return the number of a network's output channels: classes and regressed maps."""
+        extra = 0 if cls.regression is None else cls.regression.channels(spatial_dims)
+        return cls.channels(n_classes) + extra
 
     @abstractmethod
     def target(self, semantic: np.ndarray, instance: np.ndarray | None) -> np.ndarray:
@@ -118,7 +133,44 @@ class BorderHead(Head):
         return channel
 
 
-HEADS: dict[str, type[Head]] = {"semantic": SemanticHead, "border": BorderHead}
+class RegressionHead(Head):
+    """Background and classes as they are, and maps that tell touching instances apart."""
+
+    @staticmethod
+    def channels(n_classes: int) -> int:
+        """Return 1 + n_classes."""
+        return 1 + n_classes
+
+    def target(self, semantic: np.ndarray, instance: np.ndarray | None) -> np.ndarray:
+        """Return the class channels (see `Head.target`)."""
+        return self._classes_as_channels(semantic)
+
+
+class DistanceHead(RegressionHead):
+    """With the distance to the border of the instance (`septum.regression.Distance`)."""
+
+    regression = Distance
+
+
+class StarDistHead(RegressionHead):
+    """With star-convex polygons or polyhedra (`septum.regression.Stars`)."""
+
+    regression = Stars
+
+
+class FlowsHead(RegressionHead):
+    """With gradient flows towards the centre of the instance (`septum.regression.Flows`)."""
+
+    regression = Flows
+
+
+HEADS: dict[str, type[Head]] = {
+    "semantic": SemanticHead,
+    "border": BorderHead,
+    "distance": DistanceHead,
+    "stardist": StarDistHead,
+    "flows": FlowsHead,
+}
 
 
 def _inner_boundary(instance: np.ndarray) -> np.ndarray:

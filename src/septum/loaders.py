@@ -28,10 +28,11 @@ def loaders(training: Training, epoch: int) -> tuple[DataLoader, DataLoader]:
     device = choose_device(settings.device, "train.device")
     rank, world = rank_zero_only.rank, choose_devices(settings, device)
     workers = choose_workers(settings, device)
+    head = HEADS[training.run.head](plan.classes)
     load = partial(
         load_training_cases,
         cases,
-        head=HEADS[training.run.head](plan.classes),
+        head=head,
         scheme=plan.normalisation,
         seed_parts=training.seed_parts,
         in_memory=fits_in_memory(
@@ -48,6 +49,7 @@ def loaders(training: Training, epoch: int) -> tuple[DataLoader, DataLoader]:
         scheme=plan.normalisation,
         length=training.patches,
         seed_parts=training.seed_parts,
+        regression=head.regression,
     )
     grid = GridPatches(
         load(cases.validation),
@@ -55,6 +57,8 @@ def loaders(training: Training, epoch: int) -> tuple[DataLoader, DataLoader]:
         plan.normalisation,
         limit=patch_limit(training.patches),
         seed_parts=training.seed_parts,
+        regression=head.regression,
+        spacing=plan.spacing,
     )
     batches = partial(loader, batch=settings.batch // world, pin=device == "cuda")
     share = PatchSampler(training.patches, epoch=epoch, rank=rank, world=world)

@@ -33,7 +33,7 @@ class TrainingLoop(lightning.LightningModule):
     segmenter : Segmenter
     settings : Train
     channels : int
-        Output channels, for the overlap with the truth.
+        Class channels, for the overlap with the truth.
     seed_parts : sequence
         What random layers (dropout) are seeded by, beside the step.
     """
@@ -100,7 +100,8 @@ class TrainingLoop(lightning.LightningModule):
         losses, probabilities = self.segmenter.validate(*_split(batch))
         loss = _sum(losses).double()
         self._val_sums += torch.stack([loss * n, torch.full_like(loss, n)])
-        self._counts += overlap_counts(probabilities, batch["classes"])
+        classes = probabilities[:, : self._counts.shape[1]]
+        self._counts += overlap_counts(classes, batch["classes"])
         if batch_idx + 1 == self.trainer.num_val_batches[0]:
             total, n_all = self.trainer.strategy.reduce(self._val_sums, reduce_op="sum")
             counts = self.trainer.strategy.reduce(self._counts, reduce_op="sum")

@@ -73,7 +73,7 @@ class ModelHeader(Section):
     @property
     def out_channels(self) -> int:
         """Channels of the output."""
-        return HEADS[self.head].channels(len(self.classes))
+        return HEADS[self.head].outputs(len(self.classes), self.spatial_dims)
 
     def segmenter(self, **losses: float) -> Segmenter:
         """Return an untrained segmenter of this header (``losses``: see `build_segmenter`)."""

@@ -15,8 +15,9 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from septum.cutting import Window, cut, to_tensors
+from septum.cutting import Window, cut, to_tensors, with_regression
 from septum.errors import fail
+from septum.regression import Regression
 from septum.seeds import rng
 from septum.segmenter import Segmenter
 from septum.trainingset import TrainingCase
@@ -78,6 +79,8 @@ class PatchDataset(Dataset):
         Patches an epoch.
     seed_parts : sequence
         What all draws are seeded by, beside epoch and number.
+    regression : type of Regression, optional
+        What the head learns beside classes.
     """
 
     def __init__(
@@ -90,8 +93,10 @@ class PatchDataset(Dataset):
         scheme: Mapping[str, Any],
         length: int,
         seed_parts: Sequence[object],
+        regression: type[Regression] | None = None,
     ) -> None:
         self.cases = list(cases)
+        self.regression = regression
         self.shape = shape
         self.augmentation = augmentation
         self.foreground = foreground
@@ -112,7 +117,8 @@ class PatchDataset(Dataset):
         case = self._case(number)
         zoom = self.augmentation.draw_zoom(random)
         window = self._window(case, zoom, random)
-        return self.augmentation(to_tensors(cut(case, window, self.scheme)), random)
+        patch = self.augmentation(to_tensors(cut(case, window, self.scheme)), random)
+        return with_regression(patch, self.regression, self.augmentation.spacing)
 
     def _case(self, number: int) -> TrainingCase:
         turn, place = divmod(number, len(self.cases))

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from septum.config import Predict
-from septum.decode import METHODS, decode
+from septum.config import METHODS, Predict
+from septum.decode import decode
 from septum.errors import fail
 from septum.modelfile import ModelHeader, load_model
 from septum.normalise import normalise
@@ -62,8 +62,14 @@ class Ensemble(Segmenter):
         """Refuse: an ensemble is made of trained networks."""
         raise TypeError("an ensemble is not trained")
 
+    def turned_back(
+        self, spatial_dims: int, order: Sequence[int], flips: Sequence[int]
+    ) -> tuple[list[int], list[float]] | None:
+        """Say what the channels of a turned image's prediction mean for the image."""
+        return self.segmenters[0].turned_back(spatial_dims, order, flips)
+
     def predict(self, images: Tensor) -> Tensor:
-        """Return the mean probabilities (N, K, *(size - 2 * margin))."""
+        """Return the mean maps (N, K, *(size - 2 * margin))."""
         total = self.segmenters[0].predict(images)
         for segmenter in self.segmenters[1:]:
             total = total + segmenter.predict(images)
@@ -102,7 +108,8 @@ def load_models(paths: Sequence[str | Path], device: torch.device) -> Model:
 def common_decoder(decoders: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the decoder of an ensemble (see `load_models`)."""
     present = [decoder["method"] for decoder in decoders]
-    methods = [name for name in (*METHODS, *present) if name in present]
+    simplest_first = [name for methods in METHODS.values() for name in methods]
+    methods = [name for name in dict.fromkeys([*simplest_first, *present]) if name in present]
 
     def total(method: str) -> float:
         return sum(d.get("score") or 0.0 for d in decoders if d["method"] == method)
@@ -203,6 +210,7 @@ def predict_case(
         head=header.head,
         classes=header.classes,
         annotation=header.annotation,
+        spacing=header.spacing,
         **{name: header.decoder[name] for name in _DECODER},
     )
 

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from septum import models
 from septum.errors import fail
 from septum.heads import HEADS
-from septum.losses import dice_loss, weighted_cross_entropy
+from septum.losses import IGNORE, dice_loss, weighted_cross_entropy
 from septum.models.blocks import Network, centre_crop
+from septum.regression import Regression
 from septum.seeds import seed_of
 
 
@@ -46,7 +47,8 @@ class Segmenter(nn.Module, ABC):
             Normalised; of a legal size.
         targets : mapping
             ``classes``: (N, *size) int64, channel ids, -1 where unknown; ``weights``:
-            (N, *size) float32, optional.
+            (N, *size) float32, optional; ``regression``: (N, R, *size) float32, for heads that
+            regress.
 
         Returns
         -------
@@ -56,10 +58,30 @@ class Segmenter(nn.Module, ABC):
 
     @abstractmethod
     def predict(self, images: Tensor) -> Tensor:
-        """Return probabilities (N, K, *(size - 2 * margin)), float32, without gradient.
+        """Return maps (N, K, *(size - 2 * margin)), float32, without gradient.
 
-        The mode (``eval()``) is the caller's business.
+        Probabilities of the classes, then what the head regresses. The mode (``eval()``) is
+        the caller's business.
         """
+
+    def turned_back(
+        self, spatial_dims: int, order: Sequence[int], flips: Sequence[int]
+    ) -> tuple[list[int], list[float]] | None:
+        """Say what the channels of a turned image's prediction mean for the image.
+
+        Parameters
+        ----------
+        spatial_dims : int
+        order, flips : sequence of int
+            The image's axes in their new order, and the new axes that were then flipped.
+
+        Returns
+        -------
+        index, sign : list of int, list of float
+            Channel k is ``sign[k]`` times channel ``index[k]`` of the turned image; both empty
+            where nothing changes. None where no channel says it.
+        """
+        return [], []
 
     def validate(
         self, images: Tensor, targets: Mapping[str, Tensor]
@@ -78,14 +100,28 @@ class LogitsSegmenter(Segmenter):
     Parameters
     ----------
     network : Network
+    n_channels : int, optional
+        Class channels; all where it is not given. The others are regressed.
+    regression : type of Regression, optional
+        What the other channels mean.
     cross_entropy, dice : float
         Weights of the two losses; one of weight 0 is not computed.
     """
 
-    def __init__(self, network: Network, *, cross_entropy: float = 1.0, dice: float = 0.0) -> None:
+    def __init__(
+        self,
+        network: Network,
+        *,
+        n_channels: int | None = None,
+        regression: type[Regression] | None = None,
+        cross_entropy: float = 1.0,
+        dice: float = 0.0,
+    ) -> None:
         super().__init__()
         self.network = network
         self.margin = network.margin
+        self.n_channels = n_channels
+        self.regression = regression
         self.cross_entropy = cross_entropy
         self.dice = dice
 
@@ -94,7 +130,7 @@ class LogitsSegmenter(Segmenter):
         return self.network.legal_size(size)
 
     def losses(self, images: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return ``cross_entropy`` and ``dice``; targets are cropped to the logits' centre.
+        """Return ``cross_entropy``, ``dice`` and the head's own; targets are cropped.
 
         Each is summed over the network's `training_logits`, by their weights.
         """
@@ -106,8 +142,21 @@ class LogitsSegmenter(Segmenter):
 
     @torch.no_grad()
     def predict(self, images: Tensor) -> Tensor:
-        """Return the softmax of the logits, float32."""
-        return _probabilities(self.network(images))
+        """Return the softmax of the class logits, and what is regressed, float32."""
+        return self._activate(self.network(images))
+
+    def turned_back(
+        self, spatial_dims: int, order: Sequence[int], flips: Sequence[int]
+    ) -> tuple[list[int], list[float]] | None:
+        """Say what the channels of a turned image's prediction mean for the image."""
+        if self.regression is None:
+            return [], []
+        found = self.regression.turned_back(spatial_dims, order, flips)
+        if found is None:
+            return None
+        index, sign = found
+        n = self.n_channels or 0
+        return [*range(n), *(n + k for k in index)], [1.0] * n + sign
 
     @torch.no_grad()
     def validate(
@@ -115,12 +164,26 @@ class LogitsSegmenter(Segmenter):
     ) -> tuple[dict[str, Tensor], Tensor]:
         """Return what `losses` and `predict` return in evaluation mode, in one forward pass."""
         logits = self.network(images)
-        return self._losses(logits, targets), _probabilities(logits)
+        return self._losses(logits, targets), self._activate(logits)
 
-    def _losses(self, logits: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        size = logits.shape[2:]
+    def _activate(self, outputs: Tensor) -> Tensor:
+        outputs = outputs.float()
+        if self.regression is None:
+            return torch.softmax(outputs, dim=1)
+        classes, regressed = outputs[:, : self.n_channels], outputs[:, self.n_channels :]
+        maps = [torch.softmax(classes, dim=1), self.regression.activate(regressed)]
+        return torch.cat(maps, dim=1)
+
+    def _losses(self, outputs: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        size = outputs.shape[2:]
         classes = centre_crop(targets["classes"], size)
+        logits = outputs[:, : self.n_channels]
         parts = {}
+        if self.regression is not None:
+            target = centre_crop(targets["regression"], size)
+            parts |= self.regression.losses(
+                outputs[:, self.n_channels :], target, classes != IGNORE
+            )
         if self.cross_entropy:
             weights = targets.get("weights")
             weights = None if weights is None else centre_crop(weights, size)
@@ -129,10 +192,6 @@ class LogitsSegmenter(Segmenter):
         if self.dice:
             parts["dice"] = self.dice * dice_loss(logits, classes)
         return parts
-
-
-def _probabilities(logits: Tensor) -> Tensor:
-    return torch.softmax(logits.float(), dim=1)
 
 
 def build_segmenter(
@@ -175,7 +234,12 @@ def build_segmenter(
         raise fail("head", f"there is no head {head!r}", f"choose one of: {', '.join(HEADS)}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(seed, "initial weights"))
-        net = models.create(
-            network, spatial_dims, in_channels, HEADS[head].channels(n_classes), **options
-        )
-    return LogitsSegmenter(net, cross_entropy=cross_entropy, dice=dice)
+        outputs = HEADS[head].outputs(n_classes, spatial_dims)
+        net = models.create(network, spatial_dims, in_channels, outputs, **options)
+    return LogitsSegmenter(
+        net,
+        n_channels=HEADS[head].channels(n_classes),
+        regression=HEADS[head].regression,
+        cross_entropy=cross_entropy,
+        dice=dice,
+    )

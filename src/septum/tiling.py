@@ -143,8 +143,9 @@ def predict_tiled(
     return slab.out
 
 
-Symmetry = tuple[tuple[int, ...], tuple[int, ...]]
-"""The spatial axes in their new order, and those of them that are then flipped."""
+Symmetry = tuple[tuple[int, ...], tuple[int, ...], list[int], list[float]]
+"""The spatial axes in their new order, those of them that are then flipped, and the channels
+and signs that the prediction of the turned image has (`Segmenter.turned_back`)."""
 
 
 def _symmetries(
@@ -164,7 +165,12 @@ def _symmetries(
         if tuple(segmenter.legal_size(turned)) != turned:
             continue
         for bits in itertools.product((False, True), repeat=len(tile)):
-            found.append((order, tuple(axis for axis, flip in enumerate(bits) if flip)))
+            flips = tuple(axis for axis, flip in enumerate(bits) if flip)
+            channels = segmenter.turned_back(len(tile), order, flips)
+            if channels is not None:
+                found.append((order, flips, *channels))
+    if len(found) == 1:
+        _log.info("this head has no symmetry that the prediction could be averaged over")
     return found
 
 
@@ -220,8 +226,12 @@ class _Runner:
             if not self._symmetries:
                 return self._network(images).cpu().numpy()
             total = torch.zeros(())
-            for order, flips in self._symmetries:
-                total = _undo(self._network(_do(images, order, flips)), order, flips) + total
+            for order, flips, channels, signs in self._symmetries:
+                turned = self._network(_do(images, order, flips))
+                if channels:
+                    shape = (-1, *(1,) * (turned.ndim - 2))
+                    turned = turned[:, channels] * turned.new_tensor(signs).reshape(shape)
+                total = _undo(turned, order, flips) + total
             return (total / len(self._symmetries)).cpu().numpy()
 
     def _network(self, images: torch.Tensor) -> torch.Tensor:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from septum import store
-from septum.errors import Problem, SeptumError
+from septum.errors import Problem, SeptumError, fail
 from septum.foldcases import FoldCases
 from septum.foreground import Foreground, find_foreground
 from septum.heads import Head
@@ -48,6 +48,8 @@ class TrainingCase:
         What `septum.normalise` asks of the case's intensity statistics.
     foreground : Foreground
         Where its objects are.
+    instance : array-like of integers, shape (*spatial), or None
+        Instance ids, for heads that regress.
     """
 
     name: str
@@ -56,6 +58,7 @@ class TrainingCase:
     weights: Any | None
     statistics: dict
     foreground: Foreground
+    instance: Any | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -146,10 +149,24 @@ def load_training_cases(
         random = rng(*seed_parts, "foreground", name)
         foreground = find_foreground(case.semantic, case.instance, random)
         statistics = _needed(case.statistics, scheme)
-        loaded.append(TrainingCase(name, case.image, classes, weights, statistics, foreground))
+        loaded.append(
+            TrainingCase(
+                name, case.image, classes, weights, statistics, foreground, _instance(case, head)
+            )
+        )
     if problems:
         raise SeptumError(problems)
     return loaded
+
+
+def _instance(case: store.Case, head: Head) -> Any | None:
+    """Return the instance ids, if the head learns more than classes."""
+    if head.regression is None:
+        return None
+    if case.instance is None:
+        what = "needs instances, and the annotation has none"
+        raise fail("head", what, "choose the head semantic, or label single objects")
+    return case.instance
 
 
 def fits_in_memory(

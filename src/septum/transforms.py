@@ -29,6 +29,8 @@ from torch import Tensor
 
 # Zoom, intensity and noise each change this share of the patches; the others stay as measured.
 PROBABILITY = 0.5
+# Maps whose values are names, not amounts: nothing lies between them.
+IDS = ("classes", "instance")
 LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
 # Spacings that differ by less are taken for equal: rotating one axis into the other is no lie.
 EQUAL_SPACING = 0.01
@@ -67,6 +69,7 @@ class Augmentation:
         noise: float = 0.0,
     ) -> None:
         self.size = tuple(int(n) for n in size)
+        self.spacing = tuple(spacing)
         self.flip = flip
         self.scale = scale
         self.intensity = intensity
@@ -90,8 +93,8 @@ class Augmentation:
         Parameters
         ----------
         patch : dict
-            ``image`` (C, *extent) float32, ``classes`` (*extent) int64, and ``weights``
-            (*extent) float32 if there are any; any extent.
+            ``image`` (C, *extent) float32, ``classes`` (*extent) int64, and, if there are any,
+            ``weights`` (*extent) float32 and ``instance`` (*extent) int32; any extent.
         random : numpy.random.Generator
 
         Returns
@@ -103,19 +106,17 @@ class Augmentation:
             planes = self._turn(self._zoom(patch), random)
             channels = patch["image"].shape[0]
             image = self._recolour(planes[:channels], random)
-        out = {"image": image, "classes": planes[channels].long()}
-        if "weights" in patch:
-            out["weights"] = planes[channels + 1]
-        return out
+        rest = dict(zip(_beside(patch), planes[channels:], strict=True))
+        return {"image": image} | {k: v.to(patch[k].dtype) for k, v in rest.items()}
 
     def _zoom(self, patch: dict[str, Tensor]) -> Tensor:
         """Resize to the common size, and stack everything into one float32 tensor."""
-        maps = [patch["image"], *(patch[k][None] for k in ("weights",) if k in patch)]
-        classes = patch["classes"][None].float()
-        if tuple(classes.shape[1:]) != self.size:
-            maps = [self._resize(x) for x in maps]
-            classes = self._resize_classes(classes)
-        return torch.cat([maps[0], classes, *maps[1:]])
+        planes = [patch["image"], *(patch[key][None].float() for key in _beside(patch))]
+        if tuple(patch["classes"].shape) != self.size:
+            ids = (False, *(key in IDS for key in _beside(patch)))
+            resize = {False: self._resize, True: self._resize_classes}
+            planes = [resize[i](plane) for i, plane in zip(ids, planes, strict=True)]
+        return torch.cat(planes)
 
     def _turn(self, planes: Tensor, random: np.random.Generator) -> Tensor:
         if self.flip:
@@ -143,6 +144,11 @@ class Augmentation:
             drawn = random.standard_normal(tuple(image.shape), dtype=np.float32)
             image = image + torch.from_numpy(drawn) * float(random.uniform(0, self.noise))
         return image.float()
+
+
+def _beside(patch: dict[str, Tensor]) -> list[str]:
+    """Return the maps beside the image, in the order in which they are stacked."""
+    return [key for key in ("classes", "weights", "instance") if key in patch]
 
 
 def square_planes(size: Sequence[int], spacing: Sequence[float]) -> list[tuple[int, int]]:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from septum.budget import central_windows
-from septum.config import ClassSpec, Decode, Predict
-from septum.decode import METHODS, decode
+from septum.config import METHODS, ClassSpec, Decode, Predict
+from septum.decode import SEEDED, decode
 from septum.metrics.matching import average_precision
 from septum.modelfile import ModelHeader
 from septum.predictor import predict_probabilities
@@ -23,7 +23,7 @@ MAX_PIXELS = 2**23
 LEAST_PIXELS = 2**19
 """Of a single case at least so many, before cases are left out."""
 THRESHOLDS = tuple(percent / 100 for percent in range(30, 75, 5))
-SEED_THRESHOLDS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+SEED_THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 SIZES = (0.5, 1, 2, 3)
 """Minimum sizes, in units of the dataset's default."""
 START = {"threshold": 0.5, "seed_threshold": 0.7}
@@ -78,6 +78,7 @@ def tune_decoder(
         annotation=header.annotation,
         settings=settings,
         min_size_default=min_size_default,
+        spacing=header.spacing,
     )
 
 
@@ -89,6 +90,7 @@ def best_decoder(
     annotation: str,
     settings: Decode,
     min_size_default: int | None = None,
+    spacing: Sequence[float] | None = None,
 ) -> dict[str, Any]:
     """Return the decoder of the best score on given predictions.
 
@@ -125,10 +127,11 @@ def best_decoder(
     def score(decoder: Mapping[str, Any]) -> float:
         key = tuple(decoder.values())
         if key not in tried:
-            tried[key] = _score(predictions, head, classes, annotation, decoder)
+            known = {"head": head, "classes": classes, "annotation": annotation}
+            tried[key] = _score(predictions, {**known, "spacing": spacing, **decoder})
         return tried[key]
 
-    methods = METHODS if settings.method == "auto" else (settings.method,)
+    methods = METHODS[head] if settings.method == "auto" else (settings.method,)
     found = [_descend(method, settings, min_size_default, score) for method in methods]
     best = max(found, key=score)  # the first of equals
     result = score(best)
@@ -152,7 +155,7 @@ def _descend(
     for name, value in start.items():
         fixed = getattr(settings, name)
         decoder[name] = value if fixed == "auto" else fixed
-    if method == "components":
+    if method not in SEEDED:
         decoder["seed_threshold"] = None
     free = [n for n in grid if getattr(settings, n) == "auto" and decoder[n] is not None]
     previous = None
@@ -168,17 +171,12 @@ def _descend(
 
 def _score(
     predictions: Sequence[Prediction],
-    head: str,
-    classes: Mapping[int, ClassSpec],
-    annotation: str,
     decoder: Mapping[str, Any],
 ) -> float:
     """Return the mean over cases of the mean AP; -1 where no case has or is given an object."""
     scores = []
     for probabilities, _, true in predictions:
-        _, instance = decode(
-            probabilities, head=head, classes=classes, annotation=annotation, **decoder
-        )
+        _, instance = decode(probabilities, **decoder)
         scores.append(float(average_precision(true, instance).mean()))
     scores = [value for value in scores if not math.isnan(value)]
     # rounded: sums in another order must not decide between equals

@@ -15,9 +15,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from septum.cutting import Window, cut, to_tensors
+from septum.cutting import Window, cut, to_tensors, with_regression
 from septum.losses import IGNORE
 from septum.patches import PatchShape
+from septum.regression import Regression
 from septum.seeds import rng
 from septum.trainingset import TrainingCase
 
@@ -39,6 +40,10 @@ class GridPatches(Dataset):
         At most so many patches (see `patch_limit`).
     seed_parts : sequence
         What the choice among too many is seeded by.
+    regression : type of Regression, optional
+        What the head learns beside classes.
+    spacing : sequence of float
+        Of the pixels.
     """
 
     def __init__(
@@ -49,8 +54,12 @@ class GridPatches(Dataset):
         *,
         limit: int,
         seed_parts: Sequence[object],
+        regression: type[Regression] | None = None,
+        spacing: Sequence[float] = (),
     ) -> None:
         self.scheme = dict(scheme)
+        self.regression = regression
+        self.spacing = tuple(spacing)
         self.patches = _choose(cases, shape, limit, rng(*seed_parts, "validation"))
 
     def __len__(self) -> int:
@@ -60,7 +69,8 @@ class GridPatches(Dataset):
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         """Return a patch as the network takes it."""
         case, window = self.patches[index]
-        return to_tensors(cut(case, window, self.scheme))
+        patch = to_tensors(cut(case, window, self.scheme))
+        return with_regression(patch, self.regression, self.spacing)
 
 
 def patch_limit(trained: int) -> int:
@@ -99,6 +109,7 @@ def overlap_counts(probabilities: Tensor, classes: Tensor) -> Tensor:
     Parameters
     ----------
     probabilities : Tensor, (N, K, *inner)
+        Of the K classes.
     classes : Tensor, (N, *size), int64
         -1 is left out; cropped to the centre of size ``inner``.
 
