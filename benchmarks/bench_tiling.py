@@ -27,6 +27,7 @@ class Pointwise(nn.Module):
     """Three channels of a pixel's own value."""
 
     margin = 0
+    stride = 1
 
     def legal_size(self, size: list[int]) -> tuple[int, ...]:
         """Return any size."""

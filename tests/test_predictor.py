@@ -44,6 +44,7 @@ def predict(image, **trained):
 class Paper(Segmenter):
     """The windows of the U-Net paper (572 px show 388), and a pixel's own value as prediction."""
 
+    stride = 16
     margin = 92
 
     def __init__(self):

@@ -52,6 +52,7 @@ class Padded(nn.Module):
     """Two padded 3×3 convolutions about a 2×2 pooling: a receptive field of 5 px each side."""
 
     margin = 0
+    stride = 2
     radius = 5
 
     def __init__(self):
@@ -79,6 +80,7 @@ class Valid(nn.Module):
         torch.manual_seed(0)
         self.network = UNet(dims, 1, 2, width=width, depth=depth)
         self.margin = self.network.margin
+        self.stride = self.network.stride
         self.legal_size = self.network.legal_size
 
     def predict(self, images):
@@ -416,3 +418,19 @@ def test_symmetries_that_the_channels_do_not_have_are_left_out():
     image = np.random.default_rng(0).random((1, 8, 8)).astype(np.float32)
     predict_tiled(segmenter, image, tile=(8, 8), tta=True)
     assert len(segmenter.seen) == 1
+
+
+def test_windows_of_a_network_of_any_size_start_on_its_grid():
+    class Any(Pointwise):
+        """Accepts every size, and has features of 8 pixels."""
+
+        def legal_size(self, size):
+            return tuple(size)
+
+    grid = plan_windows(Any(8), (100, 61), (33, 40), 0.25)
+    starts = [axis.starts for axis in grid]
+    assert all(start % 8 == 0 for axis in starts for start in axis)
+    assert [
+        axis[-1] + axis_tile >= n
+        for axis, axis_tile, n in zip(starts, (33, 40), (100, 61), strict=True)
+    ] == [True, True]

@@ -53,6 +53,7 @@ class Ensemble(Segmenter):
         super().__init__()
         self.segmenters = nn.ModuleList(segmenters)
         self.margin = segmenters[0].margin
+        self.stride = segmenters[0].stride
 
     def legal_size(self, size: Sequence[int]) -> tuple[int, ...]:
         """Return the smallest input size that is accepted and that holds ``size``."""

@@ -29,9 +29,12 @@ class Segmenter(nn.Module, ABC):
     ----------
     margin : int
         Pixels by which the prediction is smaller than the image, on each side of each axis.
+    stride : int
+        Pixels of the image per pixel of the coarsest features (`septum.models.blocks.Network`).
     """
 
     margin: int
+    stride: int
 
     @abstractmethod
     def legal_size(self, size: Sequence[int]) -> tuple[int, ...]:
@@ -120,6 +123,7 @@ class LogitsSegmenter(Segmenter):
         super().__init__()
         self.network = network
         self.margin = network.margin
+        self.stride = network.stride
         self.n_channels = n_channels
         self.regression = regression
         self.cross_entropy = cross_entropy

@@ -1,9 +1,8 @@
 """Where windows lie in an image, and how their outputs are put together.
 
 The image is thought of as mirrored without end at its borders (`septum.mirror`), so that a
-window may begin and end anywhere. Windows start at multiples of the network's stride (the
-distance between its legal sizes), so that its pooling grids fall on the same pixels in every
-window and in the whole image.
+window may begin and end anywhere. Windows start at multiples of the network's stride, so that
+its pooling grids fall on the same pixels in every window and in the whole image.
 
 - Padded networks (``margin`` 0): windows overlap and are blended with Gaussian weights of
   sigma = tile / 8 (nnU-Net; Isensee et al., Nature Methods 2021). Windows form a grid, so
@@ -58,18 +57,13 @@ def plan_windows(
     size = segmenter.legal_size(
         [min(t, n + 2 * margin) for t, n in zip(tile, spatial, strict=True)]
     )
-    stride = _stride(segmenter, size)
+    stride = [segmenter.stride] * len(size)
     # a valid network's smallest tile may yield less than its stride (188 -> 4)
     while any(s - 2 * margin < d for s, d in zip(size, stride, strict=True)):
         size = segmenter.legal_size(
             [s + (s - 2 * margin < d) for s, d in zip(size, stride, strict=True)]
         )
     return [_axis(n, s, margin, d, overlap) for n, s, d in zip(spatial, size, stride, strict=True)]
-
-
-def _stride(segmenter: Any, size: Sequence[int]) -> list[int]:
-    larger = segmenter.legal_size([s + 1 for s in size])
-    return [b - a for a, b in zip(size, larger, strict=True)]
 
 
 def _axis(length: int, tile: int, margin: int, stride: int, overlap: float) -> Axis:
