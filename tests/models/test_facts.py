@@ -53,6 +53,13 @@ def test_cost_of_a_normalisation_and_a_pooling():
     assert cost.activations == 4 * 4 * 160 + 2 * 4 * 4 + 4 * 4 * 160 + 8 * 4 * 40
 
 
+def test_memory_is_that_of_training():
+    with torch.device("meta"):
+        network = Chain(conv(2, 1, 2), nn.Dropout(0.5), conv(2, 2, 1))
+    # what is dropped, and what is left: in prediction it would be one of them
+    assert facts.cost(network, 1, (10, 10)).activations == 2 * (4 * 2 * 100)
+
+
 def test_cost_of_the_unet_by_layer():
     with torch.device("meta"):
         network = models.create("unet", 2, 1, 2)
@@ -184,7 +191,9 @@ def test_only_what_is_between_the_marks_is_replaced(tmp_path):
 
 
 def test_a_network_without_a_setting_is_told():
-    with pytest.raises(SeptumError, match=r"PAPER: says nothing of the network 'vnet'"):
+    with pytest.raises(
+        SeptumError, match=r"PAPER: says nothing of the network 'vnet'\n.*add a line"
+    ):
         facts.paper_setting("vnet")
     with pytest.raises(SeptumError, match=r"NARROW: says nothing of the network 'vnet'"):
         facts.narrow_setting("vnet")
