@@ -178,3 +178,17 @@ def test_importing_the_configuration_stays_light():
 
 def test_settings_are_plain_json():
     json.loads(config.canonical_json(config.load(ROOT / "config.yaml")))
+
+
+def test_what_a_head_cannot_do_shows_once_though_several_datasets_ask():
+    raw = {
+        "datasets": {name: {"demo": "nuclei"} for name in ("a", "b")},
+        "experiments": {
+            "stars": {"network": "unet", "head": "flows", "decode": {"method": "components"}}
+        },
+    }
+    with pytest.raises(SeptumError) as caught:
+        config.validate(raw)
+    (problem,) = caught.value.problems
+    assert problem.where == "experiments.stars.decode.method"
+    assert "choose one of: auto, flows" in problem.remedy

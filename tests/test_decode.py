@@ -7,6 +7,7 @@ import pytest
 import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shapes import balls
 from skimage.measure import label
 from skimage.morphology import reconstruction
 
@@ -338,12 +339,8 @@ def test_real_objects_survive_the_round_trip(
 @pytest.mark.parametrize("shape", [(40, 60), (20, 24, 44)])
 def test_touching_objects_of_two_classes_come_back_from_regressed_maps(head, method, shape):
     classes = {7: ClassSpec(name="a"), 3: ClassSpec(name="b")}
-    grid = np.indices(shape)
     middle = [n // 2 for n in shape[:-1]]
-    instance = np.zeros(shape, int)
-    for number, along in enumerate((12, 29), start=1):  # two balls of radius 9, 17 apart
-        away = sum((g - c) ** 2 for g, c in zip(grid, [*middle, along], strict=True))
-        instance[(away <= 81) & (instance == 0)] = number
+    instance = balls(shape, [[*middle, 12], [*middle, 29]], radius=9)
     semantic = np.choose(instance, [0, 3, 7])
     maps = HEADS[head].regression.target(instance, (1.0,) * len(shape))
     known = perfect(head, instance, classes, semantic)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from shapes import balls
 
-from septum.flows import flow_targets, follow_flows
+from septum.flow_objects import follow_flows
+from septum.flows import flow_targets
 
 
 def test_a_line_flows_to_its_middle():
@@ -45,15 +47,6 @@ def test_each_piece_of_an_object_has_its_own_centre():
     np.testing.assert_allclose(flows[1, 2, [1, 3, 9, 11]], [1, -1, 1, -1], atol=1e-6)
 
 
-def _discs(shape, centres, radius):
-    grid = np.indices(shape)
-    labels = np.zeros(shape, np.int32)
-    for number, centre in enumerate(centres, start=1):
-        square = sum((g - c) ** 2 for g, c in zip(grid, centre, strict=True))
-        labels[(square <= radius**2) & (labels == 0)] = number
-    return labels
-
-
 @pytest.mark.parametrize(
     ("shape", "centres", "radius"),
     [
@@ -62,7 +55,7 @@ def _discs(shape, centres, radius):
     ],
 )
 def test_objects_come_back(shape, centres, radius):
-    labels = _discs(shape, centres, radius)
+    labels = balls(shape, centres, radius)
     found = follow_flows(flow_targets(labels), labels > 0)
     pairs = {(a, b) for a, b in zip(labels.ravel(), found.ravel(), strict=True)}
     # every object is one found object, with all of its pixels
@@ -71,13 +64,13 @@ def test_objects_come_back(shape, centres, radius):
 
 
 def test_shorter_vectors_lead_to_the_same_objects():
-    labels = _discs((30, 40), [(14, 11), (14, 28)], 9)
+    labels = balls((30, 40), [(14, 11), (14, 28)], 9)
     found = follow_flows(0.7 * flow_targets(labels), labels > 0)
     assert len({*zip(labels.ravel().tolist(), found.ravel().tolist(), strict=True)}) == 3
 
 
 def test_objects_whose_flow_is_not_that_of_their_shape_are_dropped():
-    labels = _discs((30, 44), [(14, 11), (14, 32)], 9)
+    labels = balls((30, 44), [(14, 11), (14, 32)], 9)
     flows = flow_targets(labels)
     flows[:, :, 22:] = 0  # pixels that stay where they are, nowhere three of them
     found = follow_flows(flows, labels > 0)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from shapes import balls
 
-from septum.starconvex import RAYS, directions, draw_stars, relative_depth, star_targets
+from septum.star_objects import draw_stars
+from septum.starconvex import RAYS, directions, relative_depth, star_targets
 
 
 @pytest.mark.parametrize("ndim", [2, 3])
@@ -57,15 +59,6 @@ def test_depth_of_a_full_image_is_one():
     assert (relative_depth(np.full((3, 4), 9)) == 1).all()
 
 
-def _balls(shape, centres, radius):
-    grid = np.indices(shape)
-    labels = np.zeros(shape, np.int32)
-    for number, centre in enumerate(centres, start=1):
-        square = sum((g - c) ** 2 for g, c in zip(grid, centre, strict=True))
-        labels[(square <= radius**2) & (labels == 0)] = number
-    return labels
-
-
 @pytest.mark.parametrize(
     ("shape", "centres", "radius"),
     [
@@ -74,7 +67,7 @@ def _balls(shape, centres, radius):
     ],
 )
 def test_objects_come_back(shape, centres, radius):
-    labels = _balls(shape, centres, radius)
+    labels = balls(shape, centres, radius)
     targets = star_targets(labels)
     found = draw_stars(targets[0], targets[1:], labels > 0, threshold=0.5, overlap=0.4)
     assert found.max() == len(centres)

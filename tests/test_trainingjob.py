@@ -95,7 +95,7 @@ def rule_digest():
 
 def test_an_edit_of_what_comes_after_the_weights_or_looks_on_keeps_the_epochs(source):
     fingerprint, rule = training().fingerprint(), rule_digest()
-    edit(source, "tuning", "decode")
+    edit(source, "tuning", "decode", "flow_objects", "star_objects", "descent")
     assert rule_digest() != rule
     assert training().fingerprint() == fingerprint
     edit(source, "necks", "modelfile", "predictor", "tiling", "windows", "training")

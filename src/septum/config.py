@@ -14,7 +14,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from septum.demo_names import DEMO_CASES
 from septum.errors import Problem, SeptumError, fail, nearest
 from septum.models import MODELS
+from septum.wording import problems_of
 
 Auto = Literal["auto"]
 # names that files and folders of the workflow have beside those of datasets and experiments
@@ -32,17 +33,6 @@ RESERVED = {
 ReaderName = Literal[
     "auto", "nifti", "tiff", "tiff_stack", "tiff_channels", "raster", "mask_folder", "ome_zarr"
 ]
-# what pydantic's kinds of values are called here
-_KINDS = {
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "string": "text (in quotes, if it looks like a number)",
-    "list": "a list",
-    "tuple": "a list",
-    "dict": "keys with values",
-    "model": "keys with values",
-}
 # the ways of each head to instances (`septum.decode`), the simplest first
 METHODS = {
     "semantic": ("components", "watershed"),
@@ -394,7 +384,7 @@ def validate(raw: object) -> Config:
     try:
         config = Config.model_validate(raw)
     except ValidationError as error:
-        raise SeptumError(_problems(error, "", Config)) from None
+        raise SeptumError(problems_of(error, "", Config)) from None
     problems = list(_cross_checks(config))
     if problems:
         raise SeptumError(problems)
@@ -416,7 +406,7 @@ def parse_section(kind: type[Section], text: str, where: str = "--settings") -> 
     try:
         return kind.model_validate_json(text)
     except ValidationError as error:
-        raise SeptumError(_problems(error, where, kind)) from None
+        raise SeptumError(problems_of(error, where, kind)) from None
 
 
 def _as_list(patterns: str | list[str] | None) -> list[str]:
@@ -433,7 +423,7 @@ def _merged(top: Section, *overrides: tuple[str, Mapping[str, Any]]) -> Any:
             # alone first, so that an error names the level it comes from
             type(top).model_validate({**values, **override})
         except ValidationError as error:
-            problems += _problems(error, where, type(top))
+            problems += problems_of(error, where, type(top))
             continue
         values = {**values, **override}
     if problems:
@@ -477,7 +467,9 @@ def _cross_checks(config: Config) -> Iterator[Problem]:
             yield from (p for p in error.problems if p not in seen)
             seen.update(error.problems)
             continue
-        yield from (p for p in _head_checks(config.datasets[dataset], run) if p not in seen)
+        of_head = [p for p in _head_checks(config.datasets[dataset], run) if p not in seen]
+        yield from of_head
+        seen.update(of_head)
         split = config.datasets[dataset].split
         last = 0 if run.train.folds == "all" else max(run.train.folds, default=0)
         # a given split says itself how many folds there are (`septum check` looks)
@@ -528,72 +520,3 @@ def _pattern_checks(key: str, dataset: Dataset) -> Iterator[Problem]:
     if dataset.annotation == "panoptic" and dataset.classes is None:
         remedy = "declare them: {1: nucleus, 2: {name: stroma, kind: stuff}}"
         yield Problem(f"{key}.classes", "are needed for `annotation: panoptic`", remedy)
-
-
-def _problems(error: ValidationError, where: str, model: type[BaseModel]) -> list[Problem]:
-    """Say pydantic's errors in a user's words, one a place."""
-    places: dict[str, list[Any]] = {}
-    for item in error.errors():
-        keys = [str(part) for part in item["loc"] if not _is_branch(part) and part != "[key]"]
-        places.setdefault(".".join([where, *keys] if where else keys) or "config", []).append(item)
-    return [_problem(key, items, model) for key, items in places.items()]
-
-
-def _is_branch(part: object) -> bool:
-    """Tell the branch of a union (``literal['auto']``, ``list[int]``) from a user's key."""
-    return isinstance(part, str) and (
-        part in ("int", "float", "str", "list", "dict")
-        or part.startswith(("literal[", "list[", "constrained-", "tuple["))
-    )
-
-
-def _problem(key: str, items: list[Any], model: type[BaseModel]) -> Problem:
-    first = items[0]
-    kind, loc = first["type"], [str(part) for part in first["loc"]]
-    if kind == "extra_forbidden":
-        return Problem(key, "is not a known key", nearest(loc[-1], _fields_at(model, loc[:-1])))
-    if kind == "missing":
-        return Problem(key, "is missing", "add it (config.yaml explains every key)")
-    if kind == "json_invalid":
-        what = f"is not valid JSON ({first['ctx']['error']})"
-        return Problem(key, what, "mend it; in a shell it stands in single quotes")
-    if kind == "value_error":
-        return Problem(key, str(first["ctx"]["error"]), "see the comments in config.yaml")
-    shown = repr(first["input"])
-    shown = shown if len(shown) <= 60 else shown[:57] + "..."
-    what = f"{shown} cannot be a key here" if loc[-1:] == ["[key]"] else f"cannot be {shown}"
-    literal = next((item for item in items if item["type"] == "literal_error"), None)
-    others = [_demand(item) for item in items if item is not literal]
-    if literal is None:
-        return Problem(key, what, f"{others[0]}; config.yaml explains every key")
-    expected = literal["ctx"]["expected"]
-    remedy = f"choose one of: {expected}" if not others else f"{others[0]}, or say {expected}"
-    return Problem(key, what, remedy)
-
-
-def _demand(item: Mapping[str, Any]) -> str:
-    """Say in a user's words what a value must be."""
-    kind, _, fault = item["type"].partition("_")
-    if fault in ("type", "parsing", "from_float") and kind in _KINDS:
-        return f"it must be {_KINDS[kind]}"
-    message = item["msg"]
-    if message.startswith("Input should be "):
-        return f"it must be {message.removeprefix('Input should be ')}"
-    return message[0].lower() + message[1:]
-
-
-def _fields_at(model: type[BaseModel], loc: list[str]) -> list[str]:
-    """Return the keys that are right at a place of the configuration."""
-    kind: Any = model
-    for part in loc:
-        fields = getattr(kind, "model_fields", {})
-        if part not in fields:
-            continue  # a name chosen by the user, or a branch of a union
-        stack = [fields[part].annotation]
-        while stack:
-            candidate = stack.pop()
-            if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-                kind = candidate
-                break
-            stack.extend(get_args(candidate))
-    return list(getattr(kind, "model_fields", {}))

@@ -11,8 +11,8 @@ From what is regressed beside (`septum.regression`):
 
 - ``watershed`` of the distance: pixels deep inside an object are seeds, flooded from the
   deepest outwards.
-- ``stars``: the most probable of star-convex proposals (`septum.starconvex`).
-- ``flows``: pixels that follow the flows to one place (`septum.flows`).
+- ``stars``: the most probable of star-convex proposals (`septum.star_objects`).
+- ``flows``: pixels that follow the flows to one place (`septum.flow_objects`).
 
 The first two give back what training took from the objects to keep them apart: for the semantic
 head the one-pixel ridge between touching objects (`septum.weightmap.separate_touching`), for
@@ -30,10 +30,10 @@ from skimage.measure import label as label_values
 from skimage.segmentation import watershed
 
 from septum.config import ClassSpec
-from septum.flows import follow_flows
+from septum.flow_objects import follow_flows
 from septum.heads import HEADS
 from septum.necks import split_necks
-from septum.starconvex import draw_stars
+from septum.star_objects import draw_stars
 
 SEEDED = ("watershed", "stars")
 """The methods that ``seed_threshold`` acts on."""
@@ -74,8 +74,8 @@ def decode(
         Probability above which a pixel belongs to a thing. Classes are added up, so that
         doubt between two classes is no doubt about there being an object.
     seed_threshold : float
-        For ``watershed``: probability of being inside (of the distance head: relative depth)
-        above which a pixel is part of a seed. A value below ``threshold`` acts as this one.
+        For ``watershed``: probability of being inside above which a pixel is part of a seed (a
+        value below ``threshold`` acts as this one); of the distance head, relative depth.
         For ``stars``: probability above which a pixel proposes one.
     min_size : int
         Instances of fewer pixels are removed.

@@ -67,6 +67,7 @@ class Regression(ABC):
         """Return the network's outputs as estimates of the target."""
 
     @staticmethod
+    @abstractmethod
     def turned_back(
         spatial_dims: int, order: Sequence[int], flips: Sequence[int]
     ) -> tuple[list[int], list[float]] | None:
@@ -84,7 +85,6 @@ class Regression(ABC):
             Channel k of the image is ``sign[k]`` times channel ``index[k]`` of the turned one.
             None where no channel says it.
         """
-        return [0], [1.0]
 
 
 class Distance(Regression):
@@ -109,6 +109,13 @@ class Distance(Regression):
     def activate(outputs: Tensor) -> Tensor:
         """Return values between 0 and 1."""
         return torch.sigmoid(outputs)
+
+    @staticmethod
+    def turned_back(
+        spatial_dims: int, order: Sequence[int], flips: Sequence[int]
+    ) -> tuple[list[int], list[float]] | None:
+        """Return the one channel as it is: a distance has no direction."""
+        return [0], [1.0]
 
 
 class Stars(Regression):

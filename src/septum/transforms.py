@@ -78,7 +78,7 @@ class Augmentation:
         linear = LINEAR[len(self.size)]
         self._resize = Resize(self.size, mode=linear, align_corners=False)
         # "nearest" of torch is half a pixel off the linear one; "nearest-exact" is not
-        self._resize_classes = Resize(self.size, mode="nearest-exact")
+        self._resize_ids = Resize(self.size, mode="nearest-exact")
 
     def draw_zoom(self, random: np.random.Generator) -> float:
         """Draw by how much a patch is enlarged: cut it ``size / zoom`` large."""
@@ -111,12 +111,12 @@ class Augmentation:
 
     def _zoom(self, patch: dict[str, Tensor]) -> Tensor:
         """Resize to the common size, and stack everything into one float32 tensor."""
-        planes = [patch["image"], *(patch[key][None].float() for key in _beside(patch))]
+        planes = {"image": patch["image"]}
+        planes |= {key: patch[key][None].float() for key in _beside(patch)}
         if tuple(patch["classes"].shape) != self.size:
-            ids = (False, *(key in IDS for key in _beside(patch)))
-            resize = {False: self._resize, True: self._resize_classes}
-            planes = [resize[i](plane) for i, plane in zip(ids, planes, strict=True)]
-        return torch.cat(planes)
+            for key, plane in planes.items():
+                planes[key] = (self._resize_ids if key in IDS else self._resize)(plane)
+        return torch.cat(list(planes.values()))
 
     def _turn(self, planes: Tensor, random: np.random.Generator) -> Tensor:
         if self.flip:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from septum.budget import central_windows
 from septum.config import METHODS, ClassSpec, Decode, Predict
 from septum.decode import SEEDED, decode
+from septum.descent import descend, mean_score
 from septum.metrics.matching import average_precision
 from septum.modelfile import ModelHeader
 from septum.predictor import predict_probabilities
@@ -132,19 +132,19 @@ def best_decoder(
         return tried[key]
 
     methods = METHODS[head] if settings.method == "auto" else (settings.method,)
-    found = [_descend(method, settings, min_size_default, score) for method in methods]
+    found = [_best_of_method(method, settings, min_size_default, score) for method in methods]
     best = max(found, key=score)  # the first of equals
     result = score(best)
     return {**best, "score": None if result < 0 else result}
 
 
-def _descend(
+def _best_of_method(
     method: str,
     settings: Decode,
     min_size_default: int,
     score: Callable[[Mapping[str, Any]], float],
 ) -> dict[str, Any]:
-    """Improve one parameter after the other until none changes."""
+    """Return the best parameters of a method; what is configured stays."""
     start = {**START, "min_size": min_size_default}
     grid: dict[str, Sequence[Any]] = {
         "threshold": THRESHOLDS,
@@ -157,30 +157,21 @@ def _descend(
         decoder[name] = value if fixed == "auto" else fixed
     if method not in SEEDED:
         decoder["seed_threshold"] = None
-    free = [n for n in grid if getattr(settings, n) == "auto" and decoder[n] is not None]
-    previous = None
-    while decoder != previous:
-        previous = dict(decoder)
-        for name in free:
-            values = sorted(grid[name], key=lambda v, n=name: abs(v - start[n]))
-            # the present value first, so that an equal score changes nothing
-            options = [decoder, *({**decoder, name: v} for v in values if v != decoder[name])]
-            decoder = max(options, key=score)
-    return decoder
+    free = {
+        name: sorted(values, key=lambda v, n=name: abs(v - start[n]))
+        for name, values in grid.items()
+        if getattr(settings, name) == "auto" and decoder[name] is not None
+    }
+    return descend(decoder, free, score)
 
 
-def _score(
-    predictions: Sequence[Prediction],
-    decoder: Mapping[str, Any],
-) -> float:
+def _score(predictions: Sequence[Prediction], decoder: Mapping[str, Any]) -> float:
     """Return the mean over cases of the mean AP; -1 where no case has or is given an object."""
     scores = []
     for probabilities, _, true in predictions:
         _, instance = decode(probabilities, **decoder)
         scores.append(float(average_precision(true, instance).mean()))
-    scores = [value for value in scores if not math.isnan(value)]
-    # rounded: sums in another order must not decide between equals
-    return round(float(np.mean(scores)), 9) if scores else -1.0
+    return mean_score(scores)
 
 
 def _smallest(instances: Iterable[np.ndarray]) -> int:

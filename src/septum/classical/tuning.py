@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from scipy import ndimage
 from septum.budget import central_windows
 from septum.classical import create, grid, method_class
 from septum.classical.base import Method
+from septum.descent import descend, mean_score
 from septum.metrics.matching import average_precision
 from septum.metrics.ratio import ratio
 from septum.store import open_case
@@ -131,7 +132,7 @@ def best_parameters(
             tried[method] = _score(method, samples)
         return tried[method]
 
-    best = _descend({**start, **fixed}, free, score)
+    best = descend({**start, **fixed}, free, score)
     result = score(best)
     _log.info("%s: %.4f, the best of %d sets of parameters", name, result, len(tried))
     return {
@@ -141,21 +142,6 @@ def best_parameters(
         "cases": len(samples),
         "pixels": sum(sample.true.size for sample in samples),
     }
-
-
-def _descend(
-    parameters: dict[str, Any],
-    free: Mapping[str, Sequence[Any]],
-    score: Callable[[Mapping[str, Any]], float],
-) -> dict[str, Any]:
-    """Improve one parameter after the other until none changes."""
-    previous = None
-    while parameters != previous:
-        previous = parameters
-        for key, options in free.items():
-            # the present value first, so that an equal score changes nothing
-            parameters = max([parameters, *({**parameters, key: v} for v in options)], key=score)
-    return parameters
 
 
 def _score(method: Method, samples: Sequence[Sample]) -> float:
@@ -169,9 +155,7 @@ def _score(method: Method, samples: Sequence[Sample]) -> float:
             both = np.count_nonzero((sample.true > 0) & (found > 0))
             either = np.count_nonzero((sample.true > 0) | (found > 0))
             scores.append(ratio(both, either, math.nan))
-    scores = [value for value in scores if not math.isnan(value)]
-    # rounded: sums in another order must not decide between equals
-    return round(float(np.mean(scores)), 9) if scores else -1.0
+    return mean_score(scores)
 
 
 def _typical_object(samples: Sequence[Sample]) -> dict[str, float]:
