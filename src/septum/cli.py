@@ -27,13 +27,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         0 on success, 1 where the user has something to mend (shown without a traceback),
-        130 after Ctrl-C.
+        130 after Ctrl-C, 141 where the reader of a pipe has gone.
     """
     arguments = _parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     _limit_threads(getattr(arguments, "threads", None))
     try:
         arguments.command(arguments)
+        sys.stdout.flush()
     except SeptumError as error:
         if arguments.debug:
             raise
@@ -45,6 +46,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("septum: stopped; the same command goes on from here", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        # the reader of a pipe has seen enough (`septum leaderboard | head`); what is still
+        # buffered would raise again as the interpreter ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     return 0
 
 
