@@ -14,7 +14,9 @@ from septum.models import MODELS, module
 
 ROOT = Path(__file__).resolve().parents[1]
 RULES = "\n".join(path.read_text() for path in sorted((ROOT / "pipeline").glob("*.smk")))
-STAGES = sorted(set(re.findall(r'(?:code_digest|network_code)\("(septum\.[a-z_.]+)"\)', RULES)))
+STAGES = sorted(
+    set(re.findall(r'(?:code_digest|network_code|baseline_code)\("(septum\.[a-z_.]+)"\)', RULES))
+)
 
 
 def test_every_rule_with_a_command_carries_a_digest():

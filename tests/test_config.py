@@ -101,7 +101,7 @@ def test_a_section_survives_the_command_line():
         ({"datasets": {"A": {"demo": "nuclei"}, "a": {"demo": "nuclei"}}}, "datasets.a", "'A' by"),
         ({"seed": -1}, "seed", "greater than or equal to 0"),
         ({"datasets": {}}, "datasets", "describe at least one dataset"),
-        ({"experiments": {"x": {}}}, "experiments.x.network", "is missing"),
+        ({"experiments": {"x": {}}}, "experiments.x", "neither a network nor a method"),
         (
             {"experiments": {"x": {"network": "unet", "datasets": ["nuclie"]}}},
             "experiments.x.datasets",

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from septum.classical.fitted import Fitted, common_baseline, read_fitted
-from septum.classical.stage import fit, predict_batch
-from septum.config import ClassSpec
+from septum.classical.fitting import fit
+from septum.classical.prediction import predict_batch
+from septum.config import Baseline, ClassSpec
 from septum.errors import SeptumError
 from septum.plan import Plan
 from septum.store import (
@@ -84,12 +85,10 @@ def project(tmp_path):
 def fit_fold(project, fold, *, method="watershed", options=OPTIONS, plan=None):
     out = project / f"fold{fold}" / "parameters.json"
     fit(
-        method=method,
-        options=options,
+        baseline=Baseline(dataset="squares", experiment="floor", method=method, options=options),
         plan=plan or make_plan(),
         cases=[project / "cases"],
         fold=fold,
-        experiment="floor",
         out=out,
         digests={"code": "abc"},
     )
@@ -215,7 +214,7 @@ def test_files_must_go_together(project):
     second.write_text(json.dumps({**record, "in_channels": 3}))
     with pytest.raises(SeptumError, match="they differ in in_channels"):
         predict(project, [first, second])
-    with pytest.raises(SeptumError, match="is 2-D with 1 channels, but the baseline was tuned on"):
+    with pytest.raises(SeptumError, match="has 1 channels, but the model takes 3"):
         predict(project, [second])
     assert not (project / "predicted").exists()
 
@@ -247,6 +246,8 @@ def baseline(parameters, score=0.5):
         in_channels=1,
         annotation="instance",
         classes={1: ClassSpec(name="cell")},
+        spacing=(1.0, 1.0),
+        unit="pixel",
     )
 
 
