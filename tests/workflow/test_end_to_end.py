@@ -106,7 +106,7 @@ def test_a_baseline_is_tuned_scored_and_shown_beside_the_network(finished):
     results = finished.folder / "results"
     found = json.loads((results / "demo_nuclei/floor/fold0/parameters.json").read_text())
     assert FIXED.items() <= found["parameters"].items()
-    assert found["score"] > 0.3, "simulated nuclei are bright on a dark ground"
+    assert found["score"] > 0.2, "simulated nuclei are bright on a dark ground"
     with (results / "demo_nuclei/leaderboard.csv").open() as file:
         rows = {row["experiment"]: row for row in csv.DictReader(file)}
     assert {name: row["kind"] for name, row in rows.items()} == {
