@@ -45,7 +45,7 @@ docs: setup
 
 # Which packages come with torch's own wheel, and are not pinned here, stands in pyproject.toml.
 lock: setup
-	$(UV) pip compile --upgrade --extra dev --universal --python-version 3.11 --generate-hashes \
+	$(UV) pip compile --upgrade --extra dev --extra graphcut --universal --python-version 3.11 --generate-hashes \
 	  --no-binary elasticdeform --no-header --output-file requirements.txt \
 	  pyproject.toml requirements-torch.txt
 

@@ -19,6 +19,7 @@ include: "pipeline/common.smk"
 include: "pipeline/prepare.smk"
 include: "pipeline/train.smk"
 include: "pipeline/predict.smk"
+include: "pipeline/classical.smk"
 include: "pipeline/evaluate.smk"
 
 

@@ -17,7 +17,7 @@ from septum import cases as septum_cases
 from septum import config as septum_config
 from septum.codedigest import code_digest
 from septum.errors import SeptumError
-from septum import models
+from septum import classical, models
 from septum.gpu import has_gpu
 from septum.sizes import count_pixels
 from septum.splitfile import fold_count
@@ -55,13 +55,21 @@ class Run(NamedTuple):
     experiment: str
 
 
+# Of the experiments: those that train a network, and those that tune a classical baseline.
+BASELINES = [
+    key
+    for key, name in EXPERIMENTS.items()
+    if CONFIG.experiments[name].method is not None
+]
+NETWORKS = [key for key in EXPERIMENTS if key not in BASELINES]
+
 RUNS = [Run(*map(septum_cases.safe_name, names)) for names in CONFIG.runs()]
 RESULTS = CONFIG.results.rstrip("/")
 
 
 def one_of(names):
-    """Return a wildcard constraint that fits these names only."""
-    return "|".join(map(re.escape, names)) or "none"
+    """Return a wildcard constraint that fits these names only (no text, if there is none)."""
+    return "|".join(map(re.escape, names)) or "(?!)"
 
 
 def spec_of(wildcards):
@@ -70,7 +78,7 @@ def spec_of(wildcards):
 
 
 def run_of(wildcards):
-    """Return the merged settings of an experiment on a dataset."""
+    """Return the merged settings of a network's experiment on a dataset."""
     return CONFIG.run(DATASETS[wildcards.dataset], EXPERIMENTS[wildcards.experiment])
 
 
@@ -244,16 +252,19 @@ def network_code(stage):
 
 
 def trained_folds(wildcards):
-    run = run_of(wildcards)
+    """Return the folds that an experiment's network is trained on, or its baseline tuned on."""
+    names = DATASETS[wildcards.dataset], EXPERIMENTS[wildcards.experiment]
+    folds = CONFIG.folds(*names)
     every = range(fold_count(spec_of(wildcards).split, split_file(wildcards) or None))
-    return list(every) if run.train.folds == "all" else sorted(set(run.train.folds))
+    return list(every) if folds == "all" else sorted(set(folds))
 
 
 def all_models(wildcards):
+    """Return what an experiment predicts with: a file a fold."""
     folder = f"{RESULTS}/{wildcards.dataset}/{wildcards.experiment}"
-    return [
-        f"{folder}/fold{fold}/model.safetensors" for fold in trained_folds(wildcards)
-    ]
+    tuned = wildcards.experiment in BASELINES
+    file = "parameters.json" if tuned else "model.safetensors"
+    return [f"{folder}/fold{fold}/{file}" for fold in trained_folds(wildcards)]
 
 
 def gpus(stage):
@@ -284,11 +295,37 @@ def all_predictions():
     ]
 
 
+# ---- classical baselines ----
+
+
+def baseline_of(wildcards):
+    return CONFIG.baseline(
+        DATASETS[wildcards.dataset], EXPERIMENTS[wildcards.experiment]
+    )
+
+
+def baseline_settings(wildcards):
+    return as_json(baseline_of(wildcards))
+
+
+def baseline_code(stage):
+    """Return a params function: the digest of a stage's code and of the method's own module."""
+
+    def digest(wildcards):
+        return code_digest(stage, classical.module(baseline_of(wildcards).method))
+
+    return digest
+
+
 # ---- evaluate and report ----
 
 
 def experiments_of(wildcards):
     return [experiment for dataset, experiment in RUNS if dataset == wildcards.dataset]
+
+
+def baselines_of(wildcards):
+    return [e for e in experiments_of(wildcards) if e in BASELINES]
 
 
 def scores_of_dataset(wildcards):
@@ -333,6 +370,7 @@ def report_settings(wildcards):
                     run.experiment: {
                         "name": EXPERIMENTS[run.experiment],
                         "folds": trained_folds(run),
+                        "classical": run.experiment in BASELINES,
                     }
                     for run in RUNS
                     if run.dataset == dataset

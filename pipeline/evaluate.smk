@@ -57,12 +57,14 @@ rule leaderboard:
     params:
         dataset=dataset_name,
         experiments=experiments_of,
+        baselines=baselines_of,
         settings=as_json(some_of(CONFIG.report, "bootstrap")),
         seed=CONFIG.seed,
         code=code_digest("septum.leaderboard"),
     shell:
         "python -m septum leaderboard --dataset={params.dataset:q} --settings {params.settings:q} "
-        "--seed {params.seed} --scores {input:q} --out {output:q} > {log:q} 2>&1"
+        "--seed {params.seed} --scores {input:q} --baselines {params.baselines:q} "
+        "--out {output:q} > {log:q} 2>&1"
 
 
 rule report:

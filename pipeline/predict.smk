@@ -12,6 +12,8 @@ rule predict:
         f"{RESULTS}/{{dataset}}/{{experiment}}/logs/predict/{{batch}}.log",
     benchmark:
         f"{RESULTS}/{{dataset}}/{{experiment}}/logs/predict/{{batch}}.tsv"
+    wildcard_constraints:
+        experiment=one_of(NETWORKS),
     conda:
         ENVIRONMENT
     threads: 4

@@ -14,6 +14,8 @@ rule train:
         f"{RESULTS}/{{dataset}}/{{experiment}}/logs/train_fold{{fold}}.log",
     benchmark:
         f"{RESULTS}/{{dataset}}/{{experiment}}/logs/train_fold{{fold}}.tsv"
+    wildcard_constraints:
+        experiment=one_of(NETWORKS),
     conda:
         ENVIRONMENT
     threads: 16

@@ -188,6 +188,17 @@ def checked(**changes) -> Callable[[Lab], list]:
     return lambda lab: lab.check(**changes)
 
 
+def classical(*, data: dict | None = None, **experiment) -> Callable[[Lab], list]:
+    """Return what checks a configuration with a baseline, `watershed` unless said."""
+    floor = {"method": "watershed"} | experiment
+    return lambda lab: lab.check(top={"experiments": {"floor": floor}}, **(data or {}))
+
+
+def classes_in_the_files(lab: Lab) -> list:
+    """Two classes that only the label maps tell of."""
+    return classical(data={"annotation": "semantic"})(lab)
+
+
 def with_pixel(value: float) -> np.ndarray:
     pixels = GRAY.astype(np.float32)
     pixels[3, 4] = value
@@ -337,6 +348,35 @@ CONFIGURED: list[Row] = [
      "there is no network 'u_net'", "did you mean 'unet'?"),
     ("networks", checked(experiment={"network": "gan"}), "experiments.unet.network",
      "there is no network 'gan'", f"choose one of: {', '.join(models.names())}"),
+    ("no-kind", checked(experiment={"network": None}), "experiments.unet",
+     "names neither a network nor a method", "docs/baselines.md"),
+    ("both-kinds", checked(experiment={"method": "watershed"}), "experiments.unet",
+     "names both a network (unet) and a method (watershed)", "keep one of the two"),
+    ("baseline-as-network", checked(experiment={"network": "watershed"}),
+     "experiments.unet.network", "'watershed' is a classical baseline",
+     "write `method: watershed`"),
+    ("network-as-baseline", classical(method="unet"), "experiments.floor.method",
+     "'unet' is a network", "write `network: unet`"),
+    ("method", classical(method="waterhsed"), "experiments.floor.method",
+     "there is no classical baseline 'waterhsed'", "did you mean 'watershed'?"),
+    ("option-of-a-method", classical(options={"smoothnes": 2.0}, method="graph_cut"),
+     "experiments.floor.options.smoothnes", "is not a known key", "did you mean 'smoothness'?"),
+    ("value-of-a-method", classical(options={"level": 2}), "experiments.floor.options.level",
+     "cannot be 2", "less than 1"),
+    ("head-of-a-baseline", classical(head="border"), "experiments.floor.head",
+     "is for networks", "take it out"),
+    ("folds-of-a-baseline", classical(train={"folds": [1]}), "experiments.floor.train",
+     "is for networks", "those of the dataset's `train`"),
+    ("tuned-folds", classical(data={"train": {"folds": [2]}}), "datasets.cells.train.folds",
+     "asks for fold 2, but cells has folds 0 to 1", "name folds below 2"),
+    ("baseline-of-classes", classical(data={"classes": {1: "nucleus", 2: "debris"}}),
+     "experiments.floor.datasets", "cells has several (nucleus, debris)", "without cells"),
+    ("baseline-of-found-classes", classes_in_the_files, "experiments.floor.datasets",
+     "cells has several (class 1, class 2)", "without cells"),
+    ("baseline-of-stuff", classical(data={"classes": {1: {"name": "a", "kind": "stuff"}}}),
+     "experiments.floor.datasets", "the only class of cells is stuff", "annotation: semantic"),
+    ("baseline-of-volumes", classical(method="cpmc", data={"spacing": [2.0, 1.0, 1.0]}),
+     "experiments.floor.datasets", "cpmc is not defined for 3-D images (cells)", "another method"),
     ("reader", checked(reader="tif"), "datasets.cells.reader", "cannot be 'tif'",
      "'auto', 'nifti', 'tiff', 'tiff_stack', 'tiff_channels', 'raster', 'mask_folder'"),
     ("capitals", checked(top={"experiments": {"Net": UNET, "net": UNET}}), "experiments.net",

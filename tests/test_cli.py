@@ -22,7 +22,7 @@ def septum(*arguments, cwd=None):
 
 def test_help_lists_the_stages_in_order():
     output = septum("--help").stdout
-    stages = ["demo", "check", "prepare", "plan", "augment", "weights", "train", "predict"]
+    stages = ["demo", "check", "prepare", "plan", "augment", "weights", "train", "fit", "predict"]
     stages += ["export", "evaluate", "leaderboard", "report", "fetch"]
     places = [re.search(rf"^    {stage}\b", output, flags=re.M).start() for stage in stages]
     assert places == sorted(places)

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from septum import codedigest
+from septum import classical, codedigest
 from septum.models import MODELS, module
 
 ROOT = Path(__file__).resolve().parents[1]
 RULES = "\n".join(path.read_text() for path in sorted((ROOT / "pipeline").glob("*.smk")))
-STAGES = sorted(set(re.findall(r'(?:code_digest|network_code)\("(septum\.[a-z_.]+)"\)', RULES)))
+STAGES = sorted(
+    set(re.findall(r'(?:code_digest|network_code|baseline_code)\("(septum\.[a-z_.]+)"\)', RULES))
+)
 
 
 def test_every_rule_with_a_command_carries_a_digest():
@@ -43,6 +45,33 @@ def test_the_digest_covers_every_module_that_a_network_loads(name):
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
     assert set(loaded) <= codedigest.reachable(address)
+
+
+@pytest.mark.parametrize("name", classical.names())
+def test_the_digest_covers_every_module_that_a_method_loads(name):
+    address = classical.module(name)
+    code = f"import sys, {address}; print(*(m for m in sys.modules if m.split('.')[0] == 'septum'))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert set(loaded) <= codedigest.reachable(address)
+
+
+@pytest.mark.parametrize("stage", ["fitting", "prediction"])
+def test_a_job_of_a_baseline_does_not_wait_for_torch(stage):
+    code = f"import sys, septum.classical.{stage}; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert "skimage" in loaded or stage == "prediction"
+    assert not {"torch", "monai", "lightning"} & set(loaded)
+
+
+def test_weights_do_not_depend_on_the_baselines():
+    from septum.trainingjob import VALUES_CODE, WEIGHTS_CODE
+
+    reached = codedigest.reachable(WEIGHTS_CODE, without=VALUES_CODE)
+    assert not [name for name in reached if name.startswith("septum.classical")]
 
 
 def test_scores_and_weight_maps_leave_each_other_alone():

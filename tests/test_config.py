@@ -101,7 +101,7 @@ def test_a_section_survives_the_command_line():
         ({"datasets": {"A": {"demo": "nuclei"}, "a": {"demo": "nuclei"}}}, "datasets.a", "'A' by"),
         ({"seed": -1}, "seed", "greater than or equal to 0"),
         ({"datasets": {}}, "datasets", "describe at least one dataset"),
-        ({"experiments": {"x": {}}}, "experiments.x.network", "is missing"),
+        ({"experiments": {"x": {}}}, "experiments.x", "neither a network nor a method"),
         (
             {"experiments": {"x": {"network": "unet", "datasets": ["nuclie"]}}},
             "experiments.x.datasets",
@@ -192,3 +192,41 @@ def test_what_a_head_cannot_do_shows_once_though_several_datasets_ask():
     (problem,) = caught.value.problems
     assert problem.where == "experiments.stars.decode.method"
     assert "choose one of: auto, flows" in problem.remedy
+
+
+@pytest.mark.parametrize(
+    ("dataset", "method", "says"),
+    [
+        ({"demo": "tissue"}, "watershed", "d has several (nucleus, stroma, lumen)"),
+        ({"demo": "volumes"}, "cpmc", "cpmc is not defined for 3-D images (d)"),
+        ({"images": "{case}.tif", "spacing": [3, 1, 1]}, "cpmc", "not defined for 3-D images (d)"),
+    ],
+)
+def test_what_a_baseline_cannot_do_shows_before_any_data_are_read(dataset, method, says):
+    raw = {
+        "datasets": {"d": {"labels": "{case}.tif", **dataset}, "fine": {"demo": "nuclei"}},
+        "experiments": {"floor": {"method": method}},
+    }
+    found = problems(raw)
+    assert list(found) == ["experiments.floor.datasets"]
+    assert says in found["experiments.floor.datasets"]
+    raw["experiments"]["floor"]["datasets"] = ["fine"]
+    config.validate(raw)
+
+
+def test_a_baseline_follows_the_folds_of_its_dataset():
+    raw = minimal(train={"folds": [1, 2], "lr": 0.5})
+    raw["experiments"]["floor"] = {"method": "watershed", "options": {"h": 2}}
+    loaded = config.validate(raw)
+    assert loaded.folds("nuclei", "floor") == [1, 2]
+    raw["datasets"]["nuclei"]["train"] = {"folds": "all"}
+    raw["experiments"]["net"]["train"] = {"folds": [3]}
+    loaded = config.validate(raw)
+    assert loaded.folds("nuclei", "floor") == "all"
+    assert loaded.folds("nuclei", "net") == [3]
+    assert loaded.baseline("nuclei", "floor").model_dump() == {
+        "dataset": "nuclei",
+        "experiment": "floor",
+        "method": "watershed",
+        "options": {"h": 2},
+    }

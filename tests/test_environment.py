@@ -15,8 +15,10 @@ CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
 
 
 def project() -> dict[str, Requirement]:
-    text = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
-    return {Requirement(line).name: Requirement(line) for line in text}
+    """Return what the project needs, and what only some of its baselines need."""
+    text = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lines = [*text["dependencies"], *text["optional-dependencies"]["graphcut"]]
+    return {Requirement(line).name: Requirement(line) for line in lines}
 
 
 def conda() -> dict[str, str]:
@@ -55,6 +57,17 @@ def test_pins_fit_the_project():
     for name, requirement in project().items():
         assert name in pins, f"{name} is not pinned: make lock"
         assert requirement.specifier.contains(pins[name]), name
+
+
+def test_what_is_under_the_gpl_is_set_up_but_no_dependency():
+    text = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert not [line for line in text["dependencies"] if "maxflow" in line.lower()]
+    assert [Requirement(line).name for line in text["optional-dependencies"]["graphcut"]] == [
+        "pymaxflow"
+    ]
+    assert "pymaxflow" in pinned()
+    assert "pymaxflow" in conda()
+    assert "--extra graphcut" in (ROOT / "Makefile").read_text()
 
 
 def test_pins_hold_hashes_but_for_torch():

@@ -10,7 +10,7 @@ import pytest
 
 from septum.config import Report
 from septum.errors import SeptumError
-from septum.leaderboard import told_apart, write_leaderboard
+from septum.leaderboard import against_baseline, best_baseline, told_apart, write_leaderboard
 from septum.scores import read_rows
 
 CASE = ["case", "fold", "subset", "iou", "dice", "pq", "ap", "ap50", "n_true", "missed", "hd95"]
@@ -40,11 +40,20 @@ def experiment(folder: Path, cases: list[dict], classes: list[dict] | None = Non
     ]
 
 
-def board(tmp_path: Path, *scores: list[Path], seed: int = 0) -> list[dict]:
+def board(
+    tmp_path: Path, *scores: list[Path], seed: int = 0, baselines: tuple[str, ...] = ()
+) -> list[dict]:
     out = tmp_path / "leaderboard.csv"
     paths = [path for pair in scores for path in pair]
     settings = Report(bootstrap=500)
-    write_leaderboard(dataset="Zellen <b>", scores=paths, settings=settings, seed=seed, out=out)
+    write_leaderboard(
+        dataset="Zellen <b>",
+        scores=paths,
+        settings=settings,
+        seed=seed,
+        out=out,
+        baselines=baselines,
+    )
     return read_rows(out)
 
 
@@ -231,3 +240,56 @@ def test_missing_and_broken_files_are_named(tmp_path):
     with pytest.raises(SeptumError, match="much"):
         board(tmp_path, scores)
     assert not (tmp_path / "leaderboard.csv").exists()
+
+
+def dice_of(tmp_path, name, values):
+    return experiment(tmp_path / name, [{"case": f"c{i}", "dice": v} for i, v in enumerate(values)])
+
+
+def against(tmp_path, *, cases=8):
+    """Rank four networks and two baselines; a list of Dice each."""
+    level = [0.5, 0.6, 0.7, 0.5, 0.6, 0.7, 0.5, 0.6][:cases]
+    scores = {
+        "far": [v + 0.2 for v in level],
+        "near": [v + (0.1 if i % 2 else -0.08) for i, v in enumerate(level)],
+        "same": level,
+        "poor": [v - 0.1 for v in level],
+        "floor": level,
+        "weak": [v - 0.3 for v in level],
+    }
+    paths = [dice_of(tmp_path, name, values) for name, values in scores.items()]
+    rows = board(tmp_path, *paths, baselines=("floor", "weak"))
+    return rows, {row["experiment"]: row for row in rows}
+
+
+def test_networks_are_compared_with_the_best_baseline(tmp_path):
+    rows, named = against(tmp_path)
+    assert best_baseline(rows)["experiment"] == "floor"
+    kinds = {name: row["kind"] for name, row in named.items()}
+    assert [name for name, kind in kinds.items() if kind == "classical"] == ["floor", "weak"]
+    assert named["far"]["over_baseline"] == pytest.approx(0.2)
+    assert named["far"]["over_baseline_low"] == pytest.approx(0.2)
+    assert named["near"]["over_baseline"] == pytest.approx(0.01)
+    assert named["poor"]["over_baseline"] == pytest.approx(-0.1)
+    assert named["poor"]["over_baseline_cases"] == 8
+    assert np.isnan(named["floor"]["over_baseline"])
+    assert {name: against_baseline(row) for name, row in named.items()} == {
+        "far": "better",
+        "near": "not told apart",
+        "same": "no better",
+        "poor": "no better",
+        "floor": "",
+        "weak": "",
+    }
+
+
+def test_few_cases_do_not_show_that_a_network_is_better(tmp_path):
+    _, named = against(tmp_path, cases=5)
+    assert against_baseline(named["far"]) == "not told apart"
+    assert against_baseline(named["poor"]) == "no better"
+
+
+def test_without_a_baseline_nothing_is_said(tmp_path):
+    rows = board(tmp_path, dice_of(tmp_path, "one", [0.5] * 6), dice_of(tmp_path, "two", [0.4] * 6))
+    assert best_baseline(rows) is None
+    assert [against_baseline(row) for row in rows] == ["", ""]

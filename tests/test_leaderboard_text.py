@@ -47,6 +47,26 @@ def test_lines_of_a_leaderboard(tmp_path):
     ]
 
 
+def test_baselines_are_marked_and_networks_compared_with_the_best(tmp_path):
+    file = tmp_path / "leaderboard.csv"
+    over = [f"over_baseline{end}" for end in ("", "_low", "_high", "_cases")]
+    head = ["dataset", "experiment", "kind", "subset", "cases", "ranked_by", "dice", *over]
+    rows = [
+        "d,good,network,test,8,dice,0.9,0.2,0.1,0.3,8",
+        "d,otsu,classical,test,8,dice,0.7,,,,",
+        "d,bad,network,test,8,dice,0.6,-0.1,-0.2,0.1,8",
+        "d,weak,classical,test,8,dice,0.5,,,,",
+    ]
+    file.write_text("\n".join([",".join(head), *rows]))
+    assert table_lines(read_rows(file))[1:] == [
+        "                    Dice   behind the best  against otsu",
+        "  good              0.900                   better",
+        "  otsu (classical)  0.700",
+        "  bad               0.600                   no better",
+        "  weak (classical)  0.500",
+    ]
+
+
 def test_shows_the_datasets_of_the_configuration_only(tmp_path, capsys):
     for dataset in ("first", "second", "earlier"):
         ranked(tmp_path, dataset)

@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader
 
 from septum import store
 from septum.config import ClassSpec, Decode, Predict, Run, Train, canonical_json
+from septum.datadigest import data_digest
 from septum.device import choose_device
 from septum.epochs import set_up
 from septum.errors import SeptumError
@@ -32,7 +33,7 @@ from septum.plan import Plan
 from septum.segmenter import build_segmenter
 from septum.trainer import choose_devices, choose_precision, choose_workers
 from septum.training import train
-from septum.trainingset import data_digest, fits_in_memory
+from septum.trainingset import fits_in_memory
 from septum.weights import case_weight_map
 
 WEIGHTS = {

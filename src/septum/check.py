@@ -13,16 +13,17 @@ import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from septum import models
+from septum import classical, models
 from septum.atomic import require_writable
 from septum.casefacts import CaseFacts, measure
 from septum.cases import CaseFiles, find_cases, find_groups, resolve
-from septum.config import Config
+from septum.config import Baseline, Config, Run
 from septum.duplicates import Signature, sign
 from septum.errors import Problem, SeptumError
 from septum.heads import HEADS
@@ -159,32 +160,57 @@ def _existing(config: Config) -> Path:
 
 
 def _check_experiments(config: Config, plans: dict[str, Plan | None]) -> Iterator[Problem]:
-    """Yield what is wrong with the networks, patches, tiles and folds of each experiment."""
+    """Yield what is wrong with the networks or baselines, patches, tiles and folds."""
     for dataset, experiment in config.runs():
-        run, plan = config.run(dataset, experiment), plans[dataset]
-        key = f"experiments.{experiment}"
-        axes = 2 if plan is None else plan.spatial_dims
-        channels = 1 if plan is None else plan.in_channels
-        classes = 1 if plan is None else len(plan.classes)
-        outputs = HEADS[run.head].outputs(classes, axes)
-        try:
-            # also imports the network: under "meta" an import may make tensors without values
-            models.check_options(run.network, run.options)
-            with torch.device("meta"):
-                models.create(run.network, axes, channels, outputs, **run.options)
-        except SeptumError as error:
-            for p in error.problems:
-                yield Problem(f"{key}.{p.where}", p.what, p.remedy)
-        if plan is None:
-            continue
-        for name, size in (("train.patch", run.train.patch), ("predict.tile", run.predict.tile)):
-            if size != "auto" and len(size) != axes:
-                what = f"has {len(size)} sizes, but {dataset} has {axes} axes"
-                yield Problem(f"{key}.{name}", what, f"give {axes} sizes, or auto")
-        wanted = [] if run.train.folds == "all" else run.train.folds
-        if max(wanted, default=0) >= len(plan.folds):
+        plan, key = plans[dataset], f"experiments.{experiment}"
+        if config.experiments[experiment].method is None:
+            yield from _check_network(config.run(dataset, experiment), key, plan)
+        else:
+            yield from _check_baseline(config.baseline(dataset, experiment), key, plan)
+        folds = config.folds(dataset, experiment)
+        wanted = [] if folds == "all" else folds
+        if plan is not None and max(wanted, default=0) >= len(plan.folds):
             what = f"asks for fold {max(wanted)}, but the split of {dataset} has {len(plan.folds)}"
-            yield Problem(f"{key}.train.folds", what, f"name folds below {len(plan.folds)}")
+            remedy = f"name folds below {len(plan.folds)}"
+            yield Problem(config.folds_key(dataset, experiment), what, remedy)
+
+
+def _check_baseline(baseline: Baseline, key: str, plan: Plan | None) -> Iterator[Problem]:
+    """Yield what is wrong with a baseline's options, and with the data for it."""
+    yield from _problems_of(
+        partial(classical.create, where=f"{key}.options"), baseline.method, baseline.options
+    )
+    if plan is not None:
+        yield from classical.misfits(
+            baseline.method,
+            f"{key}.datasets",
+            plan.dataset,
+            plan.classes,
+            annotation=plan.annotation,
+            spatial_dims=plan.spatial_dims,
+        )
+
+
+def _check_network(run: Run, key: str, plan: Plan | None) -> Iterator[Problem]:
+    """Yield what is wrong with an experiment's network, patches and tiles."""
+    axes = 2 if plan is None else plan.spatial_dims
+    channels = 1 if plan is None else plan.in_channels
+    classes = 1 if plan is None else len(plan.classes)
+    outputs = HEADS[run.head].outputs(classes, axes)
+    try:
+        # also imports the network: under "meta" an import may make tensors without values
+        models.check_options(run.network, run.options)
+        with torch.device("meta"):
+            models.create(run.network, axes, channels, outputs, **run.options)
+    except SeptumError as error:
+        for p in error.problems:
+            yield Problem(f"{key}.{p.where}", p.what, p.remedy)
+    if plan is None:
+        return
+    for name, size in (("train.patch", run.train.patch), ("predict.tile", run.predict.tile)):
+        if size != "auto" and len(size) != axes:
+            what = f"has {len(size)} sizes, but {run.dataset} has {axes} axes"
+            yield Problem(f"{key}.{name}", what, f"give {axes} sizes, or auto")
 
 
 def _problems_of(action: object, *arguments: object) -> tuple[Problem, ...]:
@@ -217,7 +243,8 @@ def _disk_notes(config: Config, audits: Sequence[Audit]) -> Iterator[str]:
 
 
 def _device_notes(config: Config) -> Iterator[str]:
-    wanted = {e for d, e in config.runs() if config.run(d, e).train.device == "gpu"}
+    networks = [(d, e) for d, e in config.runs() if config.experiments[e].method is None]
+    wanted = {e for d, e in networks if config.run(d, e).train.device == "gpu"}
     if wanted and not torch.cuda.is_available():
         yield f"{', '.join(sorted(wanted))}: train.device is gpu, and this machine has none"
 

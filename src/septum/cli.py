@@ -176,11 +176,22 @@ def _train(a: Arguments) -> None:
     )
 
 
-def _predict(a: Arguments) -> None:
-    from septum.config import Predict, parse_section
-    from septum.inference import predict_batch, predict_images
+def _fit(a: Arguments) -> None:
+    from septum.classical.fitting import fit
+    from septum.config import Baseline, parse_section
+    from septum.plan import read_plan
 
-    settings = parse_section(Predict, a.settings)
+    fit(
+        baseline=parse_section(Baseline, a.settings),
+        plan=read_plan(a.plan),
+        cases=a.cases,
+        fold=a.fold,
+        out=a.out,
+        digests={"code": a.code},
+    )
+
+
+def _predict(a: Arguments) -> None:
     if (a.cases is None) == (not a.images):
         raise fail(
             "IMAGE",
@@ -189,6 +200,30 @@ def _predict(a: Arguments) -> None:
         )
     if a.cases is not None and a.plan is None:
         raise fail("--plan", "is missing", "give the plan.json of the cases' dataset")
+    baselines = {path.suffix == ".json" for path in a.model}
+    if len(baselines) > 1:
+        what = "mixes networks (model.safetensors) and baselines (parameters.json)"
+        raise fail("--model", what, "give the files of one experiment")
+    (_predict_classical if baselines == {True} else _predict_network)(a)
+
+
+def _predict_classical(a: Arguments) -> None:
+    from septum.classical.prediction import predict_batch, predict_images
+
+    if a.settings != "{}":
+        what = "is for networks: a baseline has no tiles, batches or device"
+        raise fail("--settings", what, "leave it out")
+    if a.cases is not None:
+        predict_batch(parameters=a.model, cases=a.cases, plan=a.plan, out=a.out)
+    else:
+        predict_images(images=a.images, parameters=a.model, out=a.out, reader=a.reader)
+
+
+def _predict_network(a: Arguments) -> None:
+    from septum.config import Predict, parse_section
+    from septum.inference import predict_batch, predict_images
+
+    settings = parse_section(Predict, a.settings)
     if a.cases is not None:
         predict_batch(models=a.model, cases=a.cases, plan=a.plan, out=a.out, settings=settings)
     else:
@@ -232,6 +267,7 @@ def _leaderboard(a: Arguments) -> None:
     write_leaderboard(
         dataset=a.dataset,
         scores=a.scores,
+        baselines=a.baselines,
         settings=parse_section(Report, a.settings),
         seed=a.seed,
         out=a.out,
@@ -309,9 +345,15 @@ def _parser() -> argparse.ArgumentParser:
     s.parser.add_argument("--code", default="", help="digest of the code, kept in the model file")
     s.threads().out("model.safetensors")
 
+    s = stage("fit", _fit, "tune a classical baseline on the validation cases of one fold")
+    s.settings("one baseline on one dataset").path("plan").folders("cases")
+    s.parser.add_argument("--fold", type=int, default=0)
+    s.parser.add_argument("--code", default="", help="digest of the code, kept in the file")
+    s.out("parameters.json")
+
     s = stage("predict", _predict, "segment a batch of cases, or new images given by name")
     s.parser.add_argument("images", nargs="*", type=Path, metavar="IMAGE")
-    s.folders("model")
+    s.folders("model", what="model.safetensors of a network, or parameters.json of a baseline")
     s.path("cases", optional=True).path("plan", optional=True)
     s.parser.add_argument("--settings", default="{}", metavar="JSON", help="the predict section")
     s.parser.add_argument("--reader", default="auto", help="how the images are read")
@@ -337,6 +379,7 @@ def _parser() -> argparse.ArgumentParser:
     s.parser.add_argument("--dataset", default="")
     s.parser.add_argument("--settings", default="{}", metavar="JSON", help="the report section")
     s.parser.add_argument("--scores", nargs="*", type=Path, default=[], metavar="CSV")
+    s.parser.add_argument("--baselines", nargs="*", default=[], metavar="NAME", help="folders")
     s.parser.add_argument("--seed", type=int, default=0)
     s.parser.add_argument("--out", type=Path, metavar="CSV", help="without it, print what is there")
 
@@ -377,11 +420,17 @@ class _Stage:
         self.parser.add_argument(f"--{name}", type=Path, required=not optional, nargs=nargs)
         return self
 
-    def folders(self, name: str, *, optional: bool = False) -> _Stage:
+    def folders(self, name: str, *, optional: bool = False, what: str | None = None) -> _Stage:
         """Add ``--name PATH...``."""
         nargs = "*" if optional else "+"
         self.parser.add_argument(
-            f"--{name}", type=Path, nargs=nargs, required=not optional, default=[], metavar="PATH"
+            f"--{name}",
+            type=Path,
+            nargs=nargs,
+            required=not optional,
+            default=[],
+            metavar="PATH",
+            help=what,
         )
         return self
 

@@ -19,6 +19,8 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from septum.classical import METHODS as BASELINES
+from septum.classical import misfits
 from septum.demo_names import DEMO_CASES
 from septum.errors import Problem, SeptumError, fail, nearest
 from septum.models import MODELS
@@ -43,6 +45,8 @@ METHODS = {
 }
 # heads that need single objects (`septum.regression`)
 REGRESSING = ("distance", "stardist", "flows")
+# what an experiment with a `method` may say
+BASELINE_KEYS = {"method", "options", "datasets"}
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=1)]
@@ -232,6 +236,13 @@ class Dataset(Section):
         return self.labels is not None or self.demo is not None
 
     @property
+    def spatial_dims(self) -> int | None:
+        """Axes of the images, as far as the configuration says."""
+        if self.demo is not None:
+            return DEMO_CASES[self.demo].spatial_dims
+        return None if self.spacing is None else len(self.spacing)
+
+    @property
     def image_patterns(self) -> list[str]:
         """The patterns of the annotated images, one a channel file."""
         return _as_list(self.images)
@@ -243,9 +254,14 @@ class Dataset(Section):
 
 
 class Experiment(Section):
-    """A network, its head, and what differs from the top-level sections."""
+    """A network, its head, and what differs from the top-level sections; or a baseline.
 
-    network: str
+    One of ``network`` and ``method`` (a classical baseline) is given. A baseline takes
+    ``options`` and ``datasets`` (`BASELINE_KEYS`); all other keys are for networks.
+    """
+
+    network: str | None = None
+    method: str | None = None
     options: dict[str, Any] = {}
     head: Literal["semantic", "border", "distance", "stardist", "flows"] = "semantic"
     datasets: list[str] | Literal["all"] = "all"
@@ -265,6 +281,15 @@ class Run(Section):
     train: Train = Train()
     predict: Predict = Predict()
     decode: Decode = Decode()
+
+
+class Baseline(Section):
+    """Everything that decides what a baseline is tuned to: a classical method on a dataset."""
+
+    dataset: str
+    experiment: str
+    method: str
+    options: dict[str, Any] = {}
 
 
 class Config(Section):
@@ -303,7 +328,7 @@ class Config(Section):
         return _merged(top, (f"datasets.{dataset}.{name}", getattr(self.datasets[dataset], name)))
 
     def run(self, dataset: str, experiment: str) -> Run:
-        """Return the settings of one experiment on one dataset, all levels merged."""
+        """Return the settings of a network's experiment on one dataset, all levels merged."""
         spec, data = self.experiments[experiment], self.datasets[dataset]
         sections = {
             name: _merged(
@@ -321,6 +346,27 @@ class Config(Section):
             head=spec.head,
             **sections,
         )
+
+    def baseline(self, dataset: str, experiment: str) -> Baseline:
+        """Return what decides a baseline on one dataset."""
+        spec = self.experiments[experiment]
+        return Baseline(
+            dataset=dataset, experiment=experiment, method=spec.method, options=spec.options
+        )
+
+    def folds(self, dataset: str, experiment: str) -> list[int] | Literal["all"]:
+        """Return the folds that an experiment is trained, or tuned, on."""
+        if self.experiments[experiment].method is None:
+            return self.run(dataset, experiment).train.folds
+        where = f"datasets.{dataset}.train"
+        return _merged(self.train, (where, self.datasets[dataset].train)).folds
+
+    def folds_key(self, dataset: str, experiment: str) -> str:
+        """Return the key that says them, for messages."""
+        if self.experiments[experiment].method is None:
+            return f"experiments.{experiment}.train.folds"
+        of_dataset = "folds" in self.datasets[dataset].train
+        return f"datasets.{dataset}.train.folds" if of_dataset else "train.folds"
 
     def runs(self) -> Iterator[tuple[str, str]]:
         """Yield every (dataset, experiment) that is to be computed."""
@@ -439,9 +485,7 @@ def _cross_checks(config: Config) -> Iterator[Problem]:
     for name, dataset in config.datasets.items():
         yield from _pattern_checks(f"datasets.{name}", dataset)
     for name, experiment in config.experiments.items():
-        if experiment.network not in MODELS:
-            what = f"there is no network {experiment.network!r}"
-            yield Problem(f"experiments.{name}.network", what, nearest(experiment.network, MODELS))
+        yield from _kind_checks(f"experiments.{name}", experiment)
         wanted = [] if experiment.datasets == "all" else experiment.datasets
         for dataset in wanted:
             key = f"experiments.{name}.datasets"
@@ -460,25 +504,72 @@ def _cross_checks(config: Config) -> Iterator[Problem]:
                 yield from error.problems
     seen: set[Problem] = set()
     for dataset, experiment in config.runs():
-        try:
-            run = config.run(dataset, experiment)
-        except SeptumError as error:
-            # a mistake in an experiment shows once, not once a dataset
-            yield from (p for p in error.problems if p not in seen)
-            seen.update(error.problems)
-            continue
-        of_head = [p for p in _head_checks(config.datasets[dataset], run) if p not in seen]
-        yield from of_head
-        seen.update(of_head)
-        split = config.datasets[dataset].split
-        last = 0 if run.train.folds == "all" else max(run.train.folds, default=0)
-        # a given split says itself how many folds there are (`septum check` looks)
-        if split.file is None and last >= split.folds:
-            yield Problem(
-                f"experiments.{experiment}.train.folds",
-                f"asks for fold {last}, but {dataset} has folds 0 to {split.folds - 1}",
-                f"name folds below {split.folds}, or raise datasets.{dataset}.split.folds",
-            )
+        # a mistake in an experiment shows once, not once a dataset
+        found = [p for p in _run_checks(config, dataset, experiment) if p not in seen]
+        yield from found
+        seen.update(found)
+
+
+def _run_checks(config: Config, dataset: str, experiment: str) -> Iterator[Problem]:
+    """Yield what an experiment cannot do on a dataset."""
+    spec, data = config.experiments[experiment], config.datasets[dataset]
+    if (spec.network is None) == (spec.method is None):
+        return  # which is said once, for all datasets
+    try:
+        folds = config.folds(dataset, experiment)
+        if spec.network is not None:
+            yield from _head_checks(data, config.run(dataset, experiment))
+    except SeptumError as error:
+        yield from error.problems
+        return
+    if spec.method is not None:
+        yield from misfits(
+            spec.method,
+            f"experiments.{experiment}.datasets",
+            dataset,
+            data.classes,
+            annotation=data.annotation,
+            spatial_dims=data.spatial_dims,
+        )
+    last = 0 if folds == "all" else max(folds, default=0)
+    # a given split says itself how many folds there are (`septum check` looks)
+    if data.split.file is None and last >= data.split.folds:
+        yield Problem(
+            config.folds_key(dataset, experiment),
+            f"asks for fold {last}, but {dataset} has folds 0 to {data.split.folds - 1}",
+            f"name folds below {data.split.folds}, or raise datasets.{dataset}.split.folds",
+        )
+
+
+def _kind_checks(key: str, spec: Experiment) -> Iterator[Problem]:
+    """Yield what is wrong about an experiment being a network's or a baseline's."""
+    network, method = spec.network, spec.method
+    if network is None and method is None:
+        remedy = "add `network:` (docs/networks.md), or `method:` of a classical baseline"
+        yield Problem(key, "names neither a network nor a method", f"{remedy} (docs/baselines.md)")
+    elif network is not None and method is not None:
+        what = f"names both a network ({network}) and a method ({method})"
+        yield Problem(key, what, "keep one of the two, and set the other to null")
+    elif method is None:
+        if network in BASELINES:
+            what = f"{network!r} is a classical baseline, not a network"
+            yield Problem(f"{key}.network", what, f"write `method: {network}`")
+        elif network not in MODELS:
+            what = f"there is no network {network!r}"
+            yield Problem(f"{key}.network", what, nearest(network, MODELS))
+    else:
+        if method in MODELS:
+            what = f"{method!r} is a network, not a classical baseline"
+            yield Problem(f"{key}.method", what, f"write `network: {method}`")
+        elif method not in BASELINES:
+            what = f"there is no classical baseline {method!r}"
+            yield Problem(f"{key}.method", what, nearest(method, BASELINES))
+        given = {name for name in spec.model_fields_set if getattr(spec, name) is not None}
+        for name in sorted(given - BASELINE_KEYS):
+            remedy = "take it out; parameters that are not tuned stand in `options`"
+            if name == "train":
+                remedy = "take it out; the folds that are tuned are those of the dataset's `train`"
+            yield Problem(f"{key}.{name}", "is for networks, and a baseline has none", remedy)
 
 
 def _name_checks(kind: str, names: Sequence[str]) -> Iterator[Problem]:

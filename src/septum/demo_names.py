@@ -21,6 +21,8 @@ class DemoCases:
         Those that get an image but no labels: new images, to be predicted only.
     image_suffix, label_suffix : str
         Of the files ``images/<case><suffix>`` and ``labels/<case><suffix>``.
+    spatial_dims : int
+        Axes of the images.
     annotation : str
         ``instance``, ``semantic`` or ``panoptic``, as in the configuration.
     classes : dict of int to (str, str)
@@ -33,6 +35,7 @@ class DemoCases:
     unlabelled: tuple[str, ...]
     image_suffix: str
     label_suffix: str
+    spatial_dims: int
     annotation: str
     classes: dict[int, tuple[str, str]]
     description: str
@@ -49,6 +52,7 @@ DEMO_CASES: dict[str, DemoCases] = {
         **_names(24, 2, "field"),
         image_suffix=".png",
         label_suffix=".tif",
+        spatial_dims=2,
         annotation="instance",
         classes={1: ("nucleus", "thing")},
         description="Crowded nuclei in 2-D fluorescence microscopy, 8-bit grey",
@@ -57,6 +61,7 @@ DEMO_CASES: dict[str, DemoCases] = {
         **_names(12, 1, "slide"),
         image_suffix=".png",
         label_suffix=".tif",
+        spatial_dims=2,
         annotation="panoptic",
         classes={1: ("nucleus", "thing"), 2: ("stroma", "stuff"), 3: ("lumen", "stuff")},
         description="Stained glands in 2-D bright field, RGB: nuclei, stroma and lumen",
@@ -65,6 +70,7 @@ DEMO_CASES: dict[str, DemoCases] = {
         **_names(6, 1, "stack"),
         image_suffix=".nii.gz",
         label_suffix=".nii.gz",
+        spatial_dims=3,
         annotation="instance",
         classes={1: ("cell", "thing")},
         description="Touching cells in anisotropic 3-D fluorescence stacks, 16-bit",

@@ -14,6 +14,7 @@ import lightning.pytorch as lightning
 
 from septum.checkpoints import Checkpoints, Progress
 from septum.config import Run
+from septum.datadigest import data_digest
 from septum.device import choose_device
 from septum.foldcases import find_fold_cases
 from septum.heads import HEADS
@@ -25,7 +26,6 @@ from septum.seeds import seed_of
 from septum.segmenter import build_segmenter
 from septum.trainer import choose_devices, fit
 from septum.trainingjob import Training
-from septum.trainingset import data_digest
 
 
 def set_up(

@@ -7,7 +7,8 @@ cases where it is undefined and left out (``_undefined``); distances with the nu
 that are infinitely far, too (``_infinite``). ``behind_best`` is how far an
 experiment's ranking score is behind the first row's, on the cases that both were scored on
 and over the same resamples: an interval above 0 is a difference that the choice of cases
-does not explain.
+does not explain. ``kind`` tells networks from classical baselines; ``over_baseline`` is how far a
+network is ahead of the best baseline, in the same way.
 """
 
 from __future__ import annotations
@@ -30,7 +31,13 @@ FEWEST = 6
 
 
 def write_leaderboard(
-    *, dataset: str, scores: Sequence[Path], settings: Report, seed: int, out: Path
+    *,
+    dataset: str,
+    scores: Sequence[Path],
+    settings: Report,
+    seed: int,
+    out: Path,
+    baselines: Sequence[str] = (),
 ) -> None:
     """Rank the experiments of a dataset by pooled PQ (by Dice where there are no objects).
 
@@ -45,6 +52,8 @@ def write_leaderboard(
     seed : int
     out : Path
         The CSV file to write.
+    baselines : sequence of str
+        Those experiments, by the names of their folders, that are classical baselines.
 
     Raises
     ------
@@ -53,17 +62,26 @@ def write_leaderboard(
     """
     folders = sorted({path.parent for path in scores})
     every = [read_scores(folder / "cases.csv", folder / "classes.csv") for folder in folders]
-    rows = rank([one.of(one.subset) for one in every], dataset, settings.bootstrap, seed)
+    scored = [one.of(one.subset) for one in every]
+    rows = rank(scored, dataset, settings.bootstrap, seed, baselines)
     write_text(out, _csv(rows))
 
 
-def rank(every: Sequence[Scores], dataset: str, bootstrap: int, seed: int) -> list[Row]:
+def rank(
+    every: Sequence[Scores],
+    dataset: str,
+    bootstrap: int,
+    seed: int,
+    baselines: Sequence[str] = (),
+) -> list[Row]:
     """Return the rows of the leaderboard, best first.
 
     Parameters
     ----------
     every : sequence of Scores
         Each of one subset.
+    baselines : sequence of str
+        Those experiments that are classical baselines.
     """
     ranked_by = ranking_score(every)
     rows = {one.experiment: _row(one, dataset, ranked_by, bootstrap, seed) for one in every}
@@ -80,6 +98,15 @@ def rank(every: Sequence[Scores], dataset: str, bootstrap: int, seed: int) -> li
             common = len(set(one.names) & set(ordered[0].names))
         rows[one.experiment] |= _fields("behind_best", behind)
         rows[one.experiment]["behind_best_cases"] = float(common)
+    floor = next((one for one in ordered if one.experiment in baselines), None)
+    for one in ordered:
+        network = one.experiment not in baselines
+        rows[one.experiment]["kind"] = "network" if network else "classical"
+        if network and floor is not None:
+            over = difference(one, floor, ranked_by, bootstrap, (seed, dataset))
+            rows[one.experiment] |= _fields("over_baseline", over)
+            common = len(set(one.names) & set(floor.names))
+            rows[one.experiment]["over_baseline_cases"] = float(common)
     return [rows[one.experiment] for one in ordered]
 
 
@@ -120,6 +147,31 @@ def told_apart(row: Row) -> bool | None:
     if math.isnan(low + high) or number(row, "behind_best_cases") < FEWEST:
         return None
     return bool(low > 0 or high < 0)
+
+
+def best_baseline(rows: Sequence[Row]) -> Row | None:
+    """Return the row of the classical baseline that stands highest."""
+    return next((row for row in rows if row.get("kind") == "classical"), None)
+
+
+def beats_baseline(row: Row) -> bool | None:
+    """Whether a network beats the best baseline by more than the choice of cases explains.
+
+    False where its score is no better; None where it is better, but the cases cannot tell the
+    two apart (or there is nothing to compare).
+    """
+    over = number(row, "over_baseline")
+    if over <= 0:
+        return False
+    enough = number(row, "over_baseline_cases") >= FEWEST
+    return True if enough and number(row, "over_baseline_low") > 0 else None
+
+
+def against_baseline(row: Row) -> str:
+    """Say in words how a network stands against the best baseline; empty for the others."""
+    if math.isnan(number(row, "over_baseline")):
+        return ""
+    return {True: "better", False: "no better", None: "not told apart"}[beats_baseline(row)]
 
 
 def _row(one: Scores, dataset: str, ranked_by: str, bootstrap: int, seed: int) -> Row:
@@ -166,8 +218,9 @@ def _fields(name: str, found: Estimate) -> Row:
 
 
 def _csv(rows: Sequence[Row]) -> str:
-    start = ["dataset", "experiment", "subset", "cases", "ranked_by"]
+    start = ["dataset", "experiment", "kind", "subset", "cases", "ranked_by"]
     start += [f"behind_best{end}" for end in ("", "_low", "_high", "_cases")]
+    start += [f"over_baseline{end}" for end in ("", "_low", "_high", "_cases")]
     columns = list(dict.fromkeys([*start, *(name for row in rows for name in row)]))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -9,7 +9,7 @@ from pathlib import Path
 from septum.cases import safe_name
 from septum.config import Config
 from septum.errors import Problem, SeptumError, fail
-from septum.leaderboard import told_apart
+from septum.leaderboard import against_baseline, best_baseline, told_apart
 from septum.scores import Row, number, read_rows
 
 SHOWN = ("pq_pooled", "ap50", "ap75", "ap90", "iou", "dice")
@@ -61,10 +61,12 @@ def table_lines(rows: Sequence[Row]) -> list[str]:
         shown = [name for name in shown if name != "pq_pooled"]
     titles = {"pq_pooled": "PQ pooled", "iou": "IoU", "dice": "Dice"}
     header = ["", *(titles.get(name, name.upper()) for name in shown), "behind the best"]
-    body = [
-        [str(row["experiment"]), *(_interval(row, name) for name in shown), _behind(row)]
-        for row in rows
-    ]
+    body = [[_name(row), *(_interval(row, name) for name in shown), _behind(row)] for row in rows]
+    floor = best_baseline(rows)
+    if floor is not None:
+        header.append(f"against {floor['experiment']}")
+        for line, row in zip(body, rows, strict=True):
+            line.append(against_baseline(row))
     widths = [max(len(line[i]) for line in [header, *body]) for i in range(len(header))]
     cases = number(first, "cases")
     what = f"{cases:.0f} {_subset(str(first['subset']))} case{'s' * (cases != 1)}"
@@ -87,6 +89,10 @@ def _behind(row: Row) -> str:
         return ""
     remarks = {True: "", False: "  not told apart", None: "  too few cases to tell"}
     return _interval(row, "behind_best") + remarks[told_apart(row)]
+
+
+def _name(row: Row) -> str:
+    return f"{row['experiment']}{' (classical)' * (row.get('kind') == 'classical')}"
 
 
 def _subset(name: str) -> str:

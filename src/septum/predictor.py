@@ -225,19 +225,3 @@ def describe(model: Model) -> dict[str, Any]:
         "decoder": {name: header.decoder[name] for name in _DECODER},
         "models": list(model.digests),
     }
-
-
-def require_fit(path: str | Path, shape: Sequence[int], header: ModelHeader) -> None:
-    """Check that an image (C, *spatial) is of the kind a model was trained on.
-
-    Raises
-    ------
-    SeptumError
-        If its axes or channels are other ones; names ``path``.
-    """
-    if len(shape) - 1 != header.spatial_dims:
-        what = f"has {len(shape) - 1} spatial axes, but the model works in {header.spatial_dims}-D"
-        raise fail(path, what, "give a model that was trained on such images")
-    if shape[0] != header.in_channels:
-        what = f"has {shape[0]} channels, but the model takes {header.in_channels}"
-        raise fail(path, what, "give the channels that the model was trained on, in their order")

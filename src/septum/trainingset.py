@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,9 +24,6 @@ MEMORY_SHARE = 0.5
 # A target depends on the labels within this many pixels (the ridge between touching objects
 # and the objects' one-pixel outline).
 HALO = 2
-# Files up to this size count whole in the digest of the data, larger ones by their two ends.
-DIGEST_WHOLE = 2**24
-DIGEST_END = 2**20
 
 
 @dataclass(frozen=True)
@@ -221,21 +217,6 @@ def available_memory() -> int:
             if limit.is_file() and (text := limit.read_text().strip()).isdigit():
                 limits.append(int(text))
     return min(limits)
-
-
-def data_digest(paths: Iterable[Path]) -> str:
-    """Return 16 hex digits that change when the stored cases or weight maps change."""
-    digest = hashlib.blake2b(digest_size=8)
-    for path in sorted(paths, key=lambda p: p.name):
-        for file in sorted(p for p in path.rglob("*") if p.is_file()):
-            size = file.stat().st_size
-            digest.update(f"{path.name}/{file.relative_to(path).as_posix()}:{size}\n".encode())
-            with file.open("rb") as stream:
-                if size > DIGEST_WHOLE:
-                    digest.update(stream.read(DIGEST_END))
-                    stream.seek(-DIGEST_END, os.SEEK_END)
-                digest.update(stream.read())
-    return digest.hexdigest()
 
 
 def _needed(statistics: Mapping[str, Any], scheme: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,32 @@ NAMES = ["cpmc", "graph_cut", "mean_shift", "normalized_cut", "watershed"]
 VOLUMES = [name for name in NAMES if name != "cpmc"]
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_which_methods_are_for_images_only_is_known_without_importing_them(name):
+    assert (3 not in classical.method_class(name).axes) == (name in classical.PLANAR)
+
+
+def test_without_pymaxflow_two_methods_fail_and_say_what_to_install():
+    code = (
+        "import sys; sys.modules['maxflow'] = None\n"
+        "from septum import classical\n"
+        "from septum.errors import SeptumError\n"
+        "for name in classical.names():\n"
+        "    try:\n"
+        "        print(name, classical.method_class(name).__name__)\n"
+        "    except SeptumError as error:\n"
+        "        print(name, str(error).replace('\\n', ' '))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    said = dict(line.split(" ", 1) for line in done.stdout.splitlines())
+    assert [name for name, text in said.items() if "pip install 'septum[graphcut]'" in text] == [
+        "cpmc",
+        "graph_cut",
+    ]
+    assert "under the GPL" in said["cpmc"]
+    assert said["watershed"] == "Watershed"
+
+
 def balls(shape, centres, radius):
     """Return a label map of balls; an earlier one keeps its pixels."""
     grid = np.indices(shape)

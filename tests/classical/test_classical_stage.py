@@ -8,10 +8,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tifffile
 
+from septum import cli
 from septum.classical.fitted import Fitted, common_baseline, read_fitted
-from septum.classical.stage import fit, predict_batch
-from septum.config import ClassSpec
+from septum.classical.fitting import fit
+from septum.classical.prediction import predict_batch
+from septum.config import Baseline, ClassSpec
 from septum.errors import SeptumError
 from septum.plan import Plan
 from septum.store import (
@@ -84,12 +87,10 @@ def project(tmp_path):
 def fit_fold(project, fold, *, method="watershed", options=OPTIONS, plan=None):
     out = project / f"fold{fold}" / "parameters.json"
     fit(
-        method=method,
-        options=options,
+        baseline=Baseline(dataset="squares", experiment="floor", method=method, options=options),
         plan=plan or make_plan(),
         cases=[project / "cases"],
         fold=fold,
-        experiment="floor",
         out=out,
         digests={"code": "abc"},
     )
@@ -215,7 +216,7 @@ def test_files_must_go_together(project):
     second.write_text(json.dumps({**record, "in_channels": 3}))
     with pytest.raises(SeptumError, match="they differ in in_channels"):
         predict(project, [first, second])
-    with pytest.raises(SeptumError, match="is 2-D with 1 channels, but the baseline was tuned on"):
+    with pytest.raises(SeptumError, match="has 1 channels, but the model takes 3"):
         predict(project, [second])
     assert not (project / "predicted").exists()
 
@@ -247,6 +248,8 @@ def baseline(parameters, score=0.5):
         in_channels=1,
         annotation="instance",
         classes={1: ClassSpec(name="cell")},
+        spacing=(1.0, 1.0),
+        unit="pixel",
     )
 
 
@@ -260,3 +263,48 @@ def test_the_baseline_of_all_folds_is_the_one_most_like_the_others():
     assert common_baseline([two, one]) is one
     same = baseline(one.parameters, score=0.9)
     assert common_baseline([same, one]) is same
+
+
+def segment(project, images, models, *options):
+    command = ["predict", *images, "--model", *models, "--out", project / "out", *options]
+    return cli.main([str(argument) for argument in command])
+
+
+def test_new_images_are_segmented_in_their_own_format(project):
+    image, labels = scene(7)
+    tifffile.imwrite(project / "x.tif", image[0])
+    files = [fit_fold(project, fold) for fold in (0, 1)]
+    assert segment(project, [project / "x.tif"], files) == 0
+    found = tifffile.imread(project / "out/x.tif")
+    np.testing.assert_array_equal(found > 0, labels > 0)
+    assert sorted(p.name for p in (project / "out").iterdir()) == ["x.tif"]
+
+
+def test_a_batch_is_predicted_by_the_command_of_the_networks(project):
+    write_json(project / "plan.json", make_plan().to_json())
+    model = fit_fold(project, 0)
+    given = ["--cases", project / "cases", "--plan", project / "plan.json"]
+    assert segment(project, given, [model]) == 0
+    assert sorted(case_paths([project / "out"])) == ["first", "new", "tést <1>"]
+
+
+@pytest.mark.parametrize(
+    ("models", "options", "says"),
+    [
+        (["a.json", "b.safetensors"], [], "mixes networks (model.safetensors) and baselines"),
+        (["a.json"], ["--settings", '{"tta": true}'], "--settings: is for networks"),
+        (["plan.json"], [], "plan.json: holds no parameters of a baseline"),
+    ],
+)
+def test_what_the_command_refuses(project, capsys, models, options, says):
+    write_json(project / "plan.json", make_plan().to_json())
+    tifffile.imwrite(project / "x.tif", scene(7)[0][0])
+    assert segment(project, [project / "x.tif"], [project / m for m in models], *options) == 1
+    assert says in capsys.readouterr().err
+    assert not (project / "out").exists()
+
+
+def test_an_image_of_another_kind_is_refused(project, capsys):
+    tifffile.imwrite(project / "x.tif", np.stack([scene(7)[0][0]] * 20))
+    assert segment(project, [project / "x.tif"], [fit_fold(project, 0)]) == 1
+    assert "spatial axes, but the model works in 2-D" in capsys.readouterr().err

@@ -9,6 +9,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from septum.cases import safe_name
+from septum.classical.fitted import Fitted
 from septum.config import ClassSpec, Evaluate, Report
 from septum.evaluation import evaluate_experiment
 from septum.leaderboard import write_leaderboard
@@ -67,10 +68,13 @@ class Results:
             "datasets": [],
         }
 
-    def add(self, name, cases, predictions, *, annotation="instance", classes=None, **plan):
+    def add(
+        self, name, cases, predictions, *, annotation="instance", classes=None, baselines=(), **plan
+    ):
         """Store cases {name: (image, semantic, instance)} and networks' predictions.
 
-        ``predictions`` is {network: {case: (semantic, instance, subset)}}.
+        ``predictions`` is {network: {case: (semantic, instance, subset)}}; ``baselines`` names
+        those that are no networks.
         """
         folder = self.folder / safe_name(name)
         ndim = next(iter(cases.values()))[0].ndim - 1
@@ -80,7 +84,7 @@ class Results:
             write_case(case_path(folder / "cases/1of1", case), stored)
         write_json(folder / "plan.json", make_plan(name, ndim, annotation, classes, plan).to_json())
         for network, of_network in predictions.items():
-            self._add_network(folder, network, of_network, geometry)
+            self._add_network(folder, network, of_network, geometry, network in baselines)
         files = [folder / n / f for n in predictions for f in ("cases.csv", "classes.csv")]
         write_leaderboard(
             dataset=name,
@@ -88,6 +92,7 @@ class Results:
             settings=Report(bootstrap=100),
             seed=0,
             out=folder / "leaderboard.csv",
+            baselines=baselines,
         )
         self.settings["datasets"].append(
             {
@@ -96,12 +101,17 @@ class Results:
                 "batches": ["1of1"],
                 "weights": {},
                 "experiments": {
-                    network: {"name": f"{network} <net>", "folds": [0]} for network in predictions
+                    network: {
+                        "name": f"{network} <net>",
+                        "folds": [0],
+                        "classical": network in baselines,
+                    }
+                    for network in predictions
                 },
             }
         )
 
-    def _add_network(self, folder, network, predictions, geometry):
+    def _add_network(self, folder, network, predictions, geometry, classical):
         predicted = folder / network / "predicted/1of1"
         for case, (semantic, instance, subset) in predictions.items():
             write_prediction(
@@ -114,6 +124,32 @@ class Results:
             )
         fold = folder / network / "fold0"
         fold.mkdir(parents=True)
+        write = self._write_parameters if classical else self._write_model
+        write(fold)
+        evaluate_experiment(
+            cases=[folder / "cases/1of1"],
+            predicted=[predicted],
+            plan=folder / "plan.json",
+            settings=Evaluate(),
+            out_cases=folder / network / "cases.csv",
+            out_classes=folder / network / "classes.csv",
+        )
+
+    def _write_parameters(self, fold):
+        tuned = Fitted(
+            method="watershed",
+            parameters={"polarity": "dark", "level": 0.35, "channel": None},
+            score=0.5,
+            spatial_dims=2,
+            in_channels=1,
+            annotation="instance",
+            classes={1: ClassSpec(name="nucleus")},
+            spacing=(1.0, 1.0),
+            unit="pixel",
+        )
+        write_json(fold / "parameters.json", tuned.model_dump(mode="json"))
+
+    def _write_model(self, fold):
         (fold / "history.csv").write_text(
             "epoch,step,lr,train_loss,val_loss,val_iou,seconds,images_per_second\n"
             "1,10,0.001,1.5,1.25,0.5,30,20\n2,20,0.001,0.5,0.75,0.625,30,22\n"
@@ -124,14 +160,6 @@ class Results:
             {"a.weight": np.zeros((3, 4)), "a.running_mean": np.zeros(7)},
             fold / "model.safetensors",
             metadata={"septum": json.dumps(header)},
-        )
-        evaluate_experiment(
-            cases=[folder / "cases/1of1"],
-            predicted=[predicted],
-            plan=folder / "plan.json",
-            settings=Evaluate(),
-            out_cases=folder / network / "cases.csv",
-            out_classes=folder / network / "classes.csv",
         )
 
 

@@ -373,6 +373,62 @@ def test_three_networks_are_compared_in_pairs(results):
     assert "more than the choice of cases explains" in " ".join(page.texts("li"))
 
 
+def with_baseline(results, **predictions) -> Page:
+    """Report on six equal cases; `floor` is a baseline, the others are networks."""
+    labels = squares()
+    cases = {
+        f"c{i}": (labels.astype(np.uint8)[None], (labels > 0).astype(np.uint16), labels)
+        for i in range(6)
+    }
+    predicted = {
+        name: {case: ((pred > 0).astype(np.uint16), pred, "test") for case in cases}
+        for name, pred in predictions.items()
+    }
+    results.add("cells", cases, predicted, baselines=("floor",), test=sorted(cases))
+    return Page(render(results))
+
+
+def test_a_baseline_stands_in_the_same_tables_and_pictures_and_is_marked(results):
+    page = with_baseline(results, net=squares(), floor=flawed(squares()))
+    mine = "floor <net> (classical)"
+    assert page.texts("span", _class="name") == ["net <net>", mine]
+    assert mine in page.texts("label")
+    assert mine in page.texts("polyline")
+    assert f"Prediction of {mine} for c0:" in " ".join(
+        a.get("alt", "") for _, a, _ in page.all("img")
+    )
+    (row,) = [row for row in page.texts("tr") if row.startswith(f"{mine}watershed")]
+    assert row == f"{mine}watershedclassical–polarity dark, level 0.35––––"
+    assert "against floor <net> (classical): better" in page.texts("small")
+    assert not [text for text in page.texts("li") if "not beat" in text or "No network" in text]
+    assert [text for text in page.texts("figcaption") if text.startswith("Loss of")] == [
+        "Loss of net <net>"
+    ]
+    assert "Classical: a method without training" in " ".join(page.texts("p"))
+    assert "The networks and baselines" in page.texts("h4")
+
+
+def test_a_network_that_does_not_beat_the_baseline_is_said_to(results):
+    page = with_baseline(results, good=squares(), bad=flawed(squares()), floor=squares())
+    assert "No network beats floor <net> (classical), which needs no training." in page.texts(
+        "li"
+    ), "equal is not better"
+    assert page.texts("small").count("against floor <net> (classical): no better") == 2
+
+
+def test_only_those_are_named_that_do_not_beat_it(results):
+    nothing = np.zeros_like(squares())
+    page = with_baseline(results, good=squares(), bad=nothing, floor=flawed(squares()))
+    assert (
+        "bad <net> does not beat floor <net> (classical), which needs no training."
+        in page.texts("li")
+    )
+
+
+def test_without_a_baseline_the_page_says_nothing_of_one(page):
+    assert "lassical" not in " ".join(page.texts("main"))
+
+
 def distances_page(results, lost_by_first: int) -> Page:
     """Report on two networks, the first of which misses class 2 in some of three cases.
 

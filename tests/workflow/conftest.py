@@ -15,6 +15,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "config.yaml", "environment.yml", "pipeline", "profiles", "src", "configs")
 
+FIXED = {"polarity": "bright", "sigma": 1.0, "window": 0.0, "h": 1.0}
 TINY = {
     "datasets": {
         "demo_nuclei": {
@@ -26,6 +27,8 @@ TINY = {
     "experiments": {
         "unet": {"options": {"padded": True, "width": 4, "depth": 2, "norm": "batch"}},
         "dense_unet": None,
+        # of which only level and min_size are tuned
+        "floor": {"method": "watershed", "options": FIXED},
     },
     "jobs": {"cases_per_job": 8},
     "report": {"bootstrap": 100},

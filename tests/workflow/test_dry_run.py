@@ -49,6 +49,39 @@ def test_each_ready_configuration_plans(config, real_data, tmp_path):
     assert "demo_nuclei" not in done.stdout
 
 
+def test_a_baseline_alone_trains_nothing(tmp_path):
+    (tmp_path / "floor.yaml").write_text(
+        "experiments: {unet: null, dense_unet: null, none: {method: watershed}}\n"
+        "train: {folds: [0, 2]}\n"
+    )
+    done = snakemake("--configfile", str(tmp_path / "floor.yaml"), cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    rules = set(re.findall(r"^(?:local)?rule (\w+):", done.stdout, flags=re.M))
+    assert rules == {
+        *("demo", "prepare", "plan", "fit", "predict_classical", "export", "evaluate"),
+        *("leaderboard", "report", "all"),
+    }
+    tuned = re.findall(r"^ +output: (\S+parameters\.json)$", done.stdout, flags=re.M)
+    folder = "results/demo_nuclei/none"
+    assert sorted(tuned) == [f"{folder}/fold{fold}/parameters.json" for fold in (0, 2)]
+
+
+def test_networks_and_baselines_keep_to_their_own_rules(tmp_path):
+    (tmp_path / "both.yaml").write_text("experiments: {dense_unet: null, o: {method: watershed}}")
+    done = snakemake("--configfile", str(tmp_path / "both.yaml"), cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    jobs = re.findall(
+        r"^rule (train|fit|predict|predict_classical):\n.*?^    output: results/demo_nuclei/(\w+)/",
+        done.stdout,
+        flags=re.M | re.S,
+    )
+    assert set(jobs) == {
+        *(("train", "unet"), ("predict", "unet")),
+        *(("fit", "o"), ("predict_classical", "o")),
+    }
+    assert resources(done.stdout, "gpu")["fit"] == 0
+
+
 def test_a_broken_configuration_says_so_without_a_traceback(tmp_path):
     done = snakemake("--config", "trian={}", cwd=tmp_path)
     assert done.returncode != 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import csv
+import json
 import os
 import re
 import shutil
@@ -13,11 +14,14 @@ import time
 import numpy as np
 import pytest
 import tifffile
+from conftest import FIXED
 from PIL import Image
 
 pytestmark = pytest.mark.workflow
 
-TRAINED = {"train", "predict", "export", "evaluate", "leaderboard", "report"}
+SCORED = {"export", "evaluate", "leaderboard", "report"}
+TRAINED = {"train", "predict"} | SCORED
+TUNED = {"fit", "predict_classical"} | SCORED
 
 
 def changed(settings, **sections):
@@ -76,9 +80,55 @@ def test_a_changed_setting_reruns_what_depends_on_it(finished, sections, rules):
     assert finished.would_run(changed(finished.settings, **sections)) - {"all"} == rules
 
 
+def jobs_of(workflow, settings):
+    """Return rule and output of the jobs of each experiment that would be run."""
+    jobs = workflow.planned(settings=settings)
+    return {
+        name: {rule for rule, output in jobs if f"/{name}/" in output} for name in ("unet", "floor")
+    }
+
+
+def test_an_option_of_a_baseline_tunes_that_baseline_anew(finished):
+    settings = copy.deepcopy(finished.settings)
+    settings["experiments"]["floor"]["options"]["h"] = 2.0
+    of_floor = {"fit", "predict_classical", "export", "evaluate"}
+    assert jobs_of(finished, settings) == {"unet": set(), "floor": of_floor}
+    assert finished.would_run(settings) - {"all"} == TUNED
+
+
+def test_a_setting_of_the_networks_leaves_baselines_alone(finished):
+    settings = changed(finished.settings, train={"lr": 0.5}, decode={"threshold": 0.5})
+    of_unet = {"train", "predict", "export", "evaluate"}
+    assert jobs_of(finished, settings) == {"unet": of_unet, "floor": set()}
+
+
+def test_a_baseline_is_tuned_scored_and_shown_beside_the_network(finished):
+    results = finished.folder / "results"
+    found = json.loads((results / "demo_nuclei/floor/fold0/parameters.json").read_text())
+    assert FIXED.items() <= found["parameters"].items()
+    assert found["score"] > 0.2, "simulated nuclei are bright on a dark ground"
+    with (results / "demo_nuclei/leaderboard.csv").open() as file:
+        rows = {row["experiment"]: row for row in csv.DictReader(file)}
+    assert {name: row["kind"] for name, row in rows.items()} == {
+        "unet": "network",
+        "floor": "classical",
+    }
+    behind = float(rows["floor"]["pq_pooled"]) - float(rows["unet"]["pq_pooled"])
+    assert float(rows["unet"]["over_baseline"]) == pytest.approx(-behind, abs=1e-5)
+    html = (results / "report.html").read_text(encoding="utf-8")
+    assert "floor (classical)" in html
+    for name in ("new_01", "new_02"):  # the images without labels
+        image = np.asarray(Image.open(results / f"demo_nuclei/demo/images/{name}.png"))
+        delivered = tifffile.imread(results / f"demo_nuclei/floor/predictions/{name}.tif")
+        assert delivered.shape == image.shape
+        assert delivered.max() > 5
+    log = (results / "demo_nuclei/floor/logs/predict/1of2.log").read_text()
+    assert "(test, 0)" in log
+
+
 def test_a_changed_setting_of_the_plan_makes_no_new_copies(finished):
     settings = with_dataset(finished.settings, normalisation={"scheme": "zscore"})
-    assert finished.would_run(settings) - {"all"} == {"plan", "weights"} | TRAINED
+    assert finished.would_run(settings) - {"all"} == {"plan", "weights"} | TRAINED | TUNED
 
 
 def test_a_case_more_prepares_its_batch_only(finished):
@@ -90,7 +140,7 @@ def test_a_case_more_prepares_its_batch_only(finished):
         ("augment", f"{folder}/copies/2of2"),
     ]
     others = {rule for rule, _ in planned} - {"all", "prepare", "augment"}
-    assert others == {"plan", "weights"} | TRAINED
+    assert others == {"plan", "weights"} | TRAINED | TUNED
 
 
 def test_an_experiment_more_trains_that_one_only(finished):
@@ -101,7 +151,7 @@ def test_an_experiment_more_trains_that_one_only(finished):
     assert [o for o in outputs if o.endswith("model.safetensors")] == [
         "results/demo_nuclei/second/fold0/model.safetensors"
     ]
-    assert not any("/unet/" in o for o in outputs)
+    assert not any("/unet/" in o or "/floor/" in o for o in outputs)
 
 
 def test_a_fold_more_leaves_the_trained_fold_alone(finished):
@@ -117,7 +167,9 @@ def test_the_report_is_made_of_the_configured_folds(finished):
     (report,) = re.findall(r"^rule report:\n(.*?)\n\n", output, flags=re.M | re.S)
     for fold in (0, 1):
         assert f"results/demo_nuclei/unet/fold{fold}/model.safetensors" in report
-    assert '"unet":{"folds":[0,1],"name":"unet"}' in report
+        assert f"results/demo_nuclei/floor/fold{fold}/parameters.json" in report
+    assert '"unet":{"classical":false,"folds":[0,1],"name":"unet"}' in report
+    assert '"floor":{"classical":true,"folds":[0,1],"name":"floor"}' in report
 
 
 @pytest.mark.parametrize(
@@ -126,6 +178,10 @@ def test_the_report_is_made_of_the_configured_folds(finished):
         ("metrics/surface.py", {"evaluate", "leaderboard", "report"}),
         ("models/unet.py", TRAINED),
         ("models/dense_unet.py", set()),
+        ("classical/watershed.py", TUNED),
+        ("classical/tuning.py", TUNED),
+        ("classical/prediction.py", TUNED - {"fit"}),
+        ("classical/cpmc.py", set()),
         ("elastic.py", {"augment", "weights"} | TRAINED),
     ],
 )

@@ -1,21 +1,22 @@
 """The classical baselines: methods without training, which a network must beat.
 
 The table holds addresses, not classes, as `septum.models.MODELS`: listing names costs no
-import of scikit-image or PyMaxflow.
+import of scikit-image or PyMaxflow. The configuration reads it at every start of the workflow.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from septum.errors import fail, nearest
+from septum.errors import Problem, fail, nearest
 
 if TYPE_CHECKING:
     import numpy as np
 
     from septum.classical.base import Method
+    from septum.config import ClassSpec
 
 # name in the configuration -> "module:class"
 METHODS: dict[str, str] = {
@@ -25,6 +26,8 @@ METHODS: dict[str, str] = {
     "normalized_cut": "septum.classical.normalized_cut:NormalizedCut",
     "watershed": "septum.classical.watershed:Watershed",
 }
+# those whose class says so (`axes`): known without importing it
+PLANAR = ("cpmc",)
 
 
 def names() -> list[str]:
@@ -35,6 +38,45 @@ def names() -> list[str]:
 def module(name: str) -> str:
     """Return the dotted name of a method's module (for `septum.codedigest.code_digest`)."""
     return _address(name)[0]
+
+
+def misfits(
+    name: str,
+    where: str,
+    dataset: str,
+    classes: Mapping[int, ClassSpec] | None,
+    *,
+    annotation: str,
+    spatial_dims: int | None,
+) -> Iterator[Problem]:
+    """Yield why a method cannot answer for a dataset.
+
+    Parameters
+    ----------
+    name : str
+        One of `names`.
+    where : str
+        The configuration key that names the datasets, for the messages.
+    dataset : str
+        Its name.
+    classes : mapping of int to ClassSpec, or None
+        Its foreground classes; None where they are not known yet.
+    annotation : str
+        ``instance``, ``binary``, ``semantic`` or ``panoptic``.
+    spatial_dims : int or None
+        Axes of its images; None where they are not known yet.
+    """
+    known = list((classes or {}).values())
+    if len(known) > 1:
+        several = ", ".join(spec.name for spec in known)
+        what = f"a classical method knows no classes, but {dataset} has several ({several})"
+        yield Problem(where, what, f"name datasets of one class, without {dataset}")
+    elif known and annotation != "semantic" and known[0].kind != "thing":
+        what = f"a classical method finds objects, but the only class of {dataset} is stuff"
+        yield Problem(where, what, f"say `annotation: semantic` in datasets.{dataset}")
+    if spatial_dims not in (None, 2) and name in PLANAR:
+        what = f"{name} is not defined for {spatial_dims}-D images ({dataset})"
+        yield Problem(where, what, f"name datasets without {dataset}, or choose another method")
 
 
 def method_class(name: str) -> type[Method]:

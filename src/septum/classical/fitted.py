@@ -26,7 +26,7 @@ class Fitted(Section):
     score
         On the validation cases (`septum.classical.tuning.best_parameters`); None where there
         was nothing to score.
-    spatial_dims, in_channels, annotation, classes
+    spatial_dims, in_channels, annotation, classes, spacing, unit
         Of the dataset.
     digests
         Of the code and of the validation cases.
@@ -43,19 +43,33 @@ class Fitted(Section):
     in_channels: int
     annotation: Literal["instance", "semantic", "panoptic"]
     classes: dict[int, ClassSpec] = Field(min_length=1)
+    spacing: tuple[float, ...]
+    unit: str
     digests: dict[str, str] = Field(default_factory=dict)
     fitted: dict[str, Any] = Field(default_factory=dict)
 
 
 def read_fitted(path: str | Path) -> Fitted:
-    """Read a ``parameters.json``.
+    """Read a ``parameters.json``, and check the parameters with their method.
 
     Raises
     ------
     SeptumError
         If it is missing, is none, or its parameters are not those of its method.
     """
-    path = Path(path)
+    fitted = read_record(Path(path))
+    create(fitted.method, fitted.parameters, where=str(path))
+    return fitted
+
+
+def read_record(path: Path) -> Fitted:
+    """Read a ``parameters.json`` without importing its method, for those who only show it.
+
+    Raises
+    ------
+    SeptumError
+        If it is missing or is none.
+    """
     remedy = "delete it, and run the workflow again"
     try:
         fitted = Fitted.model_validate_json(path.read_text(encoding="utf-8"))
@@ -70,7 +84,6 @@ def read_fitted(path: str | Path) -> Fitted:
     if fitted.format_version > FORMAT_VERSION:
         what = f"has format {fitted.format_version}, but this Septum reads {FORMAT_VERSION}"
         raise fail(path, what, "update Septum to the version that wrote it")
-    create(fitted.method, fitted.parameters, where=str(path))
     return fitted
 
 

@@ -1,4 +1,4 @@
-"""The minimum cut of a pixel grid: the one place where PyMaxflow is used.
+"""The minimum cut of a pixel grid: the one place where PyMaxflow is used, which is GPL.
 
 The energy of a labelling L (object or background) is
 
@@ -13,8 +13,19 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
-import maxflow
 import numpy as np
+
+from septum.errors import fail
+
+try:
+    import maxflow
+except ImportError:
+    raise fail(
+        "PyMaxflow",
+        "is not installed, and the baselines graph_cut and cpmc need it",
+        "pip install 'septum[graphcut]' (it is under the GPL, Septum itself under BSD-3-Clause), "
+        "or choose another method, such as watershed",
+    ) from None
 
 
 @dataclass(frozen=True)

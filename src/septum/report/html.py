@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from septum import __version__
 from septum.atomic import write_text
 from septum.config import Evaluate, Report
-from septum.leaderboard import told_apart
+from septum.leaderboard import against_baseline, told_apart
 from septum.report.charts import ap_chart, iou_chart, loss_charts, score_bars
 from septum.report.colours import OBJECT_MARKS, PIXEL_MARKS, class_colours, network_style
 from septum.report.figures import stacked_bar
@@ -102,6 +102,7 @@ def _view(
         "cautions": cautions(dataset),
         "columns": leaderboard_columns(dataset),
         "leaderboard": leaderboard,
+        "baseline": next((e.name for e in dataset.experiments if e.baseline is not None), None),
         "infinite": any(cell.remark for row in leaderboard for cell in row["cells"]),
         "axis": score_bars(dataset)[0],
         "pairs": pair_rows(dataset, report.bootstrap, seed),
@@ -142,6 +143,7 @@ def _leaderboard(dataset: Dataset) -> list[dict[str, Any]]:
             "behind": number_text(number(row, "behind_best")),
             "behind_interval": interval_text(row, "behind_best"),
             "apart": told_apart(row),
+            "against": against_baseline(row),
         }
         for place, (experiment, row) in enumerate(
             zip(dataset.experiments, dataset.leaderboard, strict=True)

@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from septum.classical.fitted import Fitted, common_baseline, read_record
 from septum.config import Weights
 from septum.errors import fail
 from septum.plan import Plan, read_plan
@@ -23,14 +24,14 @@ from septum.store import case_paths
 
 @dataclass(frozen=True)
 class Experiment:
-    """The results of one network on one dataset.
+    """The results of one network, or of one classical baseline, on one dataset.
 
     Parameters
     ----------
     key : str
         Name of its folder, and in ``leaderboard.csv``.
     name : str
-        What the configuration calls it.
+        What the configuration calls it; of a baseline also that it is one.
     scores : Scores
         Of test and validation cases.
     histories : dict of int to list of rows
@@ -39,6 +40,8 @@ class Experiment:
         By fold: header of the model file, and ``weights``, the number of trained numbers.
     predicted : dict of str to Path
         Predictions by case.
+    baseline : Fitted, optional
+        Of a baseline, which has neither histories nor models: what predicts its test cases.
     """
 
     key: str
@@ -47,6 +50,7 @@ class Experiment:
     histories: dict[int, list[Row]]
     models: dict[int, dict[str, Any]]
     predicted: dict[str, Path]
+    baseline: Fitted | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,8 @@ def read_dataset(results: Path, spec: Mapping[str, Any]) -> Dataset:
     spec : mapping
         ``name``; ``folder`` in ``results``; ``batches``, their names; ``weights``, the settings
         of the weight maps; ``experiments``, from the name of the folder to ``name``, the
-        configuration's, and ``folds``, those trained.
+        configuration's, ``folds``, those trained or tuned, and ``classical``, whether it is a
+        baseline.
 
     Raises
     ------
@@ -138,19 +143,28 @@ def read_model_header(path: Path) -> dict[str, Any]:
 _BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 
 
-def _read_experiment(folder: Path, name: str, folds: list[int], batches: list[str]) -> Experiment:
+def _read_experiment(
+    folder: Path, name: str, folds: list[int], batches: list[str], classical: bool = False
+) -> Experiment:
     paths = {fold: folder / f"fold{fold}" for fold in folds}
+    results = {
+        "key": folder.name,
+        "scores": read_scores(folder / "cases.csv", folder / "classes.csv"),
+        "predicted": case_paths(folder / "predicted" / batch for batch in batches),
+    }
+    if classical:
+        tuned = [read_record(path / "parameters.json") for path in paths.values()]
+        return Experiment(
+            name=f"{name} (classical)",
+            histories={},
+            models={},
+            baseline=common_baseline(tuned),
+            **results,
+        )
     histories = {
         fold: read_rows(path / "history.csv", {"epoch", "train_loss", "val_loss", "val_iou"})
         for fold, path in paths.items()
         if (path / "history.csv").is_file()
     }
     models = {fold: read_model_header(path / "model.safetensors") for fold, path in paths.items()}
-    return Experiment(
-        key=folder.name,
-        name=name,
-        scores=read_scores(folder / "cases.csv", folder / "classes.csv"),
-        histories=histories,
-        models=models,
-        predicted=case_paths(folder / "predicted" / batch for batch in batches),
-    )
+    return Experiment(name=name, histories=histories, models=models, **results)

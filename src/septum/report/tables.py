@@ -215,7 +215,14 @@ def derived_rows(plan: Plan) -> list[tuple[str, str, str]]:
 
 
 def network_row(experiment: Experiment) -> list[str]:
-    """Return network, size, decoder, epochs, best validation IoU and time of training."""
+    """Return network, size, decoder, epochs, best validation IoU and time of training.
+
+    Of a baseline: its method, and the parameters that it was tuned to.
+    """
+    if experiment.baseline is not None:
+        tuned = experiment.baseline.parameters
+        found = ", ".join(f"{key} {_value(value)}" for key, value in _set(tuned))
+        return [experiment.baseline.method, "classical", NOTHING, found, *[NOTHING] * 4]
     header = next(iter(experiment.models.values()), {})
     histories = list(experiment.histories.values())
     options = ", ".join(f"{key} {_value(value)}" for key, value in _set(header.get("options")))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from septum.leaderboard import told_apart
+from septum.leaderboard import beats_baseline, best_baseline, told_apart
 from septum.report.gallery import case_ranks
 from septum.report.inputs import Dataset
 from septum.report.tables import interval_text, number_text, subset_name
@@ -23,6 +23,7 @@ def verdict(dataset: Dataset) -> list[str]:
     first, *others = dataset.leaderboard
     sentences = [_lead(dataset, first, names)]
     sentences += [_behind(row, names) for row in others]
+    sentences += _against_baseline(dataset, names)
     sentences += _failures(dataset, first, names)
     return sentences
 
@@ -81,6 +82,38 @@ def _behind(row: Row, names: dict[str, str]) -> str:
     if apart:
         return f"{amount} ({interval}): more than the choice of cases explains."
     return f"{amount} ({interval}): these cases do not tell the two apart."
+
+
+def _against_baseline(dataset: Dataset, names: dict[str, str]) -> list[str]:
+    """Name the networks that the best classical baseline makes superfluous, or may."""
+    floor = best_baseline(dataset.leaderboard)
+    networks = [row for row in dataset.leaderboard if row.get("kind") != "classical"]
+    compared = [row for row in networks if not math.isnan(number(row, "over_baseline"))]
+    if floor is None or not compared:
+        return []
+    baseline = names[str(floor["experiment"])]
+
+    def named(verdict: bool | None) -> list[str]:
+        return [names[str(r["experiment"])] for r in compared if beats_baseline(r) is verdict]
+
+    worse, level = named(False), named(None)
+    if len(worse) == len(compared):
+        return [f"No network beats {baseline}, which needs no training."]
+    found = []
+    if worse:
+        verb = "does" if len(worse) == 1 else "do"
+        found.append(f"{_listed(worse)} {verb} not beat {baseline}, which needs no training.")
+    if level:
+        verb = "is" if len(level) == 1 else "are"
+        found.append(
+            f"{_listed(level)} {verb} ahead of {baseline} by no more than the choice of cases "
+            "may explain."
+        )
+    return found
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
 
 
 def _failures(dataset: Dataset, first: Row, names: dict[str, str]) -> list[str]:

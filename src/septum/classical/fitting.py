@@ -1,0 +1,101 @@
+"""The stage that tunes a classical baseline on the validation cases of a fold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from septum.atomic import write_json
+from septum.classical import create, misfits
+from septum.classical.fitted import Fitted
+from septum.classical.tuning import tune
+from septum.config import Baseline
+from septum.datadigest import data_digest
+from septum.errors import Problem, SeptumError, fail
+from septum.plan import Plan
+from septum.store import case_paths
+
+
+def fit(
+    *,
+    baseline: Baseline,
+    plan: Plan,
+    cases: Sequence[Path],
+    fold: int,
+    out: Path,
+    digests: Mapping[str, str],
+) -> None:
+    """Tune a baseline on the validation cases of a fold, and write ``parameters.json``.
+
+    Parameters
+    ----------
+    baseline : Baseline
+        The method, and its parameters that are not tuned.
+    plan : Plan
+        The dataset's.
+    cases : sequence of Path
+        Batch folders of canonical cases.
+    fold : int
+    out : Path
+        The file, written whole or not at all.
+    digests : mapping
+        Kept in the file, where the digest of the validation cases joins them.
+
+    Raises
+    ------
+    SeptumError
+        If the dataset is none for the method (`septum.classical.misfits`), a validation case is
+        missing, or method or options are wrong.
+    """
+    key = f"experiments.{baseline.experiment}"
+    problems = list(
+        misfits(
+            baseline.method,
+            f"{key}.datasets",
+            plan.dataset,
+            plan.classes,
+            annotation=plan.annotation,
+            spatial_dims=plan.spatial_dims,
+        )
+    )
+    if problems:
+        raise SeptumError(problems)
+    create(baseline.method, baseline.options, where=f"{key}.options")
+    paths = _validation_cases(plan, fold, case_paths(cases))
+    tuned = tune(baseline.method, paths, fixed=baseline.options)
+    record = Fitted(
+        method=baseline.method,
+        parameters=tuned["parameters"],
+        score=tuned["score"],
+        spatial_dims=plan.spatial_dims,
+        in_channels=plan.in_channels,
+        annotation=plan.annotation,
+        classes=plan.classes,
+        spacing=plan.spacing,
+        unit=plan.unit,
+        digests={**digests, "data": data_digest(paths)},
+        fitted={
+            "dataset": plan.dataset,
+            "experiment": baseline.experiment,
+            "fold": fold,
+            "cases": tuned["cases"],
+            "pixels": tuned["pixels"],
+        },
+    )
+    write_json(out, record.model_dump(mode="json"))
+
+
+def _validation_cases(plan: Plan, fold: int, found: Mapping[str, Path]) -> list[Path]:
+    """Return the validation cases of a fold, all of them there, by name."""
+    names = plan.val_cases(fold)
+    if not names:
+        remedy = "label more cases, or lower split.test or split.folds"
+        raise fail(f"{plan.dataset}, fold {fold}", "has no case to validate on", remedy)
+    problems = [
+        Problem(name, "is in the plan but not among the prepared cases", "run prepare")
+        for name in names
+        if name not in found
+    ]
+    if problems:
+        raise SeptumError(problems)
+    return [found[name] for name in names]
