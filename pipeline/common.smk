@@ -230,6 +230,10 @@ def train_settings(wildcards):
     return as_json(settings)
 
 
+def train_seed(wildcards):
+    return CONFIG.train_seed(EXPERIMENTS[wildcards.experiment])
+
+
 def predict_settings(wildcards):
     return as_json(run_of(wildcards).predict)
 

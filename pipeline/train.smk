@@ -23,7 +23,7 @@ rule train:
         gpu=gpus("train"),
     params:
         settings=train_settings,
-        seed=CONFIG.seed,
+        seed=train_seed,
         code=network_code("septum.training"),
     shell:
         "python -m septum train --settings {params.settings:q} --fold {wildcards.fold} "

@@ -78,7 +78,7 @@ def check(config: Config) -> None:
         print(f"note: {note}")
     if problems:
         # a mistake in the configuration shows once, not once a case
-        raise SeptumError(dict.fromkeys(problems))
+        raise SeptumError(dict.fromkeys(map(config.as_written, problems)))
     print("no problem found")
 
 

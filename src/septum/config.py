@@ -17,10 +17,18 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
 
 from septum.demo_names import DEMO_CASES
 from septum.errors import Problem, SeptumError, fail, nearest
+from septum.grid import as_written, expand
 from septum.models import MODELS
 from septum.wording import problems_of
 
@@ -46,6 +54,7 @@ REGRESSING = ("distance", "stardist", "flows")
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class Section(BaseModel):
@@ -243,12 +252,16 @@ class Dataset(Section):
 
 
 class Experiment(Section):
-    """A network, its head, and what differs from the top-level sections."""
+    """A network, its head, and what differs from the top-level sections.
+
+    In a file, an entry with lists stands for several of them (`septum.grid`).
+    """
 
     network: str
     options: dict[str, Any] = {}
     head: Literal["semantic", "border", "distance", "stardist", "flows"] = "semantic"
     datasets: list[str] | Literal["all"] = "all"
+    seed: Seed | None = None
     train: dict[str, Any] = {}
     predict: dict[str, Any] = {}
     decode: dict[str, Any] = {}
@@ -272,7 +285,7 @@ class Config(Section):
 
     results: Annotated[str, Field(pattern=r"^[^<>{}]*[^/<>{}][^<>{}]*$")] = "results"
     data_root: str = "."
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    seed: Seed = 0
     datasets: dict[str, Dataset]
     experiments: dict[str, Experiment] = {}
     augment: Augment = Augment()
@@ -283,6 +296,8 @@ class Config(Section):
     evaluate: Evaluate = Evaluate()
     report: Report = Report()
     jobs: Jobs = Jobs()
+    # of experiments that `septum.grid` made: where the user wrote them
+    _written: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -321,6 +336,15 @@ class Config(Section):
             head=spec.head,
             **sections,
         )
+
+    def train_seed(self, experiment: str) -> int:
+        """Return the seed of an experiment's trainings: its own, or that of all."""
+        own = self.experiments[experiment].seed
+        return self.seed if own is None else own
+
+    def as_written(self, problem: Problem) -> Problem:
+        """Return a problem at the key that the user wrote."""
+        return as_written(problem, self._written)
 
     def runs(self) -> Iterator[tuple[str, str]]:
         """Yield every (dataset, experiment) that is to be computed."""
@@ -381,13 +405,21 @@ def validate(raw: object) -> Config:
     """
     if not isinstance(raw, Mapping):
         raise fail("config", "is not a mapping of keys to values", "see config.yaml for the layout")
+    entries = raw.get("experiments")
+    grid = expand(entries if isinstance(entries, Mapping) else {})
+    if isinstance(entries, Mapping):
+        raw = {**raw, "experiments": grid.experiments}
+    problems = grid.problems
     try:
         config = Config.model_validate(raw)
     except ValidationError as error:
-        raise SeptumError(problems_of(error, "", Config)) from None
-    problems = list(_cross_checks(config))
+        problems += problems_of(error, "", Config)
+    else:
+        config._written = grid.keys
+        problems += [] if problems else _cross_checks(config)
     if problems:
-        raise SeptumError(problems)
+        # a mistake in an entry shows once, not once a combination
+        raise SeptumError(dict.fromkeys(as_written(p, grid.keys) for p in problems))
     return config
 
 
