@@ -234,6 +234,18 @@ def train_seed(wildcards):
     return CONFIG.train_seed(EXPERIMENTS[wildcards.experiment])
 
 
+def start_weights(wildcards):
+    """Return the file that a training starts from, or nothing: random weights, or an address."""
+    run = run_of(wildcards)
+    if run.start_from is not None:
+        other = septum_cases.safe_name(run.start_from)
+        folder = f"{RESULTS}/{wildcards.dataset}/{other}/fold{wildcards.fold}"
+        return f"{folder}/model.safetensors"
+    if run.pretrained is None or run.pretrained.is_address:
+        return []
+    return str(septum_cases.resolve(CONFIG, run.pretrained.source))
+
+
 def predict_settings(wildcards):
     return as_json(run_of(wildcards).predict)
 

@@ -17,15 +17,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from septum import models
 from septum.atomic import require_writable
 from septum.casefacts import CaseFacts, measure
 from septum.cases import CaseFiles, find_cases, find_groups, resolve
-from septum.config import Config
+from septum.config import Config, Run
 from septum.duplicates import Signature, sign
 from septum.errors import Problem, SeptumError
 from septum.heads import HEADS
+from septum.initial import load_backbone, require_backbone, take_weights
 from septum.plan import Plan
 from septum.planning import make_plan, samples_per_case
 from septum.prepare import load_case
@@ -171,10 +173,12 @@ def _check_experiments(config: Config, plans: dict[str, Plan | None]) -> Iterato
             # also imports the network: under "meta" an import may make tensors without values
             models.check_options(run.network, run.options)
             with torch.device("meta"):
-                models.create(run.network, axes, channels, outputs, **run.options)
+                network = models.create(run.network, axes, channels, outputs, **run.options)
         except SeptumError as error:
             for p in error.problems:
                 yield Problem(f"{key}.{p.where}", p.what, p.remedy)
+        else:
+            yield from _problems_of(_check_start, config, run, network, (axes, channels, classes))
         if plan is None:
             continue
         for name, size in (("train.patch", run.train.patch), ("predict.tile", run.predict.tile)):
@@ -185,6 +189,26 @@ def _check_experiments(config: Config, plans: dict[str, Plan | None]) -> Iterato
         if max(wanted, default=0) >= len(plan.folds):
             what = f"asks for fold {max(wanted)}, but the split of {dataset} has {len(plan.folds)}"
             yield Problem(f"{key}.train.folds", what, f"name folds below {len(plan.folds)}")
+
+
+def _check_start(
+    config: Config, run: Run, network: nn.Module, counts: tuple[int, int, int]
+) -> None:
+    """Raise if a network (on ``meta``) cannot start from the weights that it is to start from."""
+    if run.pretrained is not None:
+        require_backbone(network, run)
+        if not run.pretrained.is_address:  # nothing is downloaded by a check
+            load_backbone(network, run, resolve(config, run.pretrained.source))
+    if run.start_from is not None:
+        other = config.run(run.dataset, run.start_from)
+        axes, channels, classes = counts
+        outputs = HEADS[other.head].outputs(classes, axes)
+        try:
+            with torch.device("meta"):
+                source = models.create(other.network, axes, channels, outputs, **other.options)
+        except SeptumError:
+            return  # shown at that experiment
+        take_weights(network, run, source.state_dict())
 
 
 def _problems_of(action: object, *arguments: object) -> tuple[Problem, ...]:

@@ -23,6 +23,7 @@ from pydantic import (
     Field,
     PrivateAttr,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
@@ -30,6 +31,7 @@ from septum.demo_names import DEMO_CASES
 from septum.errors import Problem, SeptumError, fail, nearest
 from septum.grid import as_written, expand
 from septum.models import MODELS
+from septum.staging import staging_problems
 from septum.wording import problems_of
 
 Auto = Literal["auto"]
@@ -251,6 +253,18 @@ class Dataset(Section):
         return _as_list(self.unlabelled)
 
 
+class Pretrained(Section):
+    """Published weights of a backbone (`septum.models.pretrained`)."""
+
+    source: Annotated[str, Field(min_length=1)]
+    sha256: str | None = Field(None, pattern=r"^(sha256:)?[0-9a-fA-F]{64}$")
+
+    @property
+    def is_address(self) -> bool:
+        """Whether the source is downloaded, and no file on this machine."""
+        return self.source.startswith(("http://", "https://"))
+
+
 class Experiment(Section):
     """A network, its head, and what differs from the top-level sections.
 
@@ -262,9 +276,16 @@ class Experiment(Section):
     head: Literal["semantic", "border", "distance", "stardist", "flows"] = "semantic"
     datasets: list[str] | Literal["all"] = "all"
     seed: Seed | None = None
+    pretrained: Pretrained | None = None
+    start_from: str | None = None
     train: dict[str, Any] = {}
     predict: dict[str, Any] = {}
     decode: dict[str, Any] = {}
+
+    @field_validator("pretrained", mode="before")
+    @classmethod
+    def _source_alone(cls, given: Any) -> Any:
+        return {"source": given} if isinstance(given, str) else given
 
 
 class Run(Section):
@@ -275,6 +296,8 @@ class Run(Section):
     network: str
     options: dict[str, Any]
     head: str
+    pretrained: Pretrained | None = None
+    start_from: str | None = None
     train: Train = Train()
     predict: Predict = Predict()
     decode: Decode = Decode()
@@ -334,6 +357,8 @@ class Config(Section):
             network=spec.network,
             options=spec.options,
             head=spec.head,
+            pretrained=spec.pretrained,
+            start_from=spec.start_from,
             **sections,
         )
 
@@ -490,6 +515,7 @@ def _cross_checks(config: Config) -> Iterator[Problem]:
                 config.dataset_section(dataset, section)
             except SeptumError as error:
                 yield from error.problems
+    yield from staging_problems(config)
     seen: set[Problem] = set()
     for dataset, experiment in config.runs():
         try:

@@ -50,7 +50,8 @@ def expand(entries: Mapping[Any, Any]) -> Grid:
 
     Where `AXES` of an entry are lists (``network`` may be a mapping of names to options, too),
     there is one experiment a combination, named ``<entry>-<network>-<head>-seed<n>``: only
-    lists are named, so that an element more changes the names of no others.
+    lists are named, so that an element more changes the names of no others. ``start_from`` may
+    name an entry with lists: each combination starts from the one of the same parts there.
 
     Parameters
     ----------
@@ -62,6 +63,8 @@ def expand(entries: Mapping[Any, Any]) -> Grid:
     Grid
     """
     grid = Grid()
+    parts: dict[str, dict[str, str]] = {}  # of a combination's name, by axis
+    axes: dict[str, list[str]] = {}  # of an entry with lists
     for entry, spec in entries.items():
         lists = _lists_of(spec)
         if not lists:
@@ -72,14 +75,19 @@ def expand(entries: Mapping[Any, Any]) -> Grid:
         grid.problems += problems
         if problems:
             continue
+        axes[str(entry)] = list(lists)
         for combination in itertools.product(*lists.values()):
             name = "-".join([str(entry), *(element.part for element in combination)])
-            _add(grid, entry, name, _combined(spec, dict(zip(lists, combination, strict=True))))
+            chosen = dict(zip(lists, combination, strict=True))
+            parts[name] = {axis: element.part for axis, element in chosen.items()}
+            _add(grid, entry, name, _combined(spec, chosen))
             grid.keys[f"experiments.{name}"] = key
             for element in combination:
                 for option in element.options:
                     written = f"{key}.network.{element.value}.{option}"
                     grid.keys[f"experiments.{name}.options.{option}"] = written
+    for name, own in parts.items():
+        _start_from_alike(grid.experiments, name, own, axes)
     return grid
 
 
@@ -136,6 +144,18 @@ def _combined(spec: Mapping[str, Any], chosen: Mapping[str, _Value]) -> dict[str
         # what is no mapping is left for the validation to complain about
         plain["options"] = {**shared, **own} if isinstance(shared, Mapping) else shared
     return plain
+
+
+def _start_from_alike(
+    experiments: dict[Any, Any], name: str, parts: Mapping[str, str], axes: Mapping[str, list[str]]
+) -> None:
+    """Name the combination of the same parts where one starts from an entry with lists."""
+    entry = experiments[name].get("start_from")
+    if not isinstance(entry, str) or entry not in axes:
+        return
+    alike = "-".join([entry, *(parts[axis] for axis in axes[entry] if axis in parts)])
+    if alike in experiments:
+        experiments[name] = {**experiments[name], "start_from": alike}
 
 
 def _add(grid: Grid, entry: Any, name: Any, spec: Any) -> None:
