@@ -387,6 +387,13 @@ def case_mem_mb(base, bytes_per_pixel, case_per_thread=False):
     return megabytes
 
 
+def predict_mem_mb(wildcards, attempt, threads):
+    """Return the memory of a prediction; a CRF holds copies of probabilities and image."""
+    refined = run_of(wildcards).predict.crf is not None
+    needed = case_mem_mb(8000, bytes_per_pixel=400 if refined else 100)
+    return needed(wildcards, attempt, threads)
+
+
 @functools.cache
 def largest_case(dataset, batch=None):
     """Return the pixels (times channels) of the largest image of a batch, or of a dataset."""

@@ -155,6 +155,18 @@ class Train(Section):
         return self
 
 
+class CRF(Section):
+    """Refinement of probabilities by a dense CRF (`septum.crf.refine`)."""
+
+    intensity_sigma: Positive
+    appearance_weight: Annotated[float, Field(ge=0.0)] = 4.0
+    appearance_sigma: Positive = 10.0
+    smoothness_weight: Annotated[float, Field(ge=0.0)] = 3.0
+    smoothness_sigma: Positive = 3.0
+    truncate: Positive = 2.0
+    iterations: Count = 10
+
+
 class Predict(Section):
     """Tiled inference (`septum.tiling`, `septum.inference`)."""
 
@@ -162,7 +174,13 @@ class Predict(Section):
     overlap: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.25
     batch: Count = 4
     tta: bool = False
+    crf: CRF | None = None
     device: Literal["auto", "cpu", "gpu"] = "auto"
+
+    @field_validator("crf", mode="before")
+    @classmethod
+    def _off(cls, given: Any) -> Any:
+        return None if given is False else given
 
 
 class Decode(Section):
@@ -559,6 +577,9 @@ def _head_checks(dataset: Dataset, run: Run) -> Iterator[Problem]:
         what = f"{run.decode.method!r} is no way to instances of the head {run.head!r}"
         ways = ", ".join(("auto", *METHODS[run.head]))
         yield Problem(f"{key}.decode.method", what, f"choose one of: {ways}")
+    if run.head in REGRESSING and run.predict.crf is not None:
+        what = f"refines classes, and would part them from what {run.head!r} regresses beside them"
+        yield Problem(f"{key}.predict.crf", what, "set it to false, or choose semantic or border")
     if run.head in REGRESSING and dataset.annotation == "semantic":
         what = f"{run.head!r} tells objects apart, and {run.dataset} has classes only"
         yield Problem(f"{key}.head", what, "choose semantic, or name other datasets")

@@ -106,6 +106,10 @@ def test_jobs_ask_for_memory_by_the_size_of_an_image(volumes):
     assert wanted["predict"] == 8000 + 100 * 256
     # two cases at once, on two cores
     assert wanted["evaluate"] == 2000 + 2 * 60 * 256
+    with (volumes / "my.yaml").open("a") as file:
+        file.write("predict: {crf: {intensity_sigma: 0.1}}\n")
+    done = snakemake("--configfile", str(volumes / "my.yaml"), cwd=volumes)
+    assert resources(done.stdout, "mem_mb")["predict"] == 8000 + 400 * 256
     # and none shares its job with another
     assert len(re.findall("^rule prepare:", done.stdout, flags=re.M)) > 1
 
