@@ -238,6 +238,22 @@ def train_settings(wildcards):
     return as_json(settings)
 
 
+def train_seed(wildcards):
+    return CONFIG.train_seed(EXPERIMENTS[wildcards.experiment])
+
+
+def start_weights(wildcards):
+    """Return the file that a training starts from, or nothing: random weights, or an address."""
+    run = run_of(wildcards)
+    if run.start_from is not None:
+        other = septum_cases.safe_name(run.start_from)
+        folder = f"{RESULTS}/{wildcards.dataset}/{other}/fold{wildcards.fold}"
+        return f"{folder}/model.safetensors"
+    if run.pretrained is None or run.pretrained.is_address:
+        return []
+    return str(septum_cases.resolve(CONFIG, run.pretrained.source))
+
+
 def predict_settings(wildcards):
     return as_json(run_of(wildcards).predict)
 
@@ -407,6 +423,13 @@ def case_mem_mb(base, bytes_per_pixel, case_per_thread=False):
         return (base + at_once * bytes_per_pixel * pixels // 2**20) * attempt
 
     return megabytes
+
+
+def predict_mem_mb(wildcards, attempt, threads):
+    """Return the memory of a prediction; a CRF holds copies of probabilities and image."""
+    refined = run_of(wildcards).predict.crf is not None
+    needed = case_mem_mb(8000, bytes_per_pixel=400 if refined else 100)
+    return needed(wildcards, attempt, threads)
 
 
 @functools.cache

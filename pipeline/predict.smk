@@ -18,7 +18,7 @@ rule predict:
         ENVIRONMENT
     threads: 4
     resources:
-        mem_mb=case_mem_mb(8000, bytes_per_pixel=100),
+        mem_mb=predict_mem_mb,
         runtime=240,
         gpu=gpus("predict"),
     params:

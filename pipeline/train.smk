@@ -8,6 +8,7 @@ rule train:
         copies=all_copies,
         weights=all_weights,
         plan=f"{RESULTS}/{{dataset}}/plan.json",
+        start=start_weights,
     output:
         model=f"{RESULTS}/{{dataset}}/{{experiment}}/fold{{fold}}/model.safetensors",
     log:
@@ -25,10 +26,11 @@ rule train:
         gpu=gpus("train"),
     params:
         settings=train_settings,
-        seed=CONFIG.seed,
+        seed=train_seed,
         code=network_code("septum.training"),
     shell:
         "python -m septum train --settings {params.settings:q} --fold {wildcards.fold} "
         "--seed {params.seed} --cases {input.cases:q} --copies {input.copies:q} "
-        "--weights {input.weights:q} --plan {input.plan:q} --code {params.code} "
+        "--weights {input.weights:q} --plan {input.plan:q} --start {input.start:q} "
+        "--code {params.code} "
         "--threads {threads} --out {output.model:q} 2>&1 | tee {log:q}"

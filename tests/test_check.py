@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 import tifffile
+import torch
 from PIL import Image
 
 from septum.check import check
@@ -173,3 +174,26 @@ def test_too_little_room_is_a_note(data, capsys, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1000, 0, 1000))
     check(config(data))
     assert "results may take up to 0.0 GB" in capsys.readouterr().out
+
+
+def test_what_a_training_cannot_start_from(data):
+    torch.save({"features.0.weight": torch.zeros(4, 3, 3, 3)}, data / "vgg.pth")
+    small = {"options": {"width": 1 / 16}}
+    experiments = {
+        "bare": {"network": "unet", "pretrained": "vgg.pth"},
+        "absent": {"network": "fcn8s", "pretrained": "no.pth", **small},
+        "partial": {"network": "fcn8s", "pretrained": "vgg.pth", **small},
+        "address": {"network": "fcn8s", "pretrained": "https://no.example/vgg.pth", **small},
+        "first": {"network": "fcn32s", **small},
+        "next": {"network": "fcn8s", "start_from": "first", **small},
+        "other": {"network": "unet", "start_from": "first"},
+    }
+    found = problems(config(data, experiments=experiments))
+    assert found[:2] == [
+        "experiments.bare.pretrained: is given, but the network 'unet' has no backbone to start "
+        "from it",
+        f"{data / 'no.pth'}: is no file",
+    ]
+    assert found[2].startswith(f"{data / 'vgg.pth'}: 25 of 26 tensors do not fit")
+    assert found[3].startswith("experiments.other.start_from: 'first' cannot be started from")
+    assert len(found) == 4

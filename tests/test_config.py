@@ -99,6 +99,10 @@ def test_a_section_survives_the_command_line():
         ({"train": {"folds": 0}}, "train.folds", "it must be a list, or say 'all'"),
         ({"experiments": {7: {"network": "unet"}}}, "experiments.7", "in quotes"),
         ({"datasets": {"A": {"demo": "nuclei"}, "a": {"demo": "nuclei"}}}, "datasets.a", "'A' by"),
+        ({"predict": {"crf": True}}, "predict.crf", "keys with values"),
+        ({"predict": {"crf": {}}}, "predict.crf.intensity_sigma", "is missing"),
+        ({"predict": {"crf": {"intensity_sigma": 0}}}, "predict.crf.intensity_sigma", "than 0"),
+        ({"predict": {"crf": {"sigma": 1}}}, "predict.crf.sigma", "intensity_sigma"),
         ({"seed": -1}, "seed", "greater than or equal to 0"),
         ({"datasets": {}}, "datasets", "describe at least one dataset"),
         ({"experiments": {"x": {}}}, "experiments.x", "neither a network nor a method"),
@@ -230,3 +234,16 @@ def test_a_baseline_follows_the_folds_of_its_dataset():
         "method": "watershed",
         "options": {"h": 2},
     }
+
+
+def test_a_crf_is_off_unless_given_and_never_for_heads_that_regress():
+    crf = {"intensity_sigma": 0.1, "iterations": 5}
+    loaded = config.validate(minimal(predict={"crf": crf})).run("nuclei", "net").predict
+    assert (loaded.crf.intensity_sigma, loaded.crf.iterations) == (0.1, 5)
+    assert (loaded.crf.appearance_sigma, loaded.crf.smoothness_weight) == (10.0, 3.0)
+    raw = minimal(predict={"crf": crf})
+    raw["experiments"] = {"net": {"network": "unet", "head": "flows"}}
+    found = problems(raw)
+    assert list(found) == ["experiments.net.predict.crf"]
+    raw["experiments"]["net"]["predict"] = {"crf": False}
+    assert config.validate(raw).run("nuclei", "net").predict.crf is None

@@ -106,7 +106,7 @@ def test_an_edit_of_what_comes_after_the_weights_or_looks_on_keeps_the_epochs(so
 def test_an_edit_of_what_decides_the_weights_starts_anew(source):
     seen = {training().fingerprint()}
     modules = ["epochs", "loaders", "patches", "cutting", "mirror", "transforms", "loop"]
-    modules += ["losses", "trainer", "checkpoints", "validation", "models/unet"]
+    modules += ["losses", "trainer", "checkpoints", "validation", "models/unet", "initial"]
     for n, module in enumerate(modules, start=2):
         edit(source, module)
         seen.add(training().fingerprint())

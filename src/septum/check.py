@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from septum import classical, models
 from septum.atomic import require_writable
@@ -27,6 +28,7 @@ from septum.config import Baseline, Config, Run
 from septum.duplicates import Signature, sign
 from septum.errors import Problem, SeptumError
 from septum.heads import HEADS
+from septum.initial import load_backbone, require_backbone, take_weights
 from septum.plan import Plan
 from septum.planning import make_plan, samples_per_case
 from septum.prepare import load_case
@@ -79,7 +81,7 @@ def check(config: Config) -> None:
         print(f"note: {note}")
     if problems:
         # a mistake in the configuration shows once, not once a case
-        raise SeptumError(dict.fromkeys(problems))
+        raise SeptumError(dict.fromkeys(map(config.as_written, problems)))
     print("no problem found")
 
 
@@ -164,7 +166,7 @@ def _check_experiments(config: Config, plans: dict[str, Plan | None]) -> Iterato
     for dataset, experiment in config.runs():
         plan, key = plans[dataset], f"experiments.{experiment}"
         if config.experiments[experiment].method is None:
-            yield from _check_network(config.run(dataset, experiment), key, plan)
+            yield from _check_network(config, config.run(dataset, experiment), plan)
         else:
             yield from _check_baseline(config.baseline(dataset, experiment), key, plan)
         folds = config.folds(dataset, experiment)
@@ -191,8 +193,9 @@ def _check_baseline(baseline: Baseline, key: str, plan: Plan | None) -> Iterator
         )
 
 
-def _check_network(run: Run, key: str, plan: Plan | None) -> Iterator[Problem]:
-    """Yield what is wrong with an experiment's network, patches and tiles."""
+def _check_network(config: Config, run: Run, plan: Plan | None) -> Iterator[Problem]:
+    """Yield what is wrong with an experiment's network, its start, patches and tiles."""
+    key = f"experiments.{run.experiment}"
     axes = 2 if plan is None else plan.spatial_dims
     channels = 1 if plan is None else plan.in_channels
     classes = 1 if plan is None else len(plan.classes)
@@ -201,16 +204,38 @@ def _check_network(run: Run, key: str, plan: Plan | None) -> Iterator[Problem]:
         # also imports the network: under "meta" an import may make tensors without values
         models.check_options(run.network, run.options)
         with torch.device("meta"):
-            models.create(run.network, axes, channels, outputs, **run.options)
+            network = models.create(run.network, axes, channels, outputs, **run.options)
     except SeptumError as error:
         for p in error.problems:
             yield Problem(f"{key}.{p.where}", p.what, p.remedy)
+    else:
+        yield from _problems_of(_check_start, config, run, network, (axes, channels, classes))
     if plan is None:
         return
     for name, size in (("train.patch", run.train.patch), ("predict.tile", run.predict.tile)):
         if size != "auto" and len(size) != axes:
             what = f"has {len(size)} sizes, but {run.dataset} has {axes} axes"
             yield Problem(f"{key}.{name}", what, f"give {axes} sizes, or auto")
+
+
+def _check_start(
+    config: Config, run: Run, network: nn.Module, counts: tuple[int, int, int]
+) -> None:
+    """Raise if a network (on ``meta``) cannot start from the weights that it is to start from."""
+    if run.pretrained is not None:
+        require_backbone(network, run)
+        if not run.pretrained.is_address:  # nothing is downloaded by a check
+            load_backbone(network, run, resolve(config, run.pretrained.source))
+    if run.start_from is not None:
+        other = config.run(run.dataset, run.start_from)
+        axes, channels, classes = counts
+        outputs = HEADS[other.head].outputs(classes, axes)
+        try:
+            with torch.device("meta"):
+                source = models.create(other.network, axes, channels, outputs, **other.options)
+        except SeptumError:
+            return  # shown at that experiment
+        take_weights(network, run, source.state_dict())
 
 
 def _problems_of(action: object, *arguments: object) -> tuple[Problem, ...]:

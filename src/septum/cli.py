@@ -173,6 +173,7 @@ def _train(a: Arguments) -> None:
         seed=a.seed,
         out=a.out,
         digests={"code": a.code},
+        start=a.start,
     )
 
 
@@ -341,6 +342,7 @@ def _parser() -> argparse.ArgumentParser:
     s = stage("train", _train, "train one network on one fold; goes on from its last checkpoint")
     s.settings("one experiment on one dataset").seed().path("plan")
     s.folders("cases").folders("copies", optional=True).folders("weights", optional=True)
+    s.path("start", optional=True)
     s.parser.add_argument("--fold", type=int, default=0)
     s.parser.add_argument("--code", default="", help="digest of the code, kept in the model file")
     s.threads().out("model.safetensors")

@@ -17,13 +17,23 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from septum.classical import METHODS as BASELINES
 from septum.classical import misfits
 from septum.demo_names import DEMO_CASES
 from septum.errors import Problem, SeptumError, fail, nearest
+from septum.grid import as_written, expand
 from septum.models import MODELS
+from septum.staging import staging_problems
 from septum.wording import problems_of
 
 Auto = Literal["auto"]
@@ -50,6 +60,7 @@ BASELINE_KEYS = {"method", "options", "datasets"}
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class Section(BaseModel):
@@ -148,6 +159,18 @@ class Train(Section):
         return self
 
 
+class CRF(Section):
+    """Refinement of probabilities by a dense CRF (`septum.crf.refine`)."""
+
+    intensity_sigma: Positive
+    appearance_weight: Annotated[float, Field(ge=0.0)] = 4.0
+    appearance_sigma: Positive = 10.0
+    smoothness_weight: Annotated[float, Field(ge=0.0)] = 3.0
+    smoothness_sigma: Positive = 3.0
+    truncate: Positive = 2.0
+    iterations: Count = 10
+
+
 class Predict(Section):
     """Tiled inference (`septum.tiling`, `septum.inference`)."""
 
@@ -155,7 +178,13 @@ class Predict(Section):
     overlap: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.25
     batch: Count = 4
     tta: bool = False
+    crf: CRF | None = None
     device: Literal["auto", "cpu", "gpu"] = "auto"
+
+    @field_validator("crf", mode="before")
+    @classmethod
+    def _off(cls, given: Any) -> Any:
+        return None if given is False else given
 
 
 class Decode(Section):
@@ -253,8 +282,22 @@ class Dataset(Section):
         return _as_list(self.unlabelled)
 
 
+class Pretrained(Section):
+    """Published weights of a backbone (`septum.models.pretrained`)."""
+
+    source: Annotated[str, Field(min_length=1)]
+    sha256: str | None = Field(None, pattern=r"^(sha256:)?[0-9a-fA-F]{64}$")
+
+    @property
+    def is_address(self) -> bool:
+        """Whether the source is downloaded, and no file on this machine."""
+        return self.source.startswith(("http://", "https://"))
+
+
 class Experiment(Section):
     """A network, its head, and what differs from the top-level sections; or a baseline.
+
+    In a file, an entry with lists stands for several of them (`septum.grid`).
 
     One of ``network`` and ``method`` (a classical baseline) is given. A baseline takes
     ``options`` and ``datasets`` (`BASELINE_KEYS`); all other keys are for networks.
@@ -265,9 +308,17 @@ class Experiment(Section):
     options: dict[str, Any] = {}
     head: Literal["semantic", "border", "distance", "stardist", "flows"] = "semantic"
     datasets: list[str] | Literal["all"] = "all"
+    seed: Seed | None = None
+    pretrained: Pretrained | None = None
+    start_from: str | None = None
     train: dict[str, Any] = {}
     predict: dict[str, Any] = {}
     decode: dict[str, Any] = {}
+
+    @field_validator("pretrained", mode="before")
+    @classmethod
+    def _source_alone(cls, given: Any) -> Any:
+        return {"source": given} if isinstance(given, str) else given
 
 
 class Run(Section):
@@ -278,6 +329,8 @@ class Run(Section):
     network: str
     options: dict[str, Any]
     head: str
+    pretrained: Pretrained | None = None
+    start_from: str | None = None
     train: Train = Train()
     predict: Predict = Predict()
     decode: Decode = Decode()
@@ -297,7 +350,7 @@ class Config(Section):
 
     results: Annotated[str, Field(pattern=r"^[^<>{}]*[^/<>{}][^<>{}]*$")] = "results"
     data_root: str = "."
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    seed: Seed = 0
     datasets: dict[str, Dataset]
     experiments: dict[str, Experiment] = {}
     augment: Augment = Augment()
@@ -308,6 +361,8 @@ class Config(Section):
     evaluate: Evaluate = Evaluate()
     report: Report = Report()
     jobs: Jobs = Jobs()
+    # of experiments that `septum.grid` made: where the user wrote them
+    _written: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -344,6 +399,8 @@ class Config(Section):
             network=spec.network,
             options=spec.options,
             head=spec.head,
+            pretrained=spec.pretrained,
+            start_from=spec.start_from,
             **sections,
         )
 
@@ -367,6 +424,15 @@ class Config(Section):
             return f"experiments.{experiment}.train.folds"
         of_dataset = "folds" in self.datasets[dataset].train
         return f"datasets.{dataset}.train.folds" if of_dataset else "train.folds"
+
+    def train_seed(self, experiment: str) -> int:
+        """Return the seed of an experiment's trainings: its own, or that of all."""
+        own = self.experiments[experiment].seed
+        return self.seed if own is None else own
+
+    def as_written(self, problem: Problem) -> Problem:
+        """Return a problem at the key that the user wrote."""
+        return as_written(problem, self._written)
 
     def runs(self) -> Iterator[tuple[str, str]]:
         """Yield every (dataset, experiment) that is to be computed."""
@@ -427,13 +493,21 @@ def validate(raw: object) -> Config:
     """
     if not isinstance(raw, Mapping):
         raise fail("config", "is not a mapping of keys to values", "see config.yaml for the layout")
+    entries = raw.get("experiments")
+    grid = expand(entries if isinstance(entries, Mapping) else {})
+    if isinstance(entries, Mapping):
+        raw = {**raw, "experiments": grid.experiments}
+    problems = grid.problems
     try:
         config = Config.model_validate(raw)
     except ValidationError as error:
-        raise SeptumError(problems_of(error, "", Config)) from None
-    problems = list(_cross_checks(config))
+        problems += problems_of(error, "", Config)
+    else:
+        config._written = grid.keys
+        problems += [] if problems else _cross_checks(config)
     if problems:
-        raise SeptumError(problems)
+        # a mistake in an entry shows once, not once a combination
+        raise SeptumError(dict.fromkeys(as_written(p, grid.keys) for p in problems))
     return config
 
 
@@ -502,6 +576,7 @@ def _cross_checks(config: Config) -> Iterator[Problem]:
                 config.dataset_section(dataset, section)
             except SeptumError as error:
                 yield from error.problems
+    yield from staging_problems(config)
     seen: set[Problem] = set()
     for dataset, experiment in config.runs():
         # a mistake in an experiment shows once, not once a dataset
@@ -592,6 +667,9 @@ def _head_checks(dataset: Dataset, run: Run) -> Iterator[Problem]:
         what = f"{run.decode.method!r} is no way to instances of the head {run.head!r}"
         ways = ", ".join(("auto", *METHODS[run.head]))
         yield Problem(f"{key}.decode.method", what, f"choose one of: {ways}")
+    if run.head in REGRESSING and run.predict.crf is not None:
+        what = f"refines classes, and would part them from what {run.head!r} regresses beside them"
+        yield Problem(f"{key}.predict.crf", what, "set it to false, or choose semantic or border")
     if run.head in REGRESSING and dataset.annotation == "semantic":
         what = f"{run.head!r} tells objects apart, and {run.dataset} has classes only"
         yield Problem(f"{key}.head", what, "choose semantic, or name other datasets")

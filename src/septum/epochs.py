@@ -18,6 +18,7 @@ from septum.datadigest import data_digest
 from septum.device import choose_device
 from septum.foldcases import find_fold_cases
 from septum.heads import HEADS
+from septum.initial import load_start
 from septum.loaders import loaders
 from septum.loop import AveragedWeights, TrainingLoop
 from septum.patches import patch_shape
@@ -39,6 +40,7 @@ def set_up(
     seed: int,
     folder: Path,
     digests: Mapping[str, str],
+    start: Path | None = None,
 ) -> Training:
     """Return a training, its network with its initial weights; nothing is written.
 
@@ -59,6 +61,8 @@ def set_up(
         dice=run.train.dice,
         seed=seed_of(seed, plan.dataset, run.experiment, fold),
     )
+    origin = load_start(segmenter, run, start)
+    started = {} if origin is None else {"start": origin["sha256"]}
     patch = plan.patch if run.train.patch == "auto" else run.train.patch
     return Training(
         run=run,
@@ -69,7 +73,8 @@ def set_up(
         segmenter=segmenter,
         shape=patch_shape(segmenter, patch, plan.spatial_dims),
         folder=folder,
-        digests={**digests, "data": data_digest(found.files())},
+        digests={**digests, "data": data_digest(found.files()), **started},
+        start=origin,
     )
 
 

@@ -14,10 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from septum.config import METHODS, Predict
+from septum.config import CRF, METHODS, Predict
+from septum.crf import refine
 from septum.decode import decode
 from septum.device import CHANNELS_LAST
 from septum.errors import fail
+from septum.heads import HEADS
 from septum.modelfile import ModelHeader, load_model
 from septum.normalise import normalise
 from septum.segmenter import Segmenter
@@ -142,7 +144,7 @@ def predict_probabilities(
     statistics: Mapping[str, Any],
     settings: Predict,
 ) -> np.ndarray:
-    """Return the probabilities (K, *spatial), float32, of an image.
+    """Return the probabilities (K, *spatial), float32, of an image, refined where asked for.
 
     Parameters
     ----------
@@ -158,7 +160,8 @@ def predict_probabilities(
     Raises
     ------
     SeptumError
-        If ``predict.tile`` has another number of axes than the image.
+        If ``predict.tile`` has another number of axes than the image, or ``predict.crf`` is
+        given for a head that regresses.
     """
     if settings.tile == "auto":
         tile = auto_tile(header.patch, segmenter.margin)
@@ -167,18 +170,45 @@ def predict_probabilities(
         raise fail("predict.tile", what, f"give {header.spatial_dims} sizes, or auto")
     else:
         tile = settings.tile
-    return predict_tiled(
+    device = next(segmenter.parameters()).device
+    normalised = partial(normalise, statistics=statistics, normalisation=header.normalisation)
+    probabilities = predict_tiled(
         segmenter,
         image,
         tile=tile,
         overlap=settings.overlap,
         batch=settings.batch,
-        device=next(segmenter.parameters()).device,
+        device=device,
         tta=settings.tta,
         planes=_turned_planes(header) if settings.tta else None,
-        normalise=partial(normalise, statistics=statistics, normalisation=header.normalisation),
+        normalise=normalised,
         progress=True,
     )
+    if settings.crf is None:
+        return probabilities
+    return _refined(probabilities, normalised(np.asarray(image)), header, settings.crf, device)
+
+
+def _refined(
+    probabilities: np.ndarray,
+    image: np.ndarray,
+    header: ModelHeader,
+    settings: CRF,
+    device: torch.device,
+) -> np.ndarray:
+    """Return the probabilities refined by the (normalised) image they are of."""
+    if HEADS[header.head].regression is not None:
+        what = f"is for class probabilities, and the model's head is {header.head!r}"
+        raise fail("predict.crf", what, "set it to false")
+    finest = min(header.spacing)
+    found = refine(
+        torch.from_numpy(probabilities).to(device),
+        torch.from_numpy(image),
+        # pixels of the finest axis, whatever the unit: thick slices are further apart
+        spacing=[step / finest for step in header.spacing],
+        **settings.model_dump(),
+    )
+    return found.cpu().numpy()
 
 
 def _turned_planes(header: ModelHeader) -> list[tuple[int, int]]:

@@ -35,6 +35,7 @@ def train(
     seed: int,
     out: Path,
     digests: Mapping[str, str],
+    start: Path | None = None,
     progress: bool = True,
 ) -> None:
     """Train one network on one fold, going on from its last checkpoint where there is one.
@@ -62,6 +63,9 @@ def train(
     digests : mapping
         Kept in the model file, where the digest of the data joins them. A checkpoint is gone
         on from where all that decides the weights is the same (`Training.fingerprint`).
+    start : Path, optional
+        The weights that ``run.pretrained`` or ``run.start_from`` names: a checkpoint, or the
+        other experiment's model file (`septum.initial.load_start`).
     progress : bool
         Whether to write a line an epoch to stderr.
 
@@ -83,6 +87,7 @@ def train(
         seed=seed,
         folder=Path(out).parent,
         digests=digests,
+        start=start,
     )
     # the processes of the other devices are children of the first, and write nothing
     first = rank_zero_only.rank == 0
@@ -142,6 +147,7 @@ def _finish(training: Training, done: Progress, out: Path) -> None:
             "experiment": run.experiment,
             "fold": training.fold,
             "seed": training.seed,
+            "start": training.start,
             "cases": len(training.cases.train),
             "flip": run.train.flip,
             "rotate": run.train.rotate,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from septum import models
 from septum.codedigest import code_digest
@@ -17,6 +18,8 @@ from septum.segmenter import Segmenter
 # Settings that may differ between a run and the one that resumes it: the weights do not
 # depend on them (on one machine, and but for the order in which several devices add up).
 IRRELEVANT = ("device", "devices", "workers", "folds")
+# Names of weights to start from, which count by their own digest.
+NAMES = ("pretrained", "start_from")
 # What of a plan the weights depend on; the rest (other folds, the test set, new images) may
 # change. Weight maps count by their own digest, as all files do.
 RELEVANT = ("spatial_dims", "in_channels", "annotation", "classes", "normalisation", "spacing")
@@ -44,8 +47,10 @@ class Training:
     folder : Path
         Where everything is written.
     digests : dict
-        Of data and code: ``data`` counts for the weights; the code's, which is that of the
-        whole stage, is kept in the model file only.
+        Of data and code: ``data``, and ``start`` of the weights that it starts from, count for
+        the weights; the code's, which is that of the whole stage, is kept in the model file only.
+    start : dict, optional
+        What the network starts from (`septum.initial.load_start`), for the model file.
     """
 
     run: Run
@@ -57,6 +62,7 @@ class Training:
     shape: PatchShape
     folder: Path
     digests: dict[str, str]
+    start: dict[str, Any] | None = None
 
     @property
     def seed_parts(self) -> tuple[object, ...]:
@@ -70,7 +76,7 @@ class Training:
 
     def fingerprint(self) -> str:
         """Return a digest of all that the weights depend on."""
-        settings = self.run.model_dump(mode="json", exclude={"predict", "decode"})
+        settings = self.run.model_dump(mode="json", exclude={"predict", "decode", *NAMES})
         for key in IRRELEVANT:
             del settings["train"][key]
         plan = self.plan.to_json()
@@ -80,5 +86,6 @@ class Training:
             "validation": self.plan.val_cases(self.fold),
         }
         code = code_digest(WEIGHTS_CODE, models.module(self.run.network), without=VALUES_CODE)
-        parts = [settings, facts, code, self.digests["data"], list(self.seed_parts)]
+        data = [self.digests["data"], self.digests.get("start")]
+        parts = [settings, facts, code, *data, list(self.seed_parts)]
         return hashlib.sha256(canonical_json({"all": parts}).encode()).hexdigest()

@@ -139,6 +139,10 @@ def test_jobs_ask_for_memory_by_the_size_of_an_image(volumes):
     assert wanted["predict"] == 8000 + 100 * 256
     # two cases at once, on two cores
     assert wanted["evaluate"] == 2000 + 2 * 60 * 256
+    with (volumes / "my.yaml").open("a") as file:
+        file.write("predict: {crf: {intensity_sigma: 0.1}}\n")
+    done = snakemake("--configfile", str(volumes / "my.yaml"), cwd=volumes)
+    assert resources(done.stdout, "mem_mb")["predict"] == 8000 + 400 * 256
     # and none shares its job with another
     assert len(re.findall("^rule prepare:", done.stdout, flags=re.M)) > 1
 
@@ -157,3 +161,39 @@ def test_jobs_ask_for_a_gpu_where_there_is_one(tmp_path):
         assert done.returncode == 0, done.stdout
         found = resources(done.stdout, "gpu")
         assert (found["train"], found["predict"]) == wanted
+
+
+def test_stages_of_a_training_are_run_in_order_and_read_each_other(tmp_path):
+    (tmp_path / "vgg.pth").write_bytes(b"weights")
+    (tmp_path / "my.yaml").write_text(
+        "seed: 3\n"
+        f"data_root: {tmp_path}\n"
+        "experiments:\n"
+        "  unet: null\n"
+        "  dense_unet: null\n"
+        "  fine: {network: fcn8s, start_from: middle, seed: [5, 6]}\n"
+        "  middle: {network: fcn16s, start_from: coarse, seed: [5, 6]}\n"
+        "  coarse: {network: fcn32s, pretrained: vgg.pth, seed: [5, 6]}\n"
+        "  alone: {network: fcn8s, pretrained: https://no.example/vgg-397923af.pth}\n"
+    )
+    arguments = ("--configfile", str(tmp_path / "my.yaml"), "--printshellcmds")
+    done = snakemake(*arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    command = (
+        r"septum train .*--seed (\d+) .*--start ?(\S*) --code .*--out results/demo_nuclei/(\S+)"
+    )
+    jobs = {out: (seed, start) for seed, start, out in re.findall(command, done.stdout)}
+    model, folder = "fold0/model.safetensors", "results/demo_nuclei"
+    assert jobs == {
+        f"coarse-seed5/{model}": ("5", str(tmp_path / "vgg.pth")),
+        f"coarse-seed6/{model}": ("6", str(tmp_path / "vgg.pth")),
+        f"middle-seed5/{model}": ("5", f"{folder}/coarse-seed5/{model}"),
+        f"middle-seed6/{model}": ("6", f"{folder}/coarse-seed6/{model}"),
+        f"fine-seed5/{model}": ("5", f"{folder}/middle-seed5/{model}"),
+        f"fine-seed6/{model}": ("6", f"{folder}/middle-seed6/{model}"),
+        f"alone/{model}": ("3", ""),
+    }
+    order = list(jobs)
+    for seed in (5, 6):
+        stages = [f"{stage}-seed{seed}/{model}" for stage in ("coarse", "middle", "fine")]
+        assert sorted(stages, key=order.index) == stages

@@ -40,11 +40,15 @@ def read_state_dict(source: str | Path, *, sha256: str | None = None) -> dict[st
         The file is missing or damaged, cannot be downloaded, is not what the checksum says,
         holds code or other things than tensors.
     """
-    return _read(_local(str(source), sha256), source)
+    return _read(local_file(source, sha256), source)
 
 
-def _local(source: str, sha256: str | None) -> Path:
-    """Return a source as a file on this machine, of the right checksum where there is one."""
+def local_file(source: str | Path, sha256: str | None = None) -> Path:
+    """Return a source as a file on this machine, of the right checksum where there is one.
+
+    Parameters and errors are those of `read_state_dict`; the file is not opened.
+    """
+    source = str(source)
     expected = (sha256 or "").lower().removeprefix("sha256:")
     if sha256 is not None and not re.fullmatch("[0-9a-f]{64}", expected):
         raise fail("sha256", f"cannot be {sha256!r}", "give the 64 hexadecimal digits")
