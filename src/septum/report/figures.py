@@ -135,7 +135,8 @@ def _across(value: float, span: Point) -> float:
 def score_range(values: Iterable[float]) -> Point:
     """Return a common axis for scores: from a round number below the lowest, up to 1."""
     known = [value for value in values if math.isfinite(value)]
-    return (max(0.0, math.floor(5 * min(known)) / 5) if known else 0.0, 1.0)
+    # below 1 also where every score is 1: an axis needs a length
+    return (min(max(0.0, math.floor(5 * min(known)) / 5), 0.8) if known else 0.0, 1.0)
 
 
 def stacked_bar(parts: Sequence[tuple[str, float, str]], *, width: int = 150) -> Markup:
