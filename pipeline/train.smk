@@ -10,6 +10,7 @@ rule train:
         plan=f"{RESULTS}/{{dataset}}/plan.json",
     output:
         model=f"{RESULTS}/{{dataset}}/{{experiment}}/fold{{fold}}/model.safetensors",
+        costs=f"{RESULTS}/{{dataset}}/{{experiment}}/fold{{fold}}/costs.json",
     log:
         f"{RESULTS}/{{dataset}}/{{experiment}}/logs/train_fold{{fold}}.log",
     benchmark:

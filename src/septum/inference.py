@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from septum.atomic import atomic_path, require_writable
 from septum.config import Predict
@@ -20,6 +21,7 @@ from septum.device import choose_device
 from septum.errors import Problem, SeptumError, fail
 from septum.export import export_prediction, export_stem
 from septum.foldcases import prediction_jobs
+from septum.measure import CaseCosts, PredictionCosts, usage, write_costs
 from septum.modelfile import ModelHeader, read_header
 from septum.normalise import statistics
 from septum.plan import read_plan
@@ -49,6 +51,7 @@ def predict_batch(
     plan: str | Path,
     out: str | Path,
     settings: Predict,
+    costs: str | Path | None = None,
 ) -> None:
     """Predict the cases of a batch folder that the models may be judged by.
 
@@ -68,6 +71,8 @@ def predict_batch(
         Attributes of each: ``subset`` (val, test or unlabelled), ``fold`` (a number, or
         ``ensemble``), ``annotation``, ``classes``, ``decoder``, ``models`` (SHA-256).
     settings : Predict
+    costs : path, optional
+        Where to write what it took (`septum.measure.PredictionCosts`).
 
     Raises
     ------
@@ -78,6 +83,7 @@ def predict_batch(
     by_fold = _by_fold(models)
     jobs = prediction_jobs(case_paths([cases]), read_plan(plan), list(by_fold))
     loaded: dict[str, Model] = {}
+    taken: list[CaseCosts] = []
     with atomic_path(out) as folder:
         folder.mkdir()
         for name, path, subset, fold in jobs:
@@ -89,6 +95,14 @@ def predict_batch(
             require_fit(path, case.image.shape, model.header)
             start = time.monotonic()
             semantic, instance = predict_case(model, case.image, case.statistics, settings)
+            taken.append(
+                CaseCosts(
+                    case=name,
+                    models=len(model.digests),
+                    pixels=semantic.size,
+                    seconds=time.monotonic() - start,
+                )
+            )
             write_prediction(
                 folder / path.name,
                 semantic=semantic,
@@ -98,6 +112,9 @@ def predict_batch(
                 attributes={**describe(model), "subset": subset, "fold": fold},
             )
             _report(name, f"{subset}, {fold}", instance, time.monotonic() - start)
+    if costs is not None:
+        used = usage(device, torch.get_num_threads())
+        write_costs(Path(costs), PredictionCosts(**used.model_dump(), cases=taken))
 
 
 def predict_images(
