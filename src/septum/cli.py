@@ -184,7 +184,14 @@ def _predict(a: Arguments) -> None:
     if a.cases is not None and a.plan is None:
         raise fail("--plan", "is missing", "give the plan.json of the cases' dataset")
     if a.cases is not None:
-        predict_batch(models=a.model, cases=a.cases, plan=a.plan, out=a.out, settings=settings)
+        predict_batch(
+            models=a.model,
+            cases=a.cases,
+            plan=a.plan,
+            out=a.out,
+            settings=settings,
+            costs=a.costs,
+        )
     else:
         predict_images(
             images=a.images, models=a.model, out=a.out, reader=a.reader, settings=settings
@@ -226,6 +233,7 @@ def _leaderboard(a: Arguments) -> None:
     write_leaderboard(
         dataset=a.dataset,
         scores=a.scores,
+        costs=a.costs,
         settings=parse_section(Report, a.settings),
         seed=a.seed,
         out=a.out,
@@ -309,6 +317,9 @@ def _parser() -> argparse.ArgumentParser:
     s.path("cases", optional=True).path("plan", optional=True)
     s.parser.add_argument("--settings", default="{}", metavar="JSON", help="the predict section")
     s.parser.add_argument("--reader", default="auto", help="how the images are read")
+    s.parser.add_argument(
+        "--costs", type=Path, metavar="JSON", help="where to write what --cases took"
+    )
     s.threads().out("folder of the predictions")
 
     s = stage("export", _export, "deliver predictions in the format and geometry of the images")
@@ -331,6 +342,7 @@ def _parser() -> argparse.ArgumentParser:
     s.parser.add_argument("--dataset", default="")
     s.parser.add_argument("--settings", default="{}", metavar="JSON", help="the report section")
     s.parser.add_argument("--scores", nargs="*", type=Path, default=[], metavar="CSV")
+    s.parser.add_argument("--costs", nargs="*", type=Path, default=[], metavar="JSON")
     s.parser.add_argument("--seed", type=int, default=0)
     s.parser.add_argument("--out", type=Path, metavar="CSV", help="without it, print what is there")
 

@@ -7,7 +7,8 @@ cases where it is undefined and left out (``_undefined``); distances with the nu
 that are infinitely far, too (``_infinite``). ``behind_best`` is how far an
 experiment's ranking score is behind the first row's, on the cases that both were scored on
 and over the same resamples: an interval above 0 is a difference that the choice of cases
-does not explain.
+does not explain. The last columns are what an experiment cost (`septum.costs`), empty where
+that was not measured.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import numpy as np
 from septum.atomic import write_text
 from septum.bootstrap import Estimate, estimate, resample
 from septum.config import Report
+from septum.costs import NO_COSTS, costs_of_experiments
 from septum.scores import COUNTS, DISTANCES, NAN, POOLED, Row, Scores, number, read_scores
 
 FEWEST = 6
@@ -30,7 +32,13 @@ FEWEST = 6
 
 
 def write_leaderboard(
-    *, dataset: str, scores: Sequence[Path], settings: Report, seed: int, out: Path
+    *,
+    dataset: str,
+    scores: Sequence[Path],
+    settings: Report,
+    seed: int,
+    out: Path,
+    costs: Sequence[Path] = (),
 ) -> None:
     """Rank the experiments of a dataset by pooled PQ (by Dice where there are no objects).
 
@@ -45,15 +53,19 @@ def write_leaderboard(
     seed : int
     out : Path
         The CSV file to write.
+    costs : sequence of Path
+        ``fold<k>/costs.json`` and ``costs/<batch>.json`` of experiments that have them.
 
     Raises
     ------
     SeptumError
-        If a file is missing or is no table of scores.
+        If a file is missing, or is no table of scores or record of costs.
     """
     folders = sorted({path.parent for path in scores})
     every = [read_scores(folder / "cases.csv", folder / "classes.csv") for folder in folders]
     rows = rank([one.of(one.subset) for one in every], dataset, settings.bootstrap, seed)
+    measured = costs_of_experiments(costs)
+    rows = [row | measured.get(str(row["experiment"]), NO_COSTS) for row in rows]
     write_text(out, _csv(rows))
 
 
@@ -180,4 +192,6 @@ def _csv(rows: Sequence[Row]) -> str:
 def _field(value: str | float) -> str:
     if isinstance(value, str):
         return value
+    if value.is_integer():  # numbers of parameters are exact
+        return f"{value:.0f}"
     return f"{value:.6g}" if math.isfinite(value) else ""
