@@ -46,6 +46,25 @@ def test_delivers_scores_predictions_and_report(finished):
     assert "http://" not in html.replace("http://www.w3.org", "")
 
 
+def test_delivers_what_each_experiment_cost(finished):
+    folder = finished.folder / "results/demo_nuclei"
+    with (folder / "leaderboard.csv").open() as file:
+        rows = {row["experiment"]: row for row in csv.DictReader(file)}
+    assert rows.keys() == {"unet", "dense_unet"}
+    for name, row in rows.items():
+        with (folder / name / "fold0/history.csv").open() as file:
+            seconds = sum(float(epoch["seconds"]) for epoch in csv.DictReader(file))
+        assert float(row["training_s"]) == pytest.approx(seconds, rel=1e-3)
+        assert int(row["parameters"]) > 1000
+        assert float(row["mpx_per_s"]) > 0
+        assert float(row["peak_memory_mb"]) > 50
+        assert row["device"]
+        assert row["predict_device"]
+    html = (finished.folder / "results/report.html").read_text(encoding="utf-8")
+    assert "Accuracy against cost" in html
+    assert html.count('r="5" fill="') == 4, "two experiments, over two costs"
+
+
 def test_delivers_predictions_in_the_images_own_size_and_name(finished):
     results = finished.folder / "results/demo_nuclei"
     for name in ("new_01", "new_02"):  # the images without labels
