@@ -206,7 +206,7 @@ def test_what_a_prediction_took_is_written_beside_it(project, models):
     costs = read_json(project / "costs/1of1.json")
     assert [(c["case"], c["models"], c["pixels"]) for c in costs["cases"]] == [
         (name, used, 48 * 56)
-        for name, used in (("first", 1), ("new", 2), ("second", 1), ("tést <1>", 2))
+        for name, used in (("first", 1), ("second", 1), ("new", 2), ("tést <1>", 2))
     ]
     assert all(0 < c["seconds"] < 60 for c in costs["cases"])
     assert costs["threads"] == torch.get_num_threads()
