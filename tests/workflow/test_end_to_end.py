@@ -49,20 +49,19 @@ def test_delivers_scores_predictions_and_report(finished):
 def test_delivers_what_each_experiment_cost(finished):
     folder = finished.folder / "results/demo_nuclei"
     with (folder / "leaderboard.csv").open() as file:
-        rows = {row["experiment"]: row for row in csv.DictReader(file)}
-    assert rows.keys() == {"unet", "dense_unet"}
-    for name, row in rows.items():
-        with (folder / name / "fold0/history.csv").open() as file:
-            seconds = sum(float(epoch["seconds"]) for epoch in csv.DictReader(file))
-        assert float(row["training_s"]) == pytest.approx(seconds, rel=1e-3)
-        assert int(row["parameters"]) > 1000
-        assert float(row["mpx_per_s"]) > 0
-        assert float(row["peak_memory_mb"]) > 50
-        assert row["device"]
-        assert row["predict_device"]
+        (row,) = csv.DictReader(file)
+    with (folder / "unet/fold0/history.csv").open() as file:
+        seconds = [float(epoch["seconds"]) for epoch in csv.DictReader(file)]
+    assert len(seconds) == 8
+    assert float(row["training_s"]) == pytest.approx(sum(seconds), rel=1e-3)
+    assert int(row["parameters"]) > 1000
+    assert float(row["mpx_per_s"]) > 0
+    assert float(row["peak_memory_mb"]) > 50
+    assert row["device"]
+    assert row["predict_device"]
     html = (finished.folder / "results/report.html").read_text(encoding="utf-8")
     assert "Accuracy against cost" in html
-    assert html.count('r="5" fill="') == 4, "two experiments, over two costs"
+    assert " Mpx/s</td>" in html
 
 
 def test_delivers_predictions_in_the_images_own_size_and_name(finished):
@@ -116,7 +115,8 @@ def test_an_experiment_more_trains_that_one_only(finished):
     settings = copy.deepcopy(finished.settings)
     settings["experiments"]["second"] = {"network": "unet", "options": {"padded": True}}
     output = finished.run("--dry-run", settings=settings).stdout
-    outputs = re.findall(r"^ +output: (.*)$", output, flags=re.M)
+    lines = re.findall(r"^ +output: (.*)$", output, flags=re.M)
+    outputs = [path for line in lines for path in line.split(", ")]
     assert [o for o in outputs if o.endswith("model.safetensors")] == [
         "results/demo_nuclei/second/fold0/model.safetensors"
     ]
@@ -126,7 +126,7 @@ def test_an_experiment_more_trains_that_one_only(finished):
 def test_a_fold_more_leaves_the_trained_fold_alone(finished):
     settings = changed(finished.settings, train={"folds": [0, 1]})
     output = finished.run("--dry-run", settings=settings).stdout
-    trained = re.findall(r"^ +output: (.*model.safetensors)$", output, flags=re.M)
+    trained = re.findall(r"^ +output: (.*model.safetensors),", output, flags=re.M)
     assert trained == ["results/demo_nuclei/unet/fold1/model.safetensors"]
 
 
