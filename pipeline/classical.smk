@@ -6,7 +6,8 @@ rule fit:
         cases=batch_folders("cases"),
         plan=f"{RESULTS}/{{dataset}}/plan.json",
     output:
-        f"{RESULTS}/{{dataset}}/{{experiment}}/fold{{fold}}/parameters.json",
+        parameters=f"{RESULTS}/{{dataset}}/{{experiment}}/fold{{fold}}/parameters.json",
+        costs=f"{RESULTS}/{{dataset}}/{{experiment}}/fold{{fold}}/costs.json",
     log:
         f"{RESULTS}/{{dataset}}/{{experiment}}/logs/fit_fold{{fold}}.log",
     benchmark:
@@ -25,7 +26,7 @@ rule fit:
     shell:
         "python -m septum fit --settings {params.settings:q} --fold {wildcards.fold} "
         "--cases {input.cases:q} --plan {input.plan:q} --code {params.code} "
-        "--out {output:q} > {log:q} 2>&1"
+        "--out {output.parameters:q} > {log:q} 2>&1"
 
 
 rule predict_classical:
@@ -34,7 +35,8 @@ rule predict_classical:
         models=all_models,
         plan=f"{RESULTS}/{{dataset}}/plan.json",
     output:
-        directory(f"{RESULTS}/{{dataset}}/{{experiment}}/predicted/{{batch}}"),
+        predicted=directory(f"{RESULTS}/{{dataset}}/{{experiment}}/predicted/{{batch}}"),
+        costs=f"{RESULTS}/{{dataset}}/{{experiment}}/costs/{{batch}}.json",
     log:
         f"{RESULTS}/{{dataset}}/{{experiment}}/logs/predict/{{batch}}.log",
     benchmark:
@@ -51,4 +53,5 @@ rule predict_classical:
         code=baseline_code("septum.classical.prediction"),
     shell:
         "python -m septum predict --cases {input.cases:q} --model {input.models:q} "
-        "--plan {input.plan:q} --threads {threads} --out {output:q} > {log:q} 2>&1"
+        "--plan {input.plan:q} --threads {threads} "
+        "--costs {output.costs:q} --out {output.predicted:q} > {log:q} 2>&1"

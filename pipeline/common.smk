@@ -350,6 +350,17 @@ def scores_of_dataset(wildcards):
     return [f"{folder}/{e}/{file}" for e in experiments_of(wildcards) for file in files]
 
 
+def costs_of_dataset(wildcards):
+    """Return what was written down of the time and memory that each experiment took."""
+    files = []
+    for run in RUNS:
+        if run.dataset == wildcards.dataset:
+            folder = f"{RESULTS}/{run.dataset}/{run.experiment}"
+            files += [f"{folder}/fold{fold}/costs.json" for fold in trained_folds(run)]
+            files += [f"{folder}/costs/{batch}.json" for batch in BATCHES[run.dataset]]
+    return files
+
+
 def report_inputs(wildcards):
     files = []
     for dataset in scored_datasets():

@@ -36,7 +36,8 @@ rule evaluate:
 
 rule leaderboard:
     input:
-        scores_of_dataset,
+        scores=scores_of_dataset,
+        costs=costs_of_dataset,
     output:
         report(
             f"{RESULTS}/{{dataset}}/leaderboard.csv",
@@ -63,7 +64,8 @@ rule leaderboard:
         code=code_digest("septum.leaderboard"),
     shell:
         "python -m septum leaderboard --dataset={params.dataset:q} --settings {params.settings:q} "
-        "--seed {params.seed} --scores {input:q} --baselines {params.baselines:q} "
+        "--seed {params.seed} --scores {input.scores:q} --costs {input.costs:q} "
+        "--baselines {params.baselines:q} "
         "--out {output:q} > {log:q} 2>&1"
 
 

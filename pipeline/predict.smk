@@ -7,7 +7,8 @@ rule predict:
         models=all_models,
         plan=f"{RESULTS}/{{dataset}}/plan.json",
     output:
-        directory(f"{RESULTS}/{{dataset}}/{{experiment}}/predicted/{{batch}}"),
+        predicted=directory(f"{RESULTS}/{{dataset}}/{{experiment}}/predicted/{{batch}}"),
+        costs=f"{RESULTS}/{{dataset}}/{{experiment}}/costs/{{batch}}.json",
     log:
         f"{RESULTS}/{{dataset}}/{{experiment}}/logs/predict/{{batch}}.log",
     benchmark:
@@ -27,7 +28,7 @@ rule predict:
     shell:
         "python -m septum predict --settings {params.settings:q} --cases {input.cases:q} "
         "--model {input.models:q} --plan {input.plan:q} --threads {threads} "
-        "--out {output:q} > {log:q} 2>&1"
+        "--costs {output.costs:q} --out {output.predicted:q} > {log:q} 2>&1"
 
 
 # The same predictions in the format, geometry and name of the images they belong to.

@@ -11,6 +11,7 @@ rule train:
         start=start_weights,
     output:
         model=f"{RESULTS}/{{dataset}}/{{experiment}}/fold{{fold}}/model.safetensors",
+        costs=f"{RESULTS}/{{dataset}}/{{experiment}}/fold{{fold}}/costs.json",
     log:
         f"{RESULTS}/{{dataset}}/{{experiment}}/logs/train_fold{{fold}}.log",
     benchmark:

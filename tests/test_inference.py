@@ -25,6 +25,7 @@ from septum.store import (
     Geometry,
     case_path,
     case_paths,
+    read_json,
     read_prediction,
     write_case,
     write_json,
@@ -137,13 +138,14 @@ def project(tmp_path):
     return tmp_path
 
 
-def run_batch(project, models, **settings):
+def run_batch(project, models, costs=None, **settings):
     predict_batch(
         models=models,
         cases=project / "cases",
         plan=project / "plan.json",
         out=project / "predicted",
         settings=Predict(device="cpu", **settings),
+        costs=costs,
     )
     paths = case_paths([project / "predicted"])
     return {name: read_prediction(path) for name, path in paths.items()}
@@ -197,6 +199,19 @@ def test_a_single_fold_predicts_the_test_cases_under_its_own_number(project, mod
         "tést <1>": "1",
         "new": "1",
     }
+
+
+def test_what_a_prediction_took_is_written_beside_it(project, models):
+    run_batch(project, models, costs=project / "costs/1of1.json")
+    costs = read_json(project / "costs/1of1.json")
+    assert [(c["case"], c["models"], c["pixels"]) for c in costs["cases"]] == [
+        (name, used, 48 * 56)
+        for name, used in (("first", 1), ("second", 1), ("new", 2), ("tést <1>", 2))
+    ]
+    assert all(0 < c["seconds"] < 60 for c in costs["cases"])
+    assert costs["threads"] == torch.get_num_threads()
+    assert costs["peak_memory_mb"] > 50
+    assert sorted(p.name for p in project.iterdir()) == ["cases", "costs", "plan.json", "predicted"]
 
 
 def test_tiles_and_augmentation_change_little(project, models):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +43,11 @@ def experiment(folder: Path, cases: list[dict], classes: list[dict] | None = Non
 
 
 def board(
-    tmp_path: Path, *scores: list[Path], seed: int = 0, baselines: tuple[str, ...] = ()
+    tmp_path: Path,
+    *scores: list[Path],
+    seed: int = 0,
+    baselines: tuple[str, ...] = (),
+    costs: Sequence[Path] = (),
 ) -> list[dict]:
     out = tmp_path / "leaderboard.csv"
     paths = [path for pair in scores for path in pair]
@@ -53,6 +59,7 @@ def board(
         seed=seed,
         out=out,
         baselines=baselines,
+        costs=costs,
     )
     return read_rows(out)
 
@@ -226,6 +233,28 @@ def test_same_scores_same_bytes_in_any_order(tmp_path):
     assert (tmp_path / "leaderboard.csv").read_bytes() == first
     board(tmp_path, a, b, seed=1)
     assert (tmp_path / "leaderboard.csv").read_bytes() != first
+
+
+def test_costs_stand_behind_the_scores_where_they_are_known(tmp_path):
+    scores = [
+        experiment(tmp_path / n, [{"case": "a", "dice": d}]) for n, d in (("p", 1), ("q", 0.5))
+    ]
+    training, prediction = tmp_path / "q/fold0/costs.json", tmp_path / "q/costs/1of1.json"
+    used = {"device": "Processor, old", "threads": 1}
+    for path, record in (
+        (training, {"training_s": 720.5, "parameters": 31_030_658, "peak_memory_mb": 812.25}),
+        (prediction, {"cases": [{"case": "a", "models": 1, "pixels": 500_000, "seconds": 0.25}]}),
+    ):
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(used | record))
+    board(tmp_path, *scores, costs=[training, prediction])
+    header, p, q = (tmp_path / "leaderboard.csv").read_text().splitlines()
+    assert header.endswith(",parameters,training_s,mpx_per_s,peak_memory_mb,device,predict_device")
+    assert p.startswith("Zellen <b>,p,")
+    assert p.endswith(",,,,,,")
+    on = '"Processor, old, 1 thread"'
+    assert q.endswith(f",31030658,720.5,2,812.25,{on},{on}")
+    assert board(tmp_path, *scores)[1].keys() == {*header.split(",")}, "also where none is known"
 
 
 def test_missing_and_broken_files_are_named(tmp_path):

@@ -67,6 +67,20 @@ def test_baselines_are_marked_and_networks_compared_with_the_best(tmp_path):
     ]
 
 
+def test_costs_are_a_table_below_the_scores(tmp_path):
+    file = ranked(tmp_path, "cells")
+    header, p, q = file.read_text(encoding="utf-8").splitlines()
+    columns = "parameters,training_s,mpx_per_s,peak_memory_mb,device"
+    costs = '1942337,720,3.44,1228.8,"Processor, 4 threads"'
+    text = f"{header},{columns}\n{p},{costs}\n{q},,,0.05,,\n"
+    file.write_text(text, encoding="utf-8")
+    assert table_lines(read_rows(file))[4:] == [
+        "  costs  parameters  training  memory  inference   trained on",
+        "  p      1.9 M       12 min    1.2 GB  3.4 Mpx/s   Processor, 4 threads",
+        "  q      –           –         –       0.05 Mpx/s  –",
+    ]
+
+
 def test_shows_the_datasets_of_the_configuration_only(tmp_path, capsys):
     for dataset in ("first", "second", "earlier"):
         ranked(tmp_path, dataset)

@@ -20,11 +20,13 @@ import zarr
 from torch.utils.data import DataLoader
 
 from septum import store
+from septum.checkpoints import AtomicCheckpointIO
 from septum.config import ClassSpec, Decode, Predict, Run, Train, canonical_json
 from septum.datadigest import data_digest
 from septum.device import choose_device
 from septum.epochs import set_up
 from septum.errors import SeptumError
+from septum.history import read_history, write_history
 from septum.loaders import copies_in_memory, loaders
 from septum.loop import AveragedWeights, TrainingLoop, lr_factor
 from septum.modelfile import load_model, read_header
@@ -151,6 +153,7 @@ def test_a_training_learns_and_leaves_what_it_promises(data, tmp_path, capfd):
         "model.safetensors",
         "history.csv",
         "curves.png",
+        "costs.json",
         "checkpoints",
         "tensorboard",
         ".lock",
@@ -291,7 +294,7 @@ def stamps(out):
 
 def delete_outputs(out):
     """Do what a workflow does with the outputs of a job before it starts it again."""
-    for name in ("model.safetensors", "history.csv", "curves.png"):
+    for name in ("model.safetensors", "history.csv", "curves.png", "costs.json"):
         (out / name).unlink(missing_ok=True)
 
 
@@ -420,6 +423,79 @@ def test_training_ends_when_it_no_longer_gets_better(data, tmp_path):
     # and it stays ended
     run_training(data, tmp_path, run)
     assert len(history(tmp_path)) == 3
+
+
+# ---- what it cost
+
+
+def test_costs_are_written_beside_the_model(data, tmp_path):
+    run_training(data, tmp_path, settings())
+    costs = store.read_json(tmp_path / "costs.json")
+    seconds = sum(float(row["seconds"]) for row in history(tmp_path))
+    assert costs["training_s"] == pytest.approx(seconds, rel=1e-4)
+    segmenter, _ = load_model(tmp_path / "model.safetensors")
+    assert costs["parameters"] == sum(p.numel() for p in segmenter.parameters())
+    assert 50 < costs["peak_memory_mb"] < 100_000
+    assert costs["threads"] == torch.get_num_threads()
+    assert costs["device"]
+
+
+def test_a_training_that_is_over_keeps_its_costs(data, tmp_path):
+    run = settings(epochs=2)
+    run_training(data, tmp_path, run)
+    kept = tmp_path / "checkpoints"
+    set_seconds(kept / "history.csv", [30.0, 12.5])
+    usage = {"device": "Old", "threads": 7, "peak_memory_mb": 123.0}
+    store.write_json(kept / "costs.json", usage)
+    delete_outputs(tmp_path)
+    run_training(data, tmp_path, run)
+    costs = store.read_json(tmp_path / "costs.json")
+    assert costs["training_s"] == 42.5
+    assert {key: costs[key] for key in usage} == usage
+
+    # of a training by an earlier version, its memory was not written down
+    (kept / "costs.json").unlink()
+    delete_outputs(tmp_path)
+    run_training(data, tmp_path, run)
+    costs = store.read_json(tmp_path / "costs.json")
+    assert (costs["training_s"], costs["peak_memory_mb"], costs["device"]) == (42.5, None, None)
+
+
+def test_costs_are_those_of_all_parts_of_a_training(data, tmp_path):
+    run = settings(epochs=3)
+    original = AtomicCheckpointIO.save_checkpoint
+    with pytest.MonkeyPatch.context() as patch:
+        saved = []
+
+        def save(self, checkpoint, path, storage_options=None):
+            if saved:
+                raise KeyboardInterrupt
+            saved.append(original(self, checkpoint, path))
+
+        patch.setattr(AtomicCheckpointIO, "save_checkpoint", save)
+        with pytest.raises(KeyboardInterrupt):
+            run_training(data, tmp_path, run)
+    kept = tmp_path / "checkpoints"
+    set_seconds(kept / "history.csv", [1000.0, 500.0])
+    usage = {"device": "Old", "threads": 7, "peak_memory_mb": 99_999.5}
+    store.write_json(kept / "costs.json", usage)
+    run_training(data, tmp_path, run)
+    costs = store.read_json(tmp_path / "costs.json")
+    # epoch 2 was not saved, and is trained again: its own time counts, once
+    seconds = [float(row["seconds"]) for row in history(tmp_path)]
+    assert seconds[0] == 1000.0
+    assert costs["training_s"] == pytest.approx(1000.0 + seconds[1] + seconds[2], rel=1e-6)
+    assert seconds[1] < 500
+    assert costs["peak_memory_mb"] == 99_999.5
+    assert costs["device"].startswith("Old + ")
+    assert costs["threads"] == torch.get_num_threads()
+
+
+def set_seconds(path, values):
+    rows = read_history(path)
+    write_history(
+        path, [{**row, "seconds": value} for row, value in zip(rows, values, strict=True)]
+    )
 
 
 # ---- what can be put right

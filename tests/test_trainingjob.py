@@ -99,7 +99,7 @@ def test_an_edit_of_what_comes_after_the_weights_or_looks_on_keeps_the_epochs(so
     assert rule_digest() != rule
     assert training().fingerprint() == fingerprint
     edit(source, "necks", "modelfile", "predictor", "tiling", "windows", "training")
-    edit(source, "recorder", "history", "lock", "config", "cases", "models/dense_unet")
+    edit(source, "recorder", "history", "measure", "lock", "config", "cases", "models/dense_unet")
     assert training().fingerprint() == fingerprint
 
 

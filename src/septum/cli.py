@@ -215,7 +215,7 @@ def _predict_classical(a: Arguments) -> None:
         what = "is for networks: a baseline has no tiles, batches or device"
         raise fail("--settings", what, "leave it out")
     if a.cases is not None:
-        predict_batch(parameters=a.model, cases=a.cases, plan=a.plan, out=a.out)
+        predict_batch(parameters=a.model, cases=a.cases, plan=a.plan, out=a.out, costs=a.costs)
     else:
         predict_images(images=a.images, parameters=a.model, out=a.out, reader=a.reader)
 
@@ -226,7 +226,14 @@ def _predict_network(a: Arguments) -> None:
 
     settings = parse_section(Predict, a.settings)
     if a.cases is not None:
-        predict_batch(models=a.model, cases=a.cases, plan=a.plan, out=a.out, settings=settings)
+        predict_batch(
+            models=a.model,
+            cases=a.cases,
+            plan=a.plan,
+            out=a.out,
+            settings=settings,
+            costs=a.costs,
+        )
     else:
         predict_images(
             images=a.images, models=a.model, out=a.out, reader=a.reader, settings=settings
@@ -269,6 +276,7 @@ def _leaderboard(a: Arguments) -> None:
         dataset=a.dataset,
         scores=a.scores,
         baselines=a.baselines,
+        costs=a.costs,
         settings=parse_section(Report, a.settings),
         seed=a.seed,
         out=a.out,
@@ -359,6 +367,9 @@ def _parser() -> argparse.ArgumentParser:
     s.path("cases", optional=True).path("plan", optional=True)
     s.parser.add_argument("--settings", default="{}", metavar="JSON", help="the predict section")
     s.parser.add_argument("--reader", default="auto", help="how the images are read")
+    s.parser.add_argument(
+        "--costs", type=Path, metavar="JSON", help="where to write what --cases took"
+    )
     s.threads().out("folder of the predictions")
 
     s = stage("export", _export, "deliver predictions in the format and geometry of the images")
@@ -382,6 +393,7 @@ def _parser() -> argparse.ArgumentParser:
     s.parser.add_argument("--settings", default="{}", metavar="JSON", help="the report section")
     s.parser.add_argument("--scores", nargs="*", type=Path, default=[], metavar="CSV")
     s.parser.add_argument("--baselines", nargs="*", default=[], metavar="NAME", help="folders")
+    s.parser.add_argument("--costs", nargs="*", type=Path, default=[], metavar="JSON")
     s.parser.add_argument("--seed", type=int, default=0)
     s.parser.add_argument("--out", type=Path, metavar="CSV", help="without it, print what is there")
 

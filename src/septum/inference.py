@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from septum.atomic import require_writable
 from septum.config import Predict
 from septum.device import choose_device
 from septum.foldcases import prediction_jobs
+from septum.measure import PredictionCosts, usage, write_costs
 from septum.modelfile import read_header
 from septum.normalise import statistics
 from septum.plan import read_plan
@@ -38,6 +40,7 @@ def predict_batch(
     plan: str | Path,
     out: str | Path,
     settings: Predict,
+    costs: str | Path | None = None,
 ) -> None:
     """Predict the cases of a batch folder that the models may be judged by.
 
@@ -57,6 +60,8 @@ def predict_batch(
         Attributes of each: ``subset`` (val, test or unlabelled), ``fold`` (a number, or
         ``ensemble``), ``annotation``, ``classes``, ``decoder``, ``models`` (SHA-256).
     settings : Predict
+    costs : path, optional
+        Where to write what it took (`septum.measure.PredictionCosts`).
 
     Raises
     ------
@@ -77,7 +82,10 @@ def predict_batch(
         semantic, instance = predict_case(model, case.image, case.statistics, settings)
         return Prediction(name, semantic, instance, case.geometry, attributes=describe(model))
 
-    write_batch(jobs, out, predict)
+    taken = write_batch(jobs, out, predict)
+    if costs is not None:
+        used = usage(device, torch.get_num_threads())
+        write_costs(Path(costs), PredictionCosts(**used.model_dump(), cases=taken))
 
 
 def predict_images(

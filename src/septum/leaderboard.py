@@ -9,6 +9,8 @@ experiment's ranking score is behind the first row's, on the cases that both wer
 and over the same resamples: an interval above 0 is a difference that the choice of cases
 does not explain. ``kind`` tells networks from classical baselines; ``over_baseline`` is how far a
 network is ahead of the best baseline, in the same way.
+The
+last columns are what an experiment cost (`septum.costs`), empty where that was not measured.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ import numpy as np
 from septum.atomic import write_text
 from septum.bootstrap import Estimate, estimate, resample
 from septum.config import Report
+from septum.costs import NO_COSTS, costs_of_experiments
 from septum.scores import COUNTS, DISTANCES, NAN, POOLED, Row, Scores, number, read_scores
 
 FEWEST = 6
@@ -38,6 +41,7 @@ def write_leaderboard(
     seed: int,
     out: Path,
     baselines: Sequence[str] = (),
+    costs: Sequence[Path] = (),
 ) -> None:
     """Rank the experiments of a dataset by pooled PQ (by Dice where there are no objects).
 
@@ -54,16 +58,20 @@ def write_leaderboard(
         The CSV file to write.
     baselines : sequence of str
         Those experiments, by the names of their folders, that are classical baselines.
+    costs : sequence of Path
+        ``fold<k>/costs.json`` and ``costs/<batch>.json`` of experiments that have them.
 
     Raises
     ------
     SeptumError
-        If a file is missing or is no table of scores.
+        If a file is missing, or is no table of scores or record of costs.
     """
     folders = sorted({path.parent for path in scores})
     every = [read_scores(folder / "cases.csv", folder / "classes.csv") for folder in folders]
     scored = [one.of(one.subset) for one in every]
     rows = rank(scored, dataset, settings.bootstrap, seed, baselines)
+    measured = costs_of_experiments(costs)
+    rows = [row | measured.get(str(row["experiment"]), NO_COSTS) for row in rows]
     write_text(out, _csv(rows))
 
 
@@ -233,4 +241,6 @@ def _csv(rows: Sequence[Row]) -> str:
 def _field(value: str | float) -> str:
     if isinstance(value, str):
         return value
+    if value.is_integer():  # numbers of parameters are exact
+        return f"{value:.0f}"
     return f"{value:.6g}" if math.isfinite(value) else ""

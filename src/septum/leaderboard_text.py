@@ -8,6 +8,7 @@ from pathlib import Path
 
 from septum.cases import safe_name
 from septum.config import Config
+from septum.costtext import UNKNOWN, cost_texts
 from septum.errors import Problem, SeptumError, fail
 from septum.leaderboard import against_baseline, best_baseline, told_apart
 from septum.scores import Row, number, read_rows
@@ -67,14 +68,29 @@ def table_lines(rows: Sequence[Row]) -> list[str]:
         header.append(f"against {floor['experiment']}")
         for line, row in zip(body, rows, strict=True):
             line.append(against_baseline(row))
-    widths = [max(len(line[i]) for line in [header, *body]) for i in range(len(header))]
     cases = number(first, "cases")
     what = f"{cases:.0f} {_subset(str(first['subset']))} case{'s' * (cases != 1)}"
     lines = [f"{first['dataset']}: {what}, mean and 95 % interval"]
-    for line in [header, *body]:
-        cells = [text.ljust(width) for text, width in zip(line, widths, strict=True)]
-        lines.append(("  " + "  ".join(cells)).rstrip())
-    return lines
+    return [*lines, *_aligned([header, *body]), *_cost_lines(rows)]
+
+
+def _cost_lines(rows: Sequence[Row]) -> list[str]:
+    """Return what the experiments cost as a table of its own: one line would grow too long."""
+    costs = [list(cost_texts(row).values()) for row in rows]
+    if all(text == UNKNOWN for texts in costs for text in texts):
+        return []
+    header = ["costs", "parameters", "training", "memory", "inference", "trained on"]
+    body = [
+        [str(row["experiment"]), *texts, str(row.get("device") or UNKNOWN)]
+        for row, texts in zip(rows, costs, strict=True)
+    ]
+    return _aligned([header, *body])
+
+
+def _aligned(table: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
+    cells = ([t.ljust(w) for t, w in zip(line, widths, strict=True)] for line in table)
+    return [("  " + "  ".join(line)).rstrip() for line in cells]
 
 
 def _interval(row: Row, name: str) -> str:

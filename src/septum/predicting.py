@@ -19,6 +19,7 @@ from septum.atomic import atomic_path
 from septum.config import ClassSpec
 from septum.errors import Problem, SeptumError, fail
 from septum.export import export_prediction, export_stem
+from septum.measure import CaseCosts
 from septum.readers import choose_reader, read_image
 from septum.store import Geometry, Prediction, write_prediction
 
@@ -90,7 +91,7 @@ def write_batch(
     jobs: Iterable[tuple[str, Path, str, str]],
     out: str | Path,
     predict: Callable[[str, Path, str], Prediction],
-) -> None:
+) -> list[CaseCosts]:
     """Predict the cases of a batch and write them to one folder, whole or not at all.
 
     Parameters
@@ -101,12 +102,25 @@ def write_batch(
         Folder of the predictions; ``subset`` and ``fold`` join the attributes of each.
     predict : callable
         From name, path and fold to the prediction.
+
+    Returns
+    -------
+    list of CaseCosts
+        What each prediction took.
     """
+    taken = []
     with atomic_path(out) as folder:
         folder.mkdir()
         for name, path, subset, fold in jobs:
             start = time.monotonic()
             found = predict(name, path, fold)
+            costs = CaseCosts(
+                case=name,
+                models=len(found.attributes["models"]),
+                pixels=found.semantic.size,
+                seconds=time.monotonic() - start,
+            )
+            taken.append(costs)
             write_prediction(
                 folder / path.name,
                 semantic=found.semantic,
@@ -115,7 +129,8 @@ def write_batch(
                 name=name,
                 attributes={**found.attributes, "subset": subset, "fold": fold},
             )
-            _report(name, f"{subset}, {fold}", found, time.monotonic() - start)
+            _report(name, f"{subset}, {fold}", found, costs.seconds)
+    return taken
 
 
 def find_stems(

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import lightning.pytorch as lightning
+import torch
 
 from septum.checkpoints import HISTORY
 from septum.history import draw_curves, read_history, write_history
+from septum.measure import COSTS, Usage, read_costs, usage, write_costs
 
 # A picture costs a second or so: drawn at the end, and not more often than this before.
 CURVES_EVERY = 60.0
@@ -23,7 +25,8 @@ class Recorder(lightning.Callback):
     """Writes history.csv and curves.png, TensorBoard scalars, and a line an epoch.
 
     The history lies among the checkpoints too: a workflow deletes the one beside the model,
-    an output of the job, before it starts the job again.
+    an output of the job, before it starts the job again. So do device and peak memory, which
+    ``usage`` is: over all parts of a training that was interrupted.
 
     On a terminal the line of the running epoch is renewed in place; in a file (a cluster's
     log) there is one line an epoch.
@@ -67,6 +70,11 @@ class Recorder(lightning.Callback):
         self.progress = progress
         self.stream = sys.stderr if stream is None else stream
         self.rows = [r for r in read_history(self.kept) if r["epoch"] <= done] if done else []
+        self.kept_usage = folder / "checkpoints" / COSTS
+        # a training of an earlier version left none
+        known = bool(done) and self.kept_usage.exists()
+        self.earlier = read_costs(self.kept_usage, Usage) if known else None
+        self.usage = self.earlier or Usage()
         self._spent: list[float] = []
         self._began = self._trained = self._drawn = self._shown = 0.0
 
@@ -114,6 +122,7 @@ class Recorder(lightning.Callback):
             return
         write_history(self.kept, self.rows)
         write_history(self.history, self.rows)
+        self._measure(pl_module.device.type)
         if now - self._drawn > CURVES_EVERY:
             draw_curves(self.curves, self.rows, self.title)
             self._drawn = time.perf_counter()
@@ -126,6 +135,12 @@ class Recorder(lightning.Callback):
         """Write the whole history and the final curves."""
         write_history(self.history, self.rows)
         draw_curves(self.curves, self.rows, self.title)
+
+    def _measure(self, device: str) -> None:
+        found = usage(device, torch.get_num_threads()).after(self.earlier)
+        if found != self.usage:
+            self.usage = found
+            write_costs(self.kept_usage, found)
 
     def _line(self, row: dict[str, float]) -> str:
         return (

@@ -23,6 +23,8 @@ TEXT = (
     "dataset",
     "experiment",
     "ranked_by",
+    "device",
+    "predict_device",
 )
 COUNTS = ("n_true", "n_pred", "tp", "fp", "fn", "split", "merged", "missed", "spurious")
 POOLED = ("pq_pooled", "sq_pooled", "rq_pooled")

@@ -15,6 +15,7 @@ from septum.config import Run
 from septum.device import choose_device
 from septum.epochs import run_epochs, set_up
 from septum.lock import exclusive
+from septum.measure import COSTS, TrainingCosts, write_costs
 from septum.modelfile import ModelHeader, save_model
 from septum.plan import Plan
 from septum.recorder import Recorder
@@ -59,7 +60,7 @@ def train(
         Of the configuration.
     out : Path
         The model file, written last. Beside it: ``history.csv``, ``curves.png``,
-        ``checkpoints/``, ``tensorboard/``.
+        ``costs.json`` (`septum.measure.TrainingCosts`), ``checkpoints/``, ``tensorboard/``.
     digests : mapping
         Kept in the model file, where the digest of the data joins them. A checkpoint is gone
         on from where all that decides the weights is the same (`Training.fingerprint`).
@@ -105,6 +106,7 @@ def train(
             done = run_epochs(training, done, recorder)
         if first:
             recorder.finish()
+            _write_costs(training, recorder)
             _finish(training, done, Path(out))
 
 
@@ -121,6 +123,16 @@ def _so_far(training: Training) -> Progress:
         for folder in (checkpoints, training.folder / "tensorboard"):
             shutil.rmtree(folder, ignore_errors=True)
     return Progress()
+
+
+def _write_costs(training: Training, recorder: Recorder) -> None:
+    """Write what the training took; its history has the epochs of every part of it."""
+    costs = TrainingCosts(
+        **recorder.usage.model_dump(),
+        training_s=sum(row["seconds"] for row in recorder.rows),
+        parameters=sum(p.numel() for p in training.segmenter.parameters()),
+    )
+    write_costs(training.folder / COSTS, costs)
 
 
 def _finish(training: Training, done: Progress, out: Path) -> None:

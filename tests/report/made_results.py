@@ -13,6 +13,7 @@ from septum.classical.fitted import Fitted
 from septum.config import ClassSpec, Evaluate, Report
 from septum.evaluation import evaluate_experiment
 from septum.leaderboard import write_leaderboard
+from septum.measure import PredictionCosts, TrainingCosts, write_costs
 from septum.normalise import statistics
 from septum.plan import Plan
 from septum.store import Case, Geometry, case_path, write_case, write_json, write_prediction
@@ -69,12 +70,22 @@ class Results:
         }
 
     def add(
-        self, name, cases, predictions, *, annotation="instance", classes=None, baselines=(), **plan
+        self,
+        name,
+        cases,
+        predictions,
+        *,
+        annotation="instance",
+        classes=None,
+        baselines=(),
+        costs=None,
+        **plan,
     ):
         """Store cases {name: (image, semantic, instance)} and networks' predictions.
 
         ``predictions`` is {network: {case: (semantic, instance, subset)}}; ``baselines`` names
-        those that are no networks.
+        those that are no networks; ``costs`` is {network: (parameters, seconds of training, MB,
+        Mpx/s)}, None where not known.
         """
         folder = self.folder / safe_name(name)
         ndim = next(iter(cases.values()))[0].ndim - 1
@@ -86,6 +97,7 @@ class Results:
         for network, of_network in predictions.items():
             self._add_network(folder, network, of_network, geometry, network in baselines)
         files = [folder / n / f for n in predictions for f in ("cases.csv", "classes.csv")]
+        records = [r for n, c in (costs or {}).items() for r in add_costs(folder / n, *c)]
         write_leaderboard(
             dataset=name,
             scores=files,
@@ -93,6 +105,7 @@ class Results:
             seed=0,
             out=folder / "leaderboard.csv",
             baselines=baselines,
+            costs=records,
         )
         self.settings["datasets"].append(
             {
@@ -163,6 +176,17 @@ class Results:
         )
 
 
+def add_costs(folder, parameters, seconds, memory, speed) -> list[Path]:
+    """Write what an experiment cost; return the files."""
+    training, prediction = folder / "fold0/costs.json", folder / "costs/1of1.json"
+    used = {"device": "Processor <X>", "threads": 4}
+    costs = TrainingCosts(**used, parameters=parameters, training_s=seconds, peak_memory_mb=memory)
+    write_costs(training, costs)
+    case = {"case": "plain", "pixels": 10**6, "seconds": 1 / speed} if speed else None
+    write_costs(prediction, PredictionCosts(**used, cases=[case] if case else []))
+    return [training, prediction]
+
+
 def make_plan(name, ndim, annotation, classes, others) -> Plan:
     return Plan(
         dataset=name,
@@ -197,4 +221,6 @@ def add_nuclei(results: Results, name: str = NAME) -> None:
     good = {case: predict(t, "test") for case, t in truth.items()}
     bad = {case: predict(t if case == "empty" else flawed(t), "test") for case, t in truth.items()}
     good[NEW] = bad[NEW] = predict(labels, "unlabelled")
-    results.add(name, cases, {"bad": bad, "good": good}, test=CASES, unlabelled=[NEW])
+    costs = {"good": (7_762_465, 720.0, 1228.8, 2.0), "bad": (1_942_337, 60.0, 812.0, 3.5)}
+    predictions = {"bad": bad, "good": good}
+    results.add(name, cases, predictions, costs=costs, test=CASES, unlabelled=[NEW])

@@ -70,6 +70,7 @@ def test_axis_of_few_epochs():
 def test_bars_are_on_one_scale():
     assert score_range([0.72, 0.9]) == (0.6, 1.0)
     assert score_range([math.nan]) == (0.0, 1.0)
+    assert score_range([1.0, 1.0]) == (0.8, 1.0)
     places = []
     for value in (0.6, 0.8, 1.0):
         svg = interval_bar(value, value, value, 0, best=False, span=(0.6, 1.0))

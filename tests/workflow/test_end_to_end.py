@@ -50,6 +50,24 @@ def test_delivers_scores_predictions_and_report(finished):
     assert "http://" not in html.replace("http://www.w3.org", "")
 
 
+def test_delivers_what_each_experiment_cost(finished):
+    folder = finished.folder / "results/demo_nuclei"
+    with (folder / "leaderboard.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    with (folder / "unet/fold0/history.csv").open() as file:
+        seconds = [float(epoch["seconds"]) for epoch in csv.DictReader(file)]
+    assert len(seconds) == 8
+    assert float(row["training_s"]) == pytest.approx(sum(seconds), rel=1e-3)
+    assert int(row["parameters"]) > 1000
+    assert float(row["mpx_per_s"]) > 0
+    assert float(row["peak_memory_mb"]) > 50
+    assert row["device"]
+    assert row["predict_device"]
+    html = (finished.folder / "results/report.html").read_text(encoding="utf-8")
+    assert "Accuracy against cost" in html
+    assert " Mpx/s</td>" in html
+
+
 def test_delivers_predictions_in_the_images_own_size_and_name(finished):
     results = finished.folder / "results/demo_nuclei"
     for name in ("new_01", "new_02"):  # the images without labels
@@ -147,7 +165,8 @@ def test_an_experiment_more_trains_that_one_only(finished):
     settings = copy.deepcopy(finished.settings)
     settings["experiments"]["second"] = {"network": "unet", "options": {"padded": True}}
     output = finished.run("--dry-run", settings=settings).stdout
-    outputs = re.findall(r"^ +output: (.*)$", output, flags=re.M)
+    lines = re.findall(r"^ +output: (.*)$", output, flags=re.M)
+    outputs = [path for line in lines for path in line.split(", ")]
     assert [o for o in outputs if o.endswith("model.safetensors")] == [
         "results/demo_nuclei/second/fold0/model.safetensors"
     ]
@@ -157,7 +176,7 @@ def test_an_experiment_more_trains_that_one_only(finished):
 def test_a_fold_more_leaves_the_trained_fold_alone(finished):
     settings = changed(finished.settings, train={"folds": [0, 1]})
     output = finished.run("--dry-run", settings=settings).stdout
-    trained = re.findall(r"^ +output: (.*model.safetensors)$", output, flags=re.M)
+    trained = re.findall(r"^ +output: (.*model.safetensors),", output, flags=re.M)
     assert trained == ["results/demo_nuclei/unet/fold1/model.safetensors"]
 
 

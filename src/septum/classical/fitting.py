@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from septum.classical.tuning import tune
 from septum.config import Baseline
 from septum.datadigest import data_digest
 from septum.errors import Problem, SeptumError, fail
+from septum.measure import COSTS, TrainingCosts, usage, write_costs
 from septum.plan import Plan
 from septum.store import case_paths
 
@@ -37,7 +39,8 @@ def fit(
         Batch folders of canonical cases.
     fold : int
     out : Path
-        The file, written whole or not at all.
+        The file, written whole or not at all; beside it ``costs.json``
+        (`septum.measure.TrainingCosts`), whose training is the tuning.
     digests : mapping
         Kept in the file, where the digest of the validation cases joins them.
 
@@ -62,7 +65,9 @@ def fit(
         raise SeptumError(problems)
     create(baseline.method, baseline.options, where=f"{key}.options")
     paths = _validation_cases(plan, fold, case_paths(cases))
+    start = time.monotonic()
     tuned = tune(baseline.method, paths, fixed=baseline.options)
+    taken = time.monotonic() - start
     record = Fitted(
         method=baseline.method,
         parameters=tuned["parameters"],
@@ -82,6 +87,8 @@ def fit(
             "pixels": tuned["pixels"],
         },
     )
+    costs = TrainingCosts(**usage("cpu", 1).model_dump(), training_s=taken)
+    write_costs(Path(out).parent / COSTS, costs)
     write_json(out, record.model_dump(mode="json"))
 
 

@@ -17,6 +17,7 @@ from septum.classical import create
 from septum.classical.fitted import Fitted, common_baseline, read_fitted
 from septum.errors import Problem, SeptumError
 from septum.foldcases import prediction_jobs
+from septum.measure import PredictionCosts, usage, write_costs
 from septum.plan import read_plan
 from septum.predicting import (
     files_of,
@@ -36,6 +37,7 @@ def predict_batch(
     cases: str | Path,
     plan: str | Path,
     out: str | Path,
+    costs: str | Path | None = None,
 ) -> None:
     """Predict the cases of a batch folder that the baselines may be judged by.
 
@@ -52,6 +54,8 @@ def predict_batch(
         Attributes of each: ``subset`` (val, test or unlabelled), ``fold`` (a number, or
         ``ensemble``), ``annotation``, ``classes``, ``method``, ``parameters``, ``models``
         (SHA-256 of the files).
+    costs : path, optional
+        File for what it took (`septum.measure.PredictionCosts`).
 
     Raises
     ------
@@ -68,7 +72,10 @@ def predict_batch(
         require_fit(path, case.image.shape, next(iter(used.values())))
         return _predict(used, name, case.image, case.geometry)
 
-    write_batch(jobs, out, predict)
+    taken = write_batch(jobs, out, predict)
+    if costs is not None:
+        used = usage("cpu", 1)
+        write_costs(Path(costs), PredictionCosts(**used.model_dump(), cases=taken))
 
 
 def predict_images(

@@ -41,13 +41,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis of a chart: its range, its ticks, and what it shows."""
+    """An axis of a chart: its range, its ticks and their text, and what it shows."""
 
     low: float
     high: float
     ticks: Sequence[float]
     title: str
     logarithmic: bool = False
+    text: Callable[[float], str] = "{:g}".format
 
     def place(self, value: float) -> float:
         """Return where a value lies, 0 to 1."""
@@ -84,11 +85,11 @@ def chart(
     def at(point: Point) -> Point:
         return left + inner[0] * x.place(point[0]), top + inner[1] * (1 - y.place(point[1]))
 
-    parts = [_grid(x, y, at, inner, (left, top))]
+    parts = [grid(x, y, at, inner, (left, top))]
     parts += [_band(line, at) for line in lines if line.band]
     parts += [_line(line, at) for line in lines]
     parts += _legend(lines, left + inner[0] + 10, top)
-    return _svg(parts, width, height, label)
+    return svg(parts, width, height, label)
 
 
 def interval_bar(
@@ -98,7 +99,7 @@ def interval_bar(
     colour, _ = network_style(style)
     parts = [
         Markup('<line class="axis" x1="{:.1f}" x2="{:.1f}" y1="0" y2="24"/>').format(x, x)
-        for x in (_across(tick, span) for tick in _steps(*span, 4))
+        for x in (_across(tick, span) for tick in steps(*span, 4))
     ]
     label = "undefined"
     if math.isfinite(value):
@@ -113,7 +114,7 @@ def interval_bar(
             )
         shape = Markup('<circle cx="{:.1f}" cy="12" r="{}" fill="{}"/>')
         parts.append(shape.format(_across(value, span), 6 if best else 5, colour))
-    return _svg(parts, BAR, 24, label)
+    return svg(parts, BAR, 24, label)
 
 
 def interval_axis(span: Point) -> Markup:
@@ -122,9 +123,9 @@ def interval_axis(span: Point) -> Markup:
         Markup('<text x="{:.1f}" y="12" text-anchor="middle">{:g}</text>').format(
             _across(tick, span), tick
         )
-        for tick in _steps(*span, 4)
+        for tick in steps(*span, 4)
     ]
-    return _svg(parts, BAR, 16, f"axis from {span[0]:g} to {span[1]:g}")
+    return svg(parts, BAR, 16, f"axis from {span[0]:g} to {span[1]:g}")
 
 
 def _across(value: float, span: Point) -> float:
@@ -135,7 +136,8 @@ def _across(value: float, span: Point) -> float:
 def score_range(values: Iterable[float]) -> Point:
     """Return a common axis for scores: from a round number below the lowest, up to 1."""
     known = [value for value in values if math.isfinite(value)]
-    return (max(0.0, math.floor(5 * min(known)) / 5) if known else 0.0, 1.0)
+    # below 1 also where every score is 1: an axis needs a length
+    return (min(max(0.0, math.floor(5 * min(known)) / 5), 0.8) if known else 0.0, 1.0)
 
 
 def stacked_bar(parts: Sequence[tuple[str, float, str]], *, width: int = 150) -> Markup:
@@ -149,7 +151,7 @@ def stacked_bar(parts: Sequence[tuple[str, float, str]], *, width: int = 150) ->
             drawn.append(shape.format(css, start, max(length, 1.5)))
             start += length
     label = ", ".join(f"{amount:.0f} {name}" for name, amount, _ in parts)
-    return _svg(drawn, width, 18, label)
+    return svg(drawn, width, 18, label)
 
 
 def ap_axes() -> tuple[Axis, Axis]:
@@ -171,17 +173,17 @@ def value_axis(values: Iterable[float], title: str) -> Axis:
         return Axis(
             low / 1.1, high * 1.1, [t for t in ticks if low <= t <= high], title, logarithmic=True
         )
-    ticks = _steps(min(low, 0.0), high or 1.0, 5)
+    ticks = steps(min(low, 0.0), high or 1.0, 5)
     return Axis(ticks[0], ticks[-1], ticks, title)
 
 
 def epoch_axis(last: float) -> Axis:
     """Return the axis of epochs 1 to ``last``."""
-    ticks = [tick for tick in _steps(0, max(last, 2), 5) if tick == int(tick) and 1 <= tick <= last]
+    ticks = [tick for tick in steps(0, max(last, 2), 5) if tick == int(tick) and 1 <= tick <= last]
     return Axis(1, max(last, 2), [1, *(tick for tick in ticks if tick > 1)], "epoch")
 
 
-def _steps(low: float, high: float, count: int) -> list[float]:
+def steps(low: float, high: float, count: int) -> list[float]:
     """Return round numbers that cover a range in about ``count`` steps."""
     raw = (high - low) / count or 1.0
     size = 10.0 ** math.floor(math.log10(raw))
@@ -190,7 +192,8 @@ def _steps(low: float, high: float, count: int) -> list[float]:
     return [round(i * step, 10) for i in range(first, last + 1)]
 
 
-def _grid(x: Axis, y: Axis, at: Callable[[Point], Point], inner: Point, corner: Point) -> Markup:
+def grid(x: Axis, y: Axis, at: Callable[[Point], Point], inner: Point, corner: Point) -> Markup:
+    """Draw lines at the ticks of ``y``, and the texts of both axes."""
     left, top = corner
     right, bottom = left + inner[0], top + inner[1]
     parts = []
@@ -199,14 +202,14 @@ def _grid(x: Axis, y: Axis, at: Callable[[Point], Point], inner: Point, corner: 
         parts.append(
             Markup(
                 '<line class="axis" x1="{:.1f}" x2="{:.1f}" y1="{:.1f}" y2="{:.1f}"/>'
-                '<text x="{:.1f}" y="{:.1f}" text-anchor="end">{:g}</text>'
-            ).format(left, right, height, height, left - 6, height + 4, tick)
+                '<text x="{:.1f}" y="{:.1f}" text-anchor="end">{}</text>'
+            ).format(left, right, height, height, left - 6, height + 4, y.text(tick))
         )
     for tick in x.ticks:
         across, _ = at((tick, y.low))
         parts.append(
-            Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="middle">{:g}</text>').format(
-                across, bottom + 16, tick
+            Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="middle">{}</text>').format(
+                across, bottom + 16, x.text(tick)
             )
         )
     parts.append(
@@ -272,7 +275,8 @@ def _legend(lines: Sequence[Line], x: float, top: float) -> list[Markup]:
     return texts
 
 
-def _svg(parts: Sequence[Markup], width: int, height: int, label: str) -> Markup:
+def svg(parts: Sequence[Markup], width: int, height: int, label: str) -> Markup:
+    """Put parts of a drawing together; ``label`` is for readers who do not see it."""
     return Markup(
         '<svg viewBox="0 0 {} {}" width="{}" height="{}" role="img" aria-label="{}">{}</svg>'
     ).format(width, height, width, height, label, Markup("").join(parts))

@@ -18,6 +18,7 @@ from septum.config import Evaluate, Report
 from septum.leaderboard import against_baseline, told_apart
 from septum.report.charts import ap_chart, iou_chart, loss_charts, score_bars
 from septum.report.colours import OBJECT_MARKS, PIXEL_MARKS, class_colours, network_style
+from septum.report.costs import cost_charts, cost_table, devices
 from septum.report.figures import stacked_bar
 from septum.report.gallery import Gallery, make_gallery
 from septum.report.inputs import Dataset, read_dataset
@@ -110,6 +111,9 @@ def _view(
         "has_objects": dataset.has_objects,
         "ap_chart": ap_chart(dataset),
         "errors": _errors(dataset),
+        "costs": cost_table(dataset),
+        "cost_charts": cost_charts(dataset),
+        "measured_on": devices(dataset),
         "experiments": dataset.experiments,
         "gallery": gallery,
         "classes": [
@@ -139,6 +143,7 @@ def _leaderboard(dataset: Dataset) -> list[dict[str, Any]]:
             "name": experiment.name,
             "colour": network_style(place)[0],
             "cells": [column[place] for column in cells],
+            "score": number_text(number(row, dataset.ranked_by)),
             "bar": bars[place],
             "behind": number_text(number(row, "behind_best")),
             "behind_interval": interval_text(row, "behind_best"),
