@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from septum.classical.fitting import fit
 from septum.classical.prediction import predict_batch
 from septum.config import Baseline, ClassSpec
 from septum.errors import SeptumError
+from septum.measure import PredictionCosts, TrainingCosts, read_costs
 from septum.plan import Plan
 from septum.store import (
     Case,
@@ -284,8 +286,22 @@ def test_a_batch_is_predicted_by_the_command_of_the_networks(project):
     write_json(project / "plan.json", make_plan().to_json())
     model = fit_fold(project, 0)
     given = ["--cases", project / "cases", "--plan", project / "plan.json"]
+    given += ["--costs", project / "costs.json"]
     assert segment(project, given, [model]) == 0
     assert sorted(case_paths([project / "out"])) == ["first", "new", "tést <1>"]
+    costs = read_costs(project / "costs.json", PredictionCosts)
+    assert {c.case: (c.models, c.pixels) for c in costs.cases} == dict.fromkeys(
+        ("first", "new", "tést <1>"), (1, 32 * 40)
+    )
+
+
+def test_tuning_writes_down_what_it_took(project):
+    start = time.monotonic()
+    model = fit_fold(project, 0)
+    took = time.monotonic() - start
+    costs = read_costs(model.parent / "costs.json", TrainingCosts)
+    assert 0 < costs.training_s < took
+    assert (costs.parameters, costs.threads) == (None, 1)
 
 
 @pytest.mark.parametrize(
