@@ -25,7 +25,7 @@ SMALL = [
     ("fcn16s", {"width": 1 / 32}),
     ("fcn32s", {"width": 1 / 32, "backbone": "vgg16_bn"}),
     ("fcn8s", {"width": 1 / 32}),
-    ("fcn8s", {"width": 1 / 32, "backbone": "vgg16_bn", "at_once": True}),
+    ("fcn8s", {"width": 1 / 32, "backbone": "vgg16_bn"}),
     ("segnet", {"width": 1 / 8}),
     ("unet", {"width": 4, "depth": 1}),
     ("unet", {"width": 4, "depth": 1, "residual": True, "norm": "group"}),

@@ -272,6 +272,11 @@ def test_fcn32s_has_no_skips_to_scale():
         models.create("fcn32s", 2, 1, 2, at_once=True)
 
 
+def test_batch_normalised_features_are_not_scaled():
+    with pytest.raises(SeptumError, match="at_once: is for vgg16: with vgg16_bn"):
+        models.create("fcn8s", 2, 1, 2, width=1 / 16, backbone="vgg16_bn", at_once=True)
+
+
 @every
 def test_dropout_after_both_fully_connected_layers(name):
     network = fcn(name, width=1 / 16, dropout=0.5)

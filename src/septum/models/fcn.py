@@ -31,6 +31,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
+from septum.errors import fail
 from septum.models.blocks import Network, conv, initialise
 from septum.models.vgg import VGG, Width, scaled
 
@@ -55,7 +56,12 @@ class FCN(Network):
         Rate after fc6 and fc7, in training.
     at_once : bool
         Scale the fourth pooling by 0.01 and the third by 0.0001 before they are scored: for
-        training without the stages 32s, 16s, 8s.
+        training without the stages 32s, 16s, 8s. Not for vgg16_bn, which needs no scaling.
+
+    Raises
+    ------
+    SeptumError
+        If ``at_once`` is asked for with vgg16_bn.
     """
 
     stride = 32
@@ -75,6 +81,9 @@ class FCN(Network):
     ) -> None:
         super().__init__()
         norm = backbone == "vgg16_bn"
+        if norm and at_once:
+            what = "is for vgg16: with vgg16_bn the features of all poolings are equally large"
+            raise fail("options.at_once", what, "leave it out: nothing has to be scaled")
         # 2 pixels at the fifth level, whose batch normalisation needs more than one value
         self._least_size = 17 if norm else 1
         self._scales = AT_ONCE if at_once else (1.0, 1.0)
