@@ -209,13 +209,15 @@ def test_what_a_head_cannot_do_shows_once_though_several_datasets_ask():
 def test_what_a_baseline_cannot_do_shows_before_any_data_are_read(dataset, method, says):
     raw = {
         "datasets": {"d": {"labels": "{case}.tif", **dataset}, "fine": {"demo": "nuclei"}},
-        "experiments": {"floor": {"method": method}},
+        "experiments": {"floor": {"method": method, "datasets": ["d", "fine"]}},
     }
     found = problems(raw)
     assert list(found) == ["experiments.floor.datasets"]
     assert says in found["experiments.floor.datasets"]
-    raw["experiments"]["floor"]["datasets"] = ["fine"]
-    config.validate(raw)
+    del raw["experiments"]["floor"]["datasets"]
+    loaded = config.validate(raw)
+    assert list(loaded.runs()) == [("fine", "floor")]
+    assert [says in problem.what for problem in loaded.left_out()] == [True]
 
 
 def test_a_baseline_follows_the_folds_of_its_dataset():

@@ -81,7 +81,7 @@ def test_the_seed_of_an_experiment_is_its_own_or_that_of_all():
         ({"network": ["unet", "fcn8s"], "options": 3}, "grid.options", "cannot be 3"),
         ({"network": {"unet": {"width": 2}}, "options": 3}, "grid.options", "cannot be 3"),
         ({"network": ["unet", "fcn8s"], "train": {"epoch": 3}}, "grid.train.epoch", "'epochs'"),
-        ({"network": "unet", "head": ["flows", "border"]}, "grid.head", "classes only"),
+        ({"network": "unet", "head": ["flows"], "datasets": ["d"]}, "grid.head", "classes only"),
     ],
 )
 def test_a_mistake_shows_once_and_at_the_key_that_was_written(entry, where, says):
@@ -107,3 +107,17 @@ def test_the_check_names_the_option_of_the_network_it_is_of(tmp_path):
         check(loaded)
     where = [p.where for p in error.value.problems]
     assert where == ["experiments.grid.network.fcn8s.widht", "experiments.other.options.widht"]
+
+
+def test_of_a_grid_that_names_no_datasets_each_combination_runs_where_it_can():
+    settings = raw(grid={"network": "unet", "head": ["semantic", "flows"]})
+    settings["datasets"] = {"objects": {"demo": "nuclei"}, "classes": {"images": "{case}.png"}}
+    settings["datasets"]["classes"] |= {"labels": "l/{case}.png", "annotation": "semantic"}
+    loaded = config.validate(settings)
+    assert list(loaded.runs()) == [
+        ("objects", "grid-semantic"),
+        ("objects", "grid-flows"),
+        ("classes", "grid-semantic"),
+    ]
+    (left_out,) = loaded.left_out()
+    assert left_out.what == "'flows' tells objects apart, and classes has classes only"

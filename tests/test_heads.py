@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from skimage.segmentation import find_boundaries
 
-from septum import config
+from septum import config, head_names
 from septum.errors import SeptumError
 from septum.heads import HEADS
 
@@ -148,8 +148,10 @@ def test_channels_hold_every_target(head, extra):
 
 def test_the_configuration_knows_what_the_heads_are():
     # config.py is read at parse time and imports no head
-    assert set(config.METHODS) == set(HEADS)
-    assert set(config.REGRESSING) == {name for name, h in HEADS.items() if h.regression is not None}
+    assert set(head_names.METHODS) == set(HEADS)
+    assert set(head_names.REGRESSING) == {
+        name for name, h in HEADS.items() if h.regression is not None
+    }
     assert set(get_args(config.Experiment.model_fields["head"].annotation)) == set(HEADS)
-    ways = {way for ways in config.METHODS.values() for way in ways}
+    ways = {way for ways in head_names.METHODS.values() for way in ways}
     assert {*get_args(config.Decode.model_fields["method"].annotation)} == {"auto", *ways}

@@ -14,11 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from septum.config import CRF, METHODS, Predict
+from septum.config import CRF, Predict
 from septum.crf import refine
 from septum.decode import decode
 from septum.device import CHANNELS_LAST
 from septum.errors import fail
+from septum.head_names import METHODS
 from septum.heads import HEADS
 from septum.modelfile import ModelHeader, load_model
 from septum.normalise import normalise

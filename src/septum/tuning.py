@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from septum.budget import central_windows
-from septum.config import METHODS, ClassSpec, Decode, Predict
+from septum.config import ClassSpec, Decode, Predict
 from septum.decode import SEEDED, decode
 from septum.descent import descend, mean_score
+from septum.head_names import METHODS
 from septum.metrics.matching import average_precision
 from septum.modelfile import ModelHeader
 from septum.predictor import predict_probabilities

@@ -26,7 +26,8 @@ TINY = {
     },
     "experiments": {
         "unet": {"options": {"padded": True, "width": 4, "depth": 2, "norm": "batch"}},
-        "dense_unet": None,
+        **dict.fromkeys(["dense_unet", "fcn8s", "segnet", "pspnet", "deeplabv3plus"]),
+        "watershed": None,
         # of which only level and min_size are tuned
         "floor": {"method": "watershed", "options": FIXED},
     },

@@ -15,6 +15,10 @@ from septum.gpu import has_gpu
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
+SHIPPED = ("unet", "dense_unet", "fcn8s", "segnet", "pspnet", "deeplabv3plus", "watershed")
+# switches off the shipped experiments, as the first lines of a block in braces
+NONE_SHIPPED = "".join(f"{name}: null, " for name in SHIPPED)
+NO_OTHERS = NONE_SHIPPED.removeprefix("unet: null, ")
 
 pytestmark = pytest.mark.workflow
 
@@ -37,6 +41,10 @@ def test_shipped_configuration_plans_the_demo(tmp_path):
     assert done.returncode == 0, done.stdout
     for rule in ("demo", "prepare", "plan", "augment", "weights", "train", "predict", "report"):
         assert f"\n{rule} " in done.stdout
+    trained = re.findall(
+        r"^rule (?:train|fit):\n.*?^    output: \S+?/(\w+)/fold0/", done.stdout, re.M | re.S
+    )
+    assert sorted(trained) == sorted(SHIPPED)
 
 
 @pytest.mark.real_data
@@ -51,8 +59,7 @@ def test_each_ready_configuration_plans(config, real_data, tmp_path):
 
 def test_a_baseline_alone_trains_nothing(tmp_path):
     (tmp_path / "floor.yaml").write_text(
-        "experiments: {unet: null, dense_unet: null, none: {method: watershed}}\n"
-        "train: {folds: [0, 2]}\n"
+        f"experiments: {{{NONE_SHIPPED}none: {{method: watershed}}}}\ntrain: {{folds: [0, 2]}}\n"
     )
     done = snakemake("--configfile", str(tmp_path / "floor.yaml"), cwd=tmp_path)
     assert done.returncode == 0, done.stdout
@@ -61,13 +68,13 @@ def test_a_baseline_alone_trains_nothing(tmp_path):
         *("demo", "prepare", "plan", "fit", "predict_classical", "export", "evaluate"),
         *("leaderboard", "report", "all"),
     }
-    tuned = re.findall(r"^ +output: (\S+parameters\.json)$", done.stdout, flags=re.M)
+    tuned = re.findall(r"^ +output: (\S+parameters\.json),", done.stdout, flags=re.M)
     folder = "results/demo_nuclei/none"
     assert sorted(tuned) == [f"{folder}/fold{fold}/parameters.json" for fold in (0, 2)]
 
 
 def test_networks_and_baselines_keep_to_their_own_rules(tmp_path):
-    (tmp_path / "both.yaml").write_text("experiments: {dense_unet: null, o: {method: watershed}}")
+    (tmp_path / "both.yaml").write_text(f"experiments: {{{NO_OTHERS}o: {{method: watershed}}}}")
     done = snakemake("--configfile", str(tmp_path / "both.yaml"), cwd=tmp_path)
     assert done.returncode == 0, done.stdout
     jobs = re.findall(
@@ -117,7 +124,8 @@ def volumes(tmp_path):
             (image / "0/zarr.json").write_text(json.dumps({"shape": [64, 2048, 2048]}))
     (tmp_path / "my.yaml").write_text(
         "datasets: {demo_nuclei: null, d: {images: '{case}.zarr', "
-        "labels: '{case}.zarr/labels/cells'}}\nexperiments: {dense_unet: null}\n"
+        "labels: '{case}.zarr/labels/cells'}}\n"
+        f"experiments: {{{NO_OTHERS}}}\n"
     )
     return tmp_path
 
@@ -169,9 +177,8 @@ def test_stages_of_a_training_are_run_in_order_and_read_each_other(tmp_path):
         "seed: 3\n"
         f"data_root: {tmp_path}\n"
         "experiments:\n"
-        "  unet: null\n"
-        "  dense_unet: null\n"
-        "  fine: {network: fcn8s, start_from: middle, seed: [5, 6]}\n"
+        + "".join(f"  {name}: null\n" for name in SHIPPED)
+        + "  fine: {network: fcn8s, start_from: middle, seed: [5, 6]}\n"
         "  middle: {network: fcn16s, start_from: coarse, seed: [5, 6]}\n"
         "  coarse: {network: fcn32s, pretrained: vgg.pth, seed: [5, 6]}\n"
         "  alone: {network: fcn8s, pretrained: https://no.example/vgg-397923af.pth}\n"

@@ -1,0 +1,175 @@
+"""What is wrong between the parts of a configuration, and which experiment is for which dataset.
+
+`septum.config` looks at each part alone. Imported with it, hence no heavy import here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from septum import classical
+from septum.classical import METHODS as BASELINES
+from septum.errors import Problem, SeptumError, nearest
+from septum.head_names import METHODS, REGRESSING
+from septum.models import MODELS
+from septum.staging import staging_problems
+
+if TYPE_CHECKING:
+    from septum.config import Config, Dataset, Experiment, Run
+
+# names that files and folders of the workflow have beside those of datasets and experiments
+RESERVED = {
+    "datasets": {"logs", "report.html"},
+    "experiments": {"demo", "cases", "copies", "weights", "logs", "plan.json", "leaderboard.csv"},
+}
+# what an experiment with a `method` may say
+BASELINE_KEYS = {"method", "options", "datasets"}
+
+
+def cross_checks(config: Config) -> Iterator[Problem]:
+    """Yield what is wrong between the parts of a configuration, each of which is right."""
+    if not config.datasets:
+        yield Problem("datasets", "is empty", "describe at least one dataset (see config.yaml)")
+    for kind in RESERVED:
+        yield from _name_checks(kind, list(getattr(config, kind)))
+    for name, dataset in config.datasets.items():
+        yield from _pattern_checks(f"datasets.{name}", dataset)
+    for name, experiment in config.experiments.items():
+        yield from _kind_checks(f"experiments.{name}", experiment)
+        wanted = [] if experiment.datasets == "all" else experiment.datasets
+        for dataset in wanted:
+            key = f"experiments.{name}.datasets"
+            if dataset not in config.datasets:
+                what = f"there is no dataset {dataset!r}"
+                yield Problem(key, what, nearest(dataset, config.datasets))
+            elif not config.datasets[dataset].has_labels:
+                what = f"nothing can be trained on {dataset!r}, which has no labels"
+                remedy = f"give datasets.{dataset}.labels, or take it out of the list"
+                yield Problem(key, what, remedy)
+    for dataset in config.datasets:
+        for section in ("augment", "weights"):
+            try:
+                config.dataset_section(dataset, section)
+            except SeptumError as error:
+                yield from error.problems
+    yield from staging_problems(config)
+    seen: set[Problem] = set()
+    for dataset, experiment in config.runs():
+        # a mistake in an experiment shows once, not once a dataset
+        found = [p for p in _run_checks(config, dataset, experiment) if p not in seen]
+        yield from found
+        seen.update(found)
+
+
+def misfits(config: Config, dataset: str, experiment: str) -> Iterator[Problem]:
+    """Yield why an experiment cannot answer for a dataset, as far as the configuration says."""
+    spec, data = config.experiments[experiment], config.datasets[dataset]
+    key = f"experiments.{experiment}"
+    if spec.method in BASELINES:
+        yield from classical.misfits(
+            spec.method,
+            f"{key}.datasets",
+            dataset,
+            data.classes,
+            annotation=data.annotation,
+            spatial_dims=data.spatial_dims,
+        )
+    if spec.head in REGRESSING and data.annotation == "semantic":
+        what = f"{spec.head!r} tells objects apart, and {dataset} has classes only"
+        yield Problem(f"{key}.head", what, "choose semantic, or name other datasets")
+
+
+def _run_checks(config: Config, dataset: str, experiment: str) -> Iterator[Problem]:
+    """Yield what an experiment cannot do on a dataset."""
+    spec, data = config.experiments[experiment], config.datasets[dataset]
+    if (spec.network is None) == (spec.method is None):
+        return  # which is said once, for all datasets
+    try:
+        folds = config.folds(dataset, experiment)
+        if spec.network is not None:
+            yield from _head_checks(config.run(dataset, experiment))
+    except SeptumError as error:
+        yield from error.problems
+        return
+    yield from misfits(config, dataset, experiment)
+    last = 0 if folds == "all" else max(folds, default=0)
+    # a given split says itself how many folds there are (`septum check` looks)
+    if data.split.file is None and last >= data.split.folds:
+        yield Problem(
+            config.folds_key(dataset, experiment),
+            f"asks for fold {last}, but {dataset} has folds 0 to {data.split.folds - 1}",
+            f"name folds below {data.split.folds}, or raise datasets.{dataset}.split.folds",
+        )
+
+
+def _kind_checks(key: str, spec: Experiment) -> Iterator[Problem]:
+    """Yield what is wrong about an experiment being a network's or a baseline's."""
+    network, method = spec.network, spec.method
+    if network is None and method is None:
+        remedy = "add `network:` (docs/networks.md), or `method:` of a classical baseline"
+        yield Problem(key, "names neither a network nor a method", f"{remedy} (docs/baselines.md)")
+    elif network is not None and method is not None:
+        what = f"names both a network ({network}) and a method ({method})"
+        yield Problem(key, what, "keep one of the two, and set the other to null")
+    elif method is None:
+        if network in BASELINES:
+            what = f"{network!r} is a classical baseline, not a network"
+            yield Problem(f"{key}.network", what, f"write `method: {network}`")
+        elif network not in MODELS:
+            what = f"there is no network {network!r}"
+            yield Problem(f"{key}.network", what, nearest(network, MODELS))
+    else:
+        if method in MODELS:
+            what = f"{method!r} is a network, not a classical baseline"
+            yield Problem(f"{key}.method", what, f"write `network: {method}`")
+        elif method not in BASELINES:
+            what = f"there is no classical baseline {method!r}"
+            yield Problem(f"{key}.method", what, nearest(method, BASELINES))
+        given = {name for name in spec.model_fields_set if getattr(spec, name) is not None}
+        for name in sorted(given - BASELINE_KEYS):
+            remedy = "take it out; parameters that are not tuned stand in `options`"
+            if name == "train":
+                remedy = "take it out; the folds that are tuned are those of the dataset's `train`"
+            yield Problem(f"{key}.{name}", "is for networks, and a baseline has none", remedy)
+
+
+def _name_checks(kind: str, names: Sequence[str]) -> Iterator[Problem]:
+    """Yield a problem for each name that would share a folder with another or the workflow's."""
+    seen: dict[str, str] = {}
+    for name in names:
+        key = f"{kind}.{name or repr(name)}"
+        rival = seen.setdefault(name.lower(), name)
+        if not name or name.lower() in RESERVED[kind]:
+            yield Problem(key, f"cannot be the name of one of the {kind}", "choose another name")
+        elif rival != name:
+            what = f"differs from {rival!r} by capitals only, which some disks take for the same"
+            yield Problem(key, what, "choose another name")
+
+
+def _head_checks(run: Run) -> Iterator[Problem]:
+    """Yield what the head of an experiment cannot do."""
+    key = f"experiments.{run.experiment}"
+    if run.decode.method not in ("auto", *METHODS[run.head]):
+        what = f"{run.decode.method!r} is no way to instances of the head {run.head!r}"
+        ways = ", ".join(("auto", *METHODS[run.head]))
+        yield Problem(f"{key}.decode.method", what, f"choose one of: {ways}")
+    if run.head in REGRESSING and run.predict.crf is not None:
+        what = f"refines classes, and would part them from what {run.head!r} regresses beside them"
+        yield Problem(f"{key}.predict.crf", what, "set it to false, or choose semantic or border")
+
+
+def _pattern_checks(key: str, dataset: Dataset) -> Iterator[Problem]:
+    if (dataset.images is None) == (dataset.demo is None):
+        remedy = "`images` is a pattern with {case} in it, `demo` the name of simulated data"
+        yield Problem(key, "needs either images or demo, and not both", remedy)
+    patterns = {"images": dataset.image_patterns, "unlabelled": dataset.unlabelled_patterns}
+    patterns["labels"] = [] if dataset.labels is None else [dataset.labels]
+    for name, found in patterns.items():
+        for pattern in found:
+            if "{case}" not in pattern:
+                remedy = "put {case} where the name of the case stands in the path"
+                yield Problem(f"{key}.{name}", f"the pattern {pattern!r} has no {{case}}", remedy)
+    if dataset.annotation == "panoptic" and dataset.classes is None:
+        remedy = "declare them: {1: nucleus, 2: {name: stroma, kind: stuff}}"
+        yield Problem(f"{key}.classes", "are needed for `annotation: panoptic`", remedy)
