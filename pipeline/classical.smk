@@ -26,6 +26,7 @@ rule fit:
     shell:
         "python -m septum fit --settings {params.settings:q} --fold {wildcards.fold} "
         "--cases {input.cases:q} --plan {input.plan:q} --code {params.code} "
+        "--threads {threads} "
         "--out {output.parameters:q} > {log:q} 2>&1"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 SOURCE = Path(workflow.basedir) / "src"
 sys.path.insert(0, str(SOURCE))
@@ -62,6 +63,10 @@ BASELINES = [
     if CONFIG.experiments[name].method is not None
 ]
 NETWORKS = [key for key in EXPERIMENTS if key not in BASELINES]
+
+if workflow.is_main_process:
+    for problem in dict.fromkeys(map(CONFIG.as_written, CONFIG.left_out())):
+        logger.info(f"left out: {problem.what} ({problem.where})")
 
 RUNS = [Run(*map(septum_cases.safe_name, names)) for names in CONFIG.runs()]
 RESULTS = CONFIG.results.rstrip("/")

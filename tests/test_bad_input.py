@@ -196,7 +196,7 @@ def classical(*, data: dict | None = None, **experiment) -> Callable[[Lab], list
 
 def classes_in_the_files(lab: Lab) -> list:
     """Two classes that only the label maps tell of."""
-    return classical(data={"annotation": "semantic"})(lab)
+    return classical(data={"annotation": "semantic"}, datasets=["cells"])(lab)
 
 
 def with_pixel(value: float) -> np.ndarray:

@@ -243,9 +243,40 @@ def test_a_crf_is_off_unless_given_and_never_for_heads_that_regress():
     loaded = config.validate(minimal(predict={"crf": crf})).run("nuclei", "net").predict
     assert (loaded.crf.intensity_sigma, loaded.crf.iterations) == (0.1, 5)
     assert (loaded.crf.appearance_sigma, loaded.crf.smoothness_weight) == (10.0, 3.0)
-    raw = minimal(predict={"crf": crf})
-    raw["experiments"] = {"net": {"network": "unet", "head": "flows"}}
+    raw = minimal()
+    raw["experiments"] = {"net": {"network": "unet", "head": "flows", "predict": {"crf": crf}}}
     found = problems(raw)
     assert list(found) == ["experiments.net.predict.crf"]
     raw["experiments"]["net"]["predict"] = {"crf": False}
     assert config.validate(raw).run("nuclei", "net").predict.crf is None
+
+
+def test_what_is_set_for_all_is_for_the_heads_that_it_fits():
+    raw = minimal(predict={"crf": {"intensity_sigma": 0.1}}, decode={"method": "components"})
+    raw["experiments"] = {
+        "net": {"network": "unet"},
+        "far": {"network": "unet", "head": "distance"},
+    }
+    loaded = config.validate(raw)
+    net, far = (loaded.run("nuclei", name) for name in ("net", "far"))
+    assert (net.predict.crf.intensity_sigma, net.decode.method) == (0.1, "components")
+    assert (far.predict.crf, far.decode.method) == (None, "auto")
+    raw["experiments"]["far"]["decode"] = {"method": "components"}
+    assert list(problems(raw)) == ["experiments.far.decode.method"]
+
+
+def test_null_takes_a_key_of_an_experiment_back():
+    raw = minimal()
+    raw["experiments"]["net"] |= {"head": None, "options": {"padded": True, "width": None}}
+    found = config.validate(raw).experiments["net"]
+    assert (found.head, found.options) == ("semantic", {"padded": True})
+
+
+def test_where_nothing_at_all_can_be_computed_the_reasons_are_errors():
+    data = {"images": "{case}.png", "labels": "l/{case}.png", "annotation": "semantic"}
+    raw = {"datasets": {"d": data}, "experiments": {"far": {"network": "unet", "head": "flows"}}}
+    assert list(problems(raw)) == ["experiments.far.head"]
+    raw["experiments"]["floor"] = {"method": "watershed"}
+    assert list(problems(raw)) == ["experiments.far.head", "experiments.floor.datasets"]
+    raw["experiments"]["net"] = {"network": "unet"}
+    assert list(config.validate(raw).runs()) == [("d", "net")]

@@ -121,3 +121,11 @@ def test_of_a_grid_that_names_no_datasets_each_combination_runs_where_it_can():
     ]
     (left_out,) = loaded.left_out()
     assert left_out.what == "'flows' tells objects apart, and classes has classes only"
+
+
+def test_methods_make_a_grid_too():
+    loaded = config.validate(raw(floor={"method": ["watershed", "mean_shift"]}))
+    assert {name: spec.method for name, spec in loaded.experiments.items()} == {
+        "floor-watershed": "watershed",
+        "floor-mean_shift": "mean_shift",
+    }

@@ -77,7 +77,8 @@ def check(config: Config) -> None:
     for line in _table([a.plan for a in audits if a.plan is not None]):
         print(line)
     notes = [note for a in audits for note in a.notes]
-    notes += [f"left out: {p.what} ({p.where})" for p in config.left_out()]
+    left_out = dict.fromkeys(map(config.as_written, config.left_out()))
+    notes += [f"left out: {problem.what} ({problem.where})" for problem in left_out]
     for note in [*notes, *_disk_notes(config, audits), *_device_notes(config)]:
         print(f"note: {note}")
     if problems:

@@ -189,7 +189,13 @@ def _fit(a: Arguments) -> None:
         fold=a.fold,
         out=a.out,
         digests={"code": a.code},
+        threads=_threads(a),
     )
+
+
+def _threads(a: Arguments) -> int:
+    """Return the threads that a job may use: all, unless it is told otherwise."""
+    return a.threads or os.cpu_count() or 1
 
 
 def _predict(a: Arguments) -> None:
@@ -199,9 +205,11 @@ def _predict(a: Arguments) -> None:
             "is missing" if not a.images else "and --cases exclude each other",
             "name the images to segment (or --cases and --plan, as the workflow does)",
         )
+    if a.cases is None and a.costs is not None:
+        raise fail("--costs", "is for --cases", "leave it out")
     if a.cases is not None and a.plan is None:
         raise fail("--plan", "is missing", "give the plan.json of the cases' dataset")
-    baselines = {path.suffix == ".json" for path in a.model}
+    baselines = {path.suffix.lower() == ".json" for path in a.model}
     if len(baselines) > 1:
         what = "mixes networks (model.safetensors) and baselines (parameters.json)"
         raise fail("--model", what, "give the files of one experiment")
@@ -211,11 +219,18 @@ def _predict(a: Arguments) -> None:
 def _predict_classical(a: Arguments) -> None:
     from septum.classical.prediction import predict_batch, predict_images
 
-    if a.settings != "{}":
+    if _parse(a.settings, "--settings"):
         what = "is for networks: a baseline has no tiles, batches or device"
         raise fail("--settings", what, "leave it out")
     if a.cases is not None:
-        predict_batch(parameters=a.model, cases=a.cases, plan=a.plan, out=a.out, costs=a.costs)
+        predict_batch(
+            parameters=a.model,
+            cases=a.cases,
+            plan=a.plan,
+            out=a.out,
+            costs=a.costs,
+            threads=_threads(a),
+        )
     else:
         predict_images(images=a.images, parameters=a.model, out=a.out, reader=a.reader)
 
@@ -359,7 +374,7 @@ def _parser() -> argparse.ArgumentParser:
     s.settings("one baseline on one dataset").path("plan").folders("cases")
     s.parser.add_argument("--fold", type=int, default=0)
     s.parser.add_argument("--code", default="", help="digest of the code, kept in the file")
-    s.out("parameters.json")
+    s.threads().out("parameters.json")
 
     s = stage("predict", _predict, "segment a batch of cases, or new images given by name")
     s.parser.add_argument("images", nargs="*", type=Path, metavar="IMAGE")

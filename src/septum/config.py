@@ -31,6 +31,7 @@ from septum.crosschecks import cross_checks, misfits
 from septum.demo_names import DEMO_CASES
 from septum.errors import Problem, SeptumError, fail
 from septum.grid import as_written, expand
+from septum.head_names import METHODS, REGRESSING
 from septum.wording import problems_of
 
 Auto = Literal["auto"]
@@ -40,7 +41,7 @@ ReaderName = Literal[
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Seed = Annotated[int, Field(strict=True, ge=0, lt=2**32)]
 
 
 class Section(BaseModel):
@@ -347,7 +348,7 @@ class Config(Section):
     @model_validator(mode="before")
     @classmethod
     def _tidy(cls, data: Any) -> Any:
-        """Drop entries set to null (a second file switches them off so); expand ``~``."""
+        """Drop what is set to null (a second file switches it off so); expand ``~``."""
         if isinstance(data, dict):
             data = dict(data)
             if isinstance(data.get("results"), str):
@@ -355,6 +356,11 @@ class Config(Section):
             for key in ("datasets", "experiments"):
                 if isinstance(data.get(key), Mapping):
                     data[key] = {k: v for k, v in data[key].items() if v is not None}
+            if isinstance(data.get("experiments"), Mapping):
+                data["experiments"] = {
+                    k: _without_nulls(_without_nulls(v), "options")
+                    for k, v in data["experiments"].items()
+                }
         return data
 
     def dataset_section(self, dataset: str, name: Literal["augment", "weights"]) -> Section:
@@ -373,6 +379,12 @@ class Config(Section):
             )
             for name in ("train", "predict", "decode")
         }
+        # set for all, these are for the heads that they fit; an experiment's own are checked
+        if spec.head in REGRESSING and "crf" not in spec.predict:
+            sections["predict"] = sections["predict"].model_copy(update={"crf": None})
+        ways = ("auto", *METHODS[spec.head])
+        if sections["decode"].method not in ways and "method" not in spec.decode:
+            sections["decode"] = sections["decode"].model_copy(update={"method": "auto"})
         return Run(
             dataset=dataset,
             experiment=experiment,
@@ -520,6 +532,15 @@ def parse_section(kind: type[Section], text: str, where: str = "--settings") -> 
         return kind.model_validate_json(text)
     except ValidationError as error:
         raise SeptumError(problems_of(error, where, kind)) from None
+
+
+def _without_nulls(entry: Any, key: str | None = None) -> Any:
+    """Drop what is set to null from an entry, or from its block ``key``."""
+    if not isinstance(entry, Mapping):
+        return entry
+    if key is None:
+        return {k: v for k, v in entry.items() if v is not None}
+    return {**entry, key: _without_nulls(entry[key])} if key in entry else entry
 
 
 def _as_list(patterns: str | list[str] | None) -> list[str]:

@@ -54,6 +54,8 @@ def cross_checks(config: Config) -> Iterator[Problem]:
             except SeptumError as error:
                 yield from error.problems
     yield from staging_problems(config)
+    if not any(config.runs()):
+        yield from config.left_out()  # all that was asked for: nothing would be computed
     seen: set[Problem] = set()
     for dataset, experiment in config.runs():
         # a mistake in an experiment shows once, not once a dataset
@@ -66,7 +68,12 @@ def misfits(config: Config, dataset: str, experiment: str) -> Iterator[Problem]:
     """Yield why an experiment cannot answer for a dataset, as far as the configuration says."""
     spec, data = config.experiments[experiment], config.datasets[dataset]
     key = f"experiments.{experiment}"
-    if spec.method in BASELINES:
+    undeclared = data.annotation == "semantic" and data.classes is None
+    if spec.method in BASELINES and undeclared and spec.datasets == "all":
+        what = f"a classical method knows no classes, and those of {dataset} are not declared"
+        remedy = f"declare the only one, datasets.{dataset}.classes: {{1: name}}"
+        yield Problem(f"{key}.datasets", what, f"{remedy}, or name datasets without {dataset}")
+    elif spec.method in BASELINES:
         yield from classical.misfits(
             spec.method,
             f"{key}.datasets",

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from septum.errors import Problem
 
 # the keys of an entry that may be lists, in the order of the parts of a name
-AXES = ("network", "head", "seed")
+AXES = ("network", "method", "head", "seed")
 
 
 @dataclass
@@ -49,9 +49,10 @@ def expand(entries: Mapping[Any, Any]) -> Grid:
     """Return the experiments that the entries of ``experiments:`` stand for.
 
     Where `AXES` of an entry are lists (``network`` may be a mapping of names to options, too),
-    there is one experiment a combination, named ``<entry>-<network>-<head>-seed<n>``: only
-    lists are named, so that an element more changes the names of no others. ``start_from`` may
-    name an entry with lists: each combination starts from the one of the same parts there.
+    there is one experiment a combination, named ``<entry>-<network>-<head>-seed<n>``, or
+    ``<entry>-<method>``: only lists are named, so that an element more changes the names of no
+    others. ``start_from`` may name an entry with lists: each combination starts from the one of
+    the same parts there.
 
     Parameters
     ----------

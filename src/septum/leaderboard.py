@@ -8,9 +8,8 @@ that are infinitely far, too (``_infinite``). ``behind_best`` is how far an
 experiment's ranking score is behind the first row's, on the cases that both were scored on
 and over the same resamples: an interval above 0 is a difference that the choice of cases
 does not explain. ``kind`` tells networks from classical baselines; ``over_baseline`` is how far a
-network is ahead of the best baseline, in the same way.
-The
-last columns are what an experiment cost (`septum.costs`), empty where that was not measured.
+network is ahead of the best baseline, in the same way. The last columns are what an experiment
+cost (`septum.costs`), empty where that was not measured.
 """
 
 from __future__ import annotations

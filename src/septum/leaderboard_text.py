@@ -64,7 +64,7 @@ def table_lines(rows: Sequence[Row]) -> list[str]:
     header = ["", *(titles.get(name, name.upper()) for name in shown), "behind the best"]
     body = [[_name(row), *(_interval(row, name) for name in shown), _behind(row)] for row in rows]
     floor = best_baseline(rows)
-    if floor is not None:
+    if floor is not None and any(map(against_baseline, rows)):
         header.append(f"against {floor['experiment']}")
         for line, row in zip(body, rows, strict=True):
             line.append(against_baseline(row))

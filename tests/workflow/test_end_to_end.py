@@ -53,7 +53,10 @@ def test_delivers_scores_predictions_and_report(finished):
 def test_delivers_what_each_experiment_cost(finished):
     folder = finished.folder / "results/demo_nuclei"
     with (folder / "leaderboard.csv").open() as file:
-        (row,) = csv.DictReader(file)
+        rows = {row["experiment"]: row for row in csv.DictReader(file)}
+    row, floor = rows["unet"], rows["floor"]
+    assert (floor["parameters"], float(floor["training_s"]) > 0) == ("", True)
+    assert float(floor["mpx_per_s"]) > 0
     with (folder / "unet/fold0/history.csv").open() as file:
         seconds = [float(epoch["seconds"]) for epoch in csv.DictReader(file)]
     assert len(seconds) == 8

@@ -42,9 +42,9 @@ class Fitted(Section):
     spatial_dims: int
     in_channels: int
     annotation: Literal["instance", "semantic", "panoptic"]
-    classes: dict[int, ClassSpec] = Field(min_length=1)
+    classes: dict[int, ClassSpec] = Field(min_length=1, max_length=1)
     spacing: tuple[float, ...]
-    unit: str
+    unit: Literal["pixel", "micrometer", "millimeter"]
     digests: dict[str, str] = Field(default_factory=dict)
     fitted: dict[str, Any] = Field(default_factory=dict)
 
@@ -70,13 +70,15 @@ def read_record(path: Path) -> Fitted:
     SeptumError
         If it is missing or is none.
     """
-    remedy = "delete it, and run the workflow again"
+    remedy = "give a parameters.json that the workflow wrote"
     try:
         fitted = Fitted.model_validate_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise fail(path, "does not exist", "run the workflow again") from None
     except OSError as error:
         raise fail(path, f"cannot be read ({error.strerror})", "check the path") from None
+    except UnicodeDecodeError:
+        raise fail(path, "is no text, and so no parameters of a baseline", remedy) from None
     except ValidationError as error:
         first = error.errors()[0]
         what = f"holds no parameters of a baseline ({'.'.join(map(str, first['loc']))}"

@@ -26,6 +26,7 @@ def fit(
     fold: int,
     out: Path,
     digests: Mapping[str, str],
+    threads: int = 1,
 ) -> None:
     """Tune a baseline on the validation cases of a fold, and write ``parameters.json``.
 
@@ -43,6 +44,8 @@ def fit(
         (`septum.measure.TrainingCosts`), whose training is the tuning.
     digests : mapping
         Kept in the file, where the digest of the validation cases joins them.
+    threads : int
+        That libraries may use, for the record of costs.
 
     Raises
     ------
@@ -87,7 +90,7 @@ def fit(
             "pixels": tuned["pixels"],
         },
     )
-    costs = TrainingCosts(**usage("cpu", 1).model_dump(), training_s=taken)
+    costs = TrainingCosts(**usage("cpu", threads).model_dump(), training_s=taken)
     write_costs(Path(out).parent / COSTS, costs)
     write_json(out, record.model_dump(mode="json"))
 

@@ -38,6 +38,7 @@ def predict_batch(
     plan: str | Path,
     out: str | Path,
     costs: str | Path | None = None,
+    threads: int = 1,
 ) -> None:
     """Predict the cases of a batch folder that the baselines may be judged by.
 
@@ -56,6 +57,8 @@ def predict_batch(
         (SHA-256 of the files).
     costs : path, optional
         File for what it took (`septum.measure.PredictionCosts`).
+    threads : int
+        That libraries may use, for the record of costs.
 
     Raises
     ------
@@ -74,7 +77,7 @@ def predict_batch(
 
     taken = write_batch(jobs, out, predict)
     if costs is not None:
-        used = usage("cpu", 1)
+        used = usage("cpu", threads)
         write_costs(Path(costs), PredictionCosts(**used.model_dump(), cases=taken))
 
 
