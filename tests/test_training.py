@@ -310,10 +310,20 @@ def wait_for_epochs(out, epochs, process=None):
     pytest.fail("the training did not get anywhere")
 
 
+@pytest.fixture
+def heeds_interrupts():
+    """Heed Ctrl-C also where the tests run in the background of a shell, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize(
     ("number", "raised"), [(signal.SIGTERM, SystemExit), (signal.SIGINT, KeyboardInterrupt)]
 )
-def test_a_signal_leaves_a_checkpoint_to_go_on_from(data, tmp_path, number, raised):
+def test_a_signal_leaves_a_checkpoint_to_go_on_from(
+    data, tmp_path, number, raised, heeds_interrupts
+):
     handlers = [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)]
     run = settings(epochs=40)
 

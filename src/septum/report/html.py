@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from septum import __version__
 from septum.atomic import write_text
 from septum.config import Evaluate, Report
-from septum.leaderboard import against_baseline, told_apart
+from septum.leaderboard import against_baseline, best_baseline, told_apart
 from septum.report.charts import ap_chart, iou_chart, loss_charts, score_bars
 from septum.report.colours import OBJECT_MARKS, PIXEL_MARKS, class_colours, network_style
 from septum.report.costs import cost_charts, cost_table, devices
@@ -114,6 +114,7 @@ def _view(
         "costs": cost_table(dataset),
         "cost_charts": cost_charts(dataset),
         "measured_on": devices(dataset),
+        "has_baseline": best_baseline(dataset.leaderboard) is not None,
         "experiments": dataset.experiments,
         "gallery": gallery,
         "classes": [
