@@ -185,14 +185,7 @@ def _check_baseline(baseline: Baseline, key: str, plan: Plan | None) -> Iterator
         partial(classical.create, where=f"{key}.options"), baseline.method, baseline.options
     )
     if plan is not None:
-        yield from classical.misfits(
-            baseline.method,
-            f"{key}.datasets",
-            plan.dataset,
-            plan.classes,
-            annotation=plan.annotation,
-            spatial_dims=plan.spatial_dims,
-        )
+        yield from classical.misfits_of_plan(baseline, plan)
 
 
 def _check_network(config: Config, run: Run, plan: Plan | None) -> Iterator[Problem]:

@@ -296,6 +296,15 @@ class Experiment(Section):
     predict: dict[str, Any] = {}
     decode: dict[str, Any] = {}
 
+    @model_validator(mode="before")
+    @classmethod
+    def _tidy(cls, data: Any) -> Any:
+        """Drop what is set to null, of the options too (a second file takes it back so)."""
+        data = _without_nulls(data)
+        if isinstance(data, Mapping) and "options" in data:
+            data = {**data, "options": _without_nulls(data["options"])}
+        return data
+
     @field_validator("pretrained", mode="before")
     @classmethod
     def _source_alone(cls, given: Any) -> Any:
@@ -354,13 +363,8 @@ class Config(Section):
             if isinstance(data.get("results"), str):
                 data["results"] = os.path.expanduser(data["results"])
             for key in ("datasets", "experiments"):
-                if isinstance(data.get(key), Mapping):
-                    data[key] = {k: v for k, v in data[key].items() if v is not None}
-            if isinstance(data.get("experiments"), Mapping):
-                data["experiments"] = {
-                    k: _without_nulls(_without_nulls(v), "options")
-                    for k, v in data["experiments"].items()
-                }
+                if key in data:
+                    data[key] = _without_nulls(data[key])
         return data
 
     def dataset_section(self, dataset: str, name: Literal["augment", "weights"]) -> Section:
@@ -534,13 +538,11 @@ def parse_section(kind: type[Section], text: str, where: str = "--settings") -> 
         raise SeptumError(problems_of(error, where, kind)) from None
 
 
-def _without_nulls(entry: Any, key: str | None = None) -> Any:
-    """Drop what is set to null from an entry, or from its block ``key``."""
-    if not isinstance(entry, Mapping):
-        return entry
-    if key is None:
-        return {k: v for k, v in entry.items() if v is not None}
-    return {**entry, key: _without_nulls(entry[key])} if key in entry else entry
+def _without_nulls(block: Any) -> Any:
+    """Drop the keys that are set to null; what is no mapping is left to the validation."""
+    if not isinstance(block, Mapping):
+        return block
+    return {key: value for key, value in block.items() if value is not None}
 
 
 def _as_list(patterns: str | list[str] | None) -> list[str]:

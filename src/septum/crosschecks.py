@@ -133,8 +133,7 @@ def _kind_checks(key: str, spec: Experiment) -> Iterator[Problem]:
         elif method not in BASELINES:
             what = f"there is no classical baseline {method!r}"
             yield Problem(f"{key}.method", what, nearest(method, BASELINES))
-        given = {name for name in spec.model_fields_set if getattr(spec, name) is not None}
-        for name in sorted(given - BASELINE_KEYS):
+        for name in sorted(spec.model_fields_set - BASELINE_KEYS):
             remedy = "take it out; parameters that are not tuned stand in `options`"
             if name == "train":
                 remedy = "take it out; the folds that are tuned are those of the dataset's `train`"

@@ -97,23 +97,24 @@ def rank(
         value = number(rows[one.experiment], ranked_by)
         return (math.inf if math.isnan(value) else -value, one.experiment)
 
+    def compared(name: str, first: Scores, second: Scores) -> Row:
+        found = difference(first, second, ranked_by, bootstrap, (seed, dataset))
+        common = set(first.names) & set(second.names)
+        return {**_fields(name, found), f"{name}_cases": float(len(common))}
+
     ordered = sorted(every, key=place)
     for one in ordered:
-        behind, common = Estimate(NAN, NAN, NAN), 0
-        if one is not ordered[0]:
-            behind = difference(ordered[0], one, ranked_by, bootstrap, (seed, dataset))
-            common = len(set(one.names) & set(ordered[0].names))
-        rows[one.experiment] |= _fields("behind_best", behind)
-        rows[one.experiment]["behind_best_cases"] = float(common)
+        if one is ordered[0]:
+            unknown = _fields("behind_best", Estimate(NAN, NAN, NAN))
+            rows[one.experiment] |= {**unknown, "behind_best_cases": 0.0}
+        else:
+            rows[one.experiment] |= compared("behind_best", ordered[0], one)
     floor = next((one for one in ordered if one.experiment in baselines), None)
     for one in ordered:
         network = one.experiment not in baselines
         rows[one.experiment]["kind"] = "network" if network else "classical"
         if network and floor is not None:
-            over = difference(one, floor, ranked_by, bootstrap, (seed, dataset))
-            rows[one.experiment] |= _fields("over_baseline", over)
-            common = len(set(one.names) & set(floor.names))
-            rows[one.experiment]["over_baseline_cases"] = float(common)
+            rows[one.experiment] |= compared("over_baseline", one, floor)
     return [rows[one.experiment] for one in ordered]
 
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from septum.classical.base import Method
-    from septum.config import ClassSpec
+    from septum.config import Baseline, ClassSpec
+    from septum.plan import Plan
 
 # name in the configuration -> "module:class"
 METHODS: dict[str, str] = {
@@ -77,6 +78,18 @@ def misfits(
     if spatial_dims not in (None, 2) and name in PLANAR:
         what = f"{name} is not defined for {spatial_dims}-D images ({dataset})"
         yield Problem(where, what, f"name datasets without {dataset}, or choose another method")
+
+
+def misfits_of_plan(baseline: Baseline, plan: Plan) -> Iterator[Problem]:
+    """Yield why a baseline cannot answer for a dataset whose plan is known (`misfits`)."""
+    return misfits(
+        baseline.method,
+        f"experiments.{baseline.experiment}.datasets",
+        plan.dataset,
+        plan.classes,
+        annotation=plan.annotation,
+        spatial_dims=plan.spatial_dims,
+    )
 
 
 def method_class(name: str) -> type[Method]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from septum.atomic import write_json
-from septum.classical import create, misfits
+from septum.classical import create, misfits_of_plan
 from septum.classical.fitted import Fitted
 from septum.classical.tuning import tune
 from septum.config import Baseline
@@ -53,20 +53,9 @@ def fit(
         If the dataset is none for the method (`septum.classical.misfits`), a validation case is
         missing, or method or options are wrong.
     """
-    key = f"experiments.{baseline.experiment}"
-    problems = list(
-        misfits(
-            baseline.method,
-            f"{key}.datasets",
-            plan.dataset,
-            plan.classes,
-            annotation=plan.annotation,
-            spatial_dims=plan.spatial_dims,
-        )
-    )
-    if problems:
+    if problems := list(misfits_of_plan(baseline, plan)):
         raise SeptumError(problems)
-    create(baseline.method, baseline.options, where=f"{key}.options")
+    create(baseline.method, baseline.options, where=f"experiments.{baseline.experiment}.options")
     paths = _validation_cases(plan, fold, case_paths(cases))
     start = time.monotonic()
     tuned = tune(baseline.method, paths, fixed=baseline.options)
