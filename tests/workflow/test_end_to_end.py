@@ -87,7 +87,7 @@ def test_a_second_run_has_nothing_to_do(finished):
 @pytest.mark.parametrize(
     ("sections", "rules"),
     [
-        ({"train": {"lr": 0.5}}, TRAINED),
+        ({"train": {"clip": 0.5}}, TRAINED),
         ({"predict": {"overlap": 0.5}}, TRAINED),
         ({"decode": {"threshold": 0.5}}, TRAINED),
         ({"evaluate": {"surface_distance": False}}, {"evaluate", "leaderboard", "report"}),
@@ -118,7 +118,7 @@ def test_an_option_of_a_baseline_tunes_that_baseline_anew(finished):
 
 
 def test_a_setting_of_the_networks_leaves_baselines_alone(finished):
-    settings = changed(finished.settings, train={"lr": 0.5}, decode={"threshold": 0.5})
+    settings = changed(finished.settings, train={"clip": 0.5}, decode={"threshold": 0.5})
     of_unet = {"train", "predict", "export", "evaluate"}
     assert jobs_of(finished, settings) == {"unet": of_unet, "floor": set()}
 
