@@ -305,6 +305,36 @@ def gpus(stage):
     return count
 
 
+def share_of_cores(wildcards, stage, at_once, most):
+    """Return the threads of a job, where `at_once` of them share this machine's processor.
+
+    Jobs side by side are done sooner than one after the other with all cores each. On a GPU, and
+    on a node of a cluster, a job has `most`: more do not make it faster.
+    """
+    cores = workflow.resource_settings.cores
+    alone = gpus(stage)(wildcards) or not workflow.local_exec
+    if alone or cores is None or not workflow.is_main_process:
+        return most
+    return max(1, min(cores // at_once, most))
+
+
+def train_threads(wildcards):
+    at_once = max(1, min(len(untrained()), 4))  # more take too much memory
+    return share_of_cores(wildcards, "train", at_once, most=16)
+
+
+def predict_threads(wildcards):
+    return share_of_cores(wildcards, "predict", at_once=2, most=4)
+
+
+@functools.cache
+def untrained():
+    """Return the model files that are not there when the run begins."""
+    trained = [run for run in RUNS if run.experiment in NETWORKS]
+    models = [model for run in trained for model in all_models(run)]
+    return [model for model in models if not os.path.exists(model)]
+
+
 def predicted_folders(wildcards):
     folder = f"{RESULTS}/{wildcards.dataset}/{wildcards.experiment}"
     return [f"{folder}/predicted/{batch}" for batch in BATCHES[wildcards.dataset]]

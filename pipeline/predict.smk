@@ -17,7 +17,7 @@ rule predict:
         experiment=one_of(NETWORKS),
     conda:
         ENVIRONMENT
-    threads: 4
+    threads: predict_threads
     resources:
         mem_mb=predict_mem_mb,
         runtime=240,

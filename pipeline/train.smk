@@ -20,7 +20,7 @@ rule train:
         experiment=one_of(NETWORKS),
     conda:
         ENVIRONMENT
-    threads: 16
+    threads: train_threads
     resources:
         mem_mb=mem_mb(16000),
         runtime=1440,

@@ -25,8 +25,9 @@ pytestmark = pytest.mark.workflow
 
 def snakemake(*arguments, cwd, path=None):
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    cores = () if "--cores" in arguments else ("--cores", "2")
     return subprocess.run(
-        [*command, "--cores", "2", "--directory", str(cwd), "--dry-run", *arguments],
+        [*command, *cores, "--directory", str(cwd), "--dry-run", *arguments],
         cwd=ROOT,
         env=os.environ if path is None else {**os.environ, "PATH": path},
         stdout=subprocess.PIPE,
@@ -169,6 +170,39 @@ def test_jobs_ask_for_a_gpu_where_there_is_one(tmp_path):
         assert done.returncode == 0, done.stdout
         found = resources(done.stdout, "gpu")
         assert (found["train"], found["predict"]) == wanted
+
+
+@pytest.mark.skipif(has_gpu(), reason="this machine has a GPU")
+@pytest.mark.parametrize(
+    ("cores", "train", "predict"), [(1, 1, 1), (2, 1, 1), (8, 2, 4), (12, 3, 4), (128, 16, 4)]
+)
+def test_trainings_on_a_processor_share_its_cores(cores, train, predict, tmp_path):
+    done = snakemake("--cores", str(cores), cwd=tmp_path)  # six networks
+    assert done.returncode == 0, done.stdout
+    assert threads(done.stdout) == {"train": {train}, "predict": {predict}}
+
+
+def test_a_training_alone_has_all_cores_and_one_that_is_done_takes_none(tmp_path):
+    model = tmp_path / "results/demo_nuclei/unet/fold0/model.safetensors"
+    for trained, expected in (([0], 8), ([0, 1], 4)):
+        (tmp_path / "one.yaml").write_text(
+            f"experiments: {{{NO_OTHERS}}}\ntrain: {{device: cpu, folds: {trained}}}"
+        )
+        done = snakemake("--cores", "8", "--configfile", str(tmp_path / "one.yaml"), cwd=tmp_path)
+        assert threads(done.stdout)["train"] == {expected}
+    model.parent.mkdir(parents=True)
+    model.touch()
+    done = snakemake("--cores", "8", "--configfile", str(tmp_path / "one.yaml"), cwd=tmp_path)
+    assert threads(done.stdout)["train"] == {8}
+
+
+def threads(output):
+    """Return the threads of the jobs of a dry run that train and predict with networks."""
+    found = {"train": set(), "predict": set()}
+    for rule, block in re.findall(r"^rule (train|predict):\n((?:    .*\n)+)", output, re.M):
+        (written,) = re.findall(r"^    threads: (\d+)$", block, re.M) or ["1"]
+        found[rule].add(int(written))
+    return found
 
 
 def test_stages_of_a_training_are_run_in_order_and_read_each_other(tmp_path):

@@ -205,7 +205,8 @@ def initialise(network: nn.Module, *, uniform: bool = False) -> None:
     for layer in network.modules():
         kernel = getattr(layer, "kernel_size", None)
         weight = getattr(layer, "weight", None)
-        if kernel is None or weight is None:
+        # on the "meta" device there is nothing to fill, and trying it imports torch's compiler
+        if kernel is None or weight is None or weight.is_meta:
             continue
         overlap = math.prod(layer.stride) if getattr(layer, "transposed", False) else 1
         incoming = layer.in_channels // layer.groups * math.prod(kernel) / overlap
