@@ -15,7 +15,7 @@ from septum.report.colours import network_style
 
 Point = tuple[float, float]
 BAR = 210  # width of a bar in a table
-LETTERS = 18  # of a name beside a chart
+LETTERS = 24  # of a name beside a chart
 
 
 @dataclass(frozen=True)
