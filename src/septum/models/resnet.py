@@ -52,11 +52,13 @@ class ResNet(nn.Module):
         blocks there, the first two.
     norm : str
         "batch", "instance" or "group".
+    stages : int
+        How many of the four stages are built.
 
     Attributes
     ----------
     channels : tuple of int
-        Of the features of the four stages.
+        Of the features of each stage.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class ResNet(nn.Module):
         deep_stem: bool = False,
         multi_grid: tuple[int, int, int] | None = None,
         norm: ResNetNorm = "batch",
+        stages: int = 4,
     ) -> None:
         super().__init__()
         block, counts = _STAGES[layers]
@@ -86,17 +89,19 @@ class ResNet(nn.Module):
         n_in = stem[-1][1]
         widths = [scaled(64 * 2**stage, width) for stage in range(4)]
         grids = [None, None, None, multi_grid]
-        for number, (stride, rates) in enumerate(_strides(counts, output_stride, grids), start=1):
+        plan = _strides(counts, output_stride, grids)[:stages]
+        for number, (stride, rates) in enumerate(plan, start=1):
             blocks = []
             for rate in rates:
                 middle = widths[number - 1]
                 blocks.append(block(spatial_dims, n_in, middle, stride, rate, norm))
                 n_in, stride = middle * block.expansion, 1
             self.add_module(f"layer{number}", nn.Sequential(*blocks))
-        self.channels = tuple(channels * block.expansion for channels in widths)
+        self._stages = range(1, stages + 1)
+        self.channels = tuple(widths[number - 1] * block.expansion for number in self._stages)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Return the features of the four stages, at strides 4, 8, 16, 32 or less.
+        """Return the features of the stages, at strides 4, 8, 16, 32 or less.
 
         At stride s, features have ``(size - 1) // s + 1`` pixels, the i-th centred on the
         image's pixel ``i * s``.
@@ -107,7 +112,7 @@ class ResNet(nn.Module):
             x = F.relu(self.get_submodule(f"bn{number}")(x), inplace=True)
         x = self.maxpool(x)
         features = []
-        for number in (1, 2, 3, 4):
+        for number in self._stages:
             x = self.get_submodule(f"layer{number}")(x)
             features.append(x)
         return features

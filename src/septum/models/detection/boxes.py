@@ -1,0 +1,64 @@
+"""Boxes as a network regresses them: relative to a reference box (an anchor, a proposal).
+
+Girshick et al., "Rich feature hierarchies" (R-CNN), CVPR 2014, https://arxiv.org/abs/1311.2524,
+appendix C, in any number of dimensions: the shift of the centre in units of the reference's
+size, and the logarithm of the ratio of the sizes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+# exp() of what an untrained network says must stay a number: at most this enlargement
+LARGEST = math.log(1000 / 16)
+
+
+def encode(boxes: Tensor, references: Tensor, weights: tuple[float, float]) -> Tensor:
+    """Return boxes relative to references.
+
+    Parameters
+    ----------
+    boxes, references : (n, 2 * axes) float tensor
+        Start, then end along each axis; the references of a size above 0.
+    weights : (float, float)
+        Factors on the shifts and on the logarithms, which bring them to similar variance.
+
+    Returns
+    -------
+    (n, 2 * axes) float tensor
+        Shift along each axis, then the logarithm along each axis.
+    """
+    centres, sizes = _centres(boxes)
+    at, extent = _centres(references)
+    shifts = (centres - at) / extent * weights[0]
+    return torch.cat([shifts, (sizes / extent).log() * weights[1]], dim=1)
+
+
+def decode(codes: Tensor, references: Tensor, weights: tuple[float, float]) -> Tensor:
+    """Return the boxes that codes (n, 2 * axes) mean: the inverse of `encode`."""
+    axes = codes.shape[1] // 2
+    at, extent = _centres(references)
+    centres = at + codes[:, :axes] / weights[0] * extent
+    half = (codes[:, axes:] / weights[1]).clamp(max=LARGEST).exp() * extent / 2
+    return torch.cat([centres - half, centres + half], dim=1)
+
+
+def clip(boxes: Tensor, size: Sequence[int]) -> Tensor:
+    """Return the part of each box (n, 2 * axes) that lies in an image of this size."""
+    limits = torch.tensor([*size, *size], dtype=boxes.dtype, device=boxes.device)
+    return torch.minimum(boxes.clamp(min=0), limits)
+
+
+def extents(boxes: Tensor) -> Tensor:
+    """Return the size (n, axes) of boxes along each axis."""
+    axes = boxes.shape[1] // 2
+    return boxes[:, axes:] - boxes[:, :axes]
+
+
+def _centres(boxes: Tensor) -> tuple[Tensor, Tensor]:
+    sizes = extents(boxes)
+    return boxes[:, : sizes.shape[1]] + sizes / 2, sizes

@@ -1,0 +1,162 @@
+"""The region proposal network: from the features of a pyramid to boxes that may hold an object.
+
+Ren, He, Girshick, Sun, "Faster R-CNN", NeurIPS 2015, https://arxiv.org/abs/1506.01497,
+section 3.1; one head for all levels (Lin et al. 2017, https://arxiv.org/abs/1612.03144).
+
+Departures: an anchor is an object from an IoU of 0.5 (paper: 0.7) and background under 0.3,
+since one size a level, an octave apart, meets roundish objects no better; proposals are capped a
+level and 16,384 pixels of it, not an image: an image may hold thousands of objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from septum.models.blocks import conv
+from septum.models.detection.anchors import anchors, n_shapes
+from septum.models.detection.boxes import clip, decode, encode, extents
+from septum.models.detection.matching import match, sample
+from septum.models.detection.nms import nms
+
+WEIGHTS = (1.0, 1.0)
+"""On shifts and logarithms (`septum.models.detection.boxes`)."""
+OBJECT, NO_OBJECT = 0.5, 0.3
+"""IoU from which on an anchor is an object, and under which it is background."""
+SAMPLE, SHARE = 256, 0.5
+"""Anchors of an image that a step looks at, and how many of them may be objects."""
+BETA = 1 / 9
+"""Where the box loss turns from squared to absolute."""
+BEFORE_NMS = 1000
+"""Proposals of a level that enter the suppression, for each 128² pixels of the image."""
+OVERLAP = 0.7
+"""IoU above which the lesser of two proposals of a level is dropped."""
+
+
+@dataclass
+class Proposals:
+    """Of a batch.
+
+    Parameters
+    ----------
+    boxes : list of (n, 2 * axes) Tensor
+        An entry an image.
+    losses : dict of str to Tensor
+        Empty without objects to compare with.
+    """
+
+    boxes: list[Tensor]
+    losses: dict[str, Tensor]
+
+
+class RegionProposals(nn.Module):
+    """A 3×3 convolution, and two 1×1: is there an object, and where exactly.
+
+    Parameters
+    ----------
+    spatial_dims, channels : int
+        Of every level of the pyramid.
+    sizes : sequence of float
+        Of the anchors, one a level, in pixels.
+    strides : sequence of int
+        Pixels a feature, one a level.
+    ratios : sequence of float
+        Of the anchors (`septum.models.detection.anchors`).
+    """
+
+    def __init__(
+        self,
+        spatial_dims: int,
+        channels: int,
+        *,
+        sizes: Sequence[float],
+        strides: Sequence[int],
+        ratios: Sequence[float],
+    ) -> None:
+        super().__init__()
+        self.sizes, self.strides, self.ratios = tuple(sizes), tuple(strides), tuple(ratios)
+        count = n_shapes(ratios, spatial_dims)
+        self.conv = conv(spatial_dims, channels, channels)
+        self.cls_logits = conv(spatial_dims, channels, count, kernel=1)
+        self.bbox_pred = conv(spatial_dims, channels, count * 2 * spatial_dims, kernel=1)
+        for layer in (self.conv, self.cls_logits, self.bbox_pred):
+            nn.init.normal_(layer.weight, std=0.01)
+            nn.init.zeros_(layer.bias)
+
+    def forward(
+        self, pyramid: Sequence[Tensor], size: Sequence[int], objects: Sequence[Tensor] | None
+    ) -> Proposals:
+        """Return proposals, and the losses where the true boxes are given.
+
+        Parameters
+        ----------
+        pyramid : sequence of (N, C, *spatial) Tensor
+            A level each.
+        size : sequence of int
+            Of the images.
+        objects : sequence of (m, 2 * axes) Tensor, optional
+            The true boxes of each image.
+        """
+        logits, codes, places = [], [], []
+        for features, stride, extent in zip(pyramid, self.strides, self.sizes, strict=True):
+            hidden = F.relu(self.conv(features))
+            # features in raster order, the anchors of each one together, as anchors() has them
+            logits.append(self.cls_logits(hidden).float().flatten(2).mT.flatten(1))
+            code = self.bbox_pred(hidden).float().flatten(2).mT
+            codes.append(code.reshape(len(code), -1, 2 * len(size)))
+            places.append(anchors(features.shape[2:], stride, extent, self.ratios, features.device))
+        boxes = [self._propose(n, logits, codes, places, size) for n in range(len(logits[0]))]
+        if objects is None:
+            return Proposals(boxes, {})
+        losses = _losses(torch.cat(logits, 1), torch.cat(codes, 1), torch.cat(places), objects)
+        return Proposals(boxes, losses)
+
+    @torch.no_grad()
+    def _propose(
+        self,
+        image: int,
+        logits: Sequence[Tensor],
+        codes: Sequence[Tensor],
+        places: Sequence[Tensor],
+        size: Sequence[int],
+    ) -> Tensor:
+        """Return the proposals of an image: the best of each level, without near-duplicates."""
+        area = torch.tensor(size).prod().item() / 128 ** len(size)
+        most = max(1, round(BEFORE_NMS * max(1.0, area)))
+        boxes, scores, levels = [], [], []
+        for level, (score, code, place) in enumerate(zip(logits, codes, places, strict=True)):
+            score, best = score[image].topk(min(most, score.shape[1]))
+            found = clip(decode(code[image][best], place[best], WEIGHTS), size)
+            whole = (extents(found) >= 1).all(dim=1)
+            boxes.append(found[whole])
+            scores.append(score[whole])
+            levels.append(torch.full_like(best[whole], level))
+        boxes, scores = torch.cat(boxes), torch.cat(scores)
+        kept = nms(boxes, scores, OVERLAP, torch.cat(levels))
+        return boxes[kept[:most]]
+
+
+def _losses(
+    logits: Tensor, codes: Tensor, places: Tensor, objects: Sequence[Tensor]
+) -> dict[str, Tensor]:
+    """Return ``rpn_object`` (cross-entropy) and ``rpn_box`` (smooth absolute error)."""
+    objectness, box, count = [], [], 0
+    for score, code, true in zip(logits, codes, objects, strict=True):
+        found = match(places, true, above=OBJECT, below=NO_OBJECT, best=True)
+        positive, negative = sample(found, SAMPLE, SHARE)
+        chosen = torch.cat([positive, negative])
+        truth = torch.zeros_like(score[chosen])
+        truth[: len(positive)] = 1
+        objectness.append(F.binary_cross_entropy_with_logits(score[chosen], truth, reduction="sum"))
+        wanted = encode(true[found[positive]], places[positive], WEIGHTS)
+        box.append(F.smooth_l1_loss(code[positive], wanted, beta=BETA, reduction="sum"))
+        count += len(chosen)
+    count = max(count, 1)
+    return {
+        "rpn_object": torch.stack(objectness).sum() / count,
+        "rpn_box": torch.stack(box).sum() / count,
+    }

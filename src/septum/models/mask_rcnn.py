@@ -1,0 +1,276 @@
+"""Mask R-CNN and Faster R-CNN: a network that finds objects one by one.
+
+He, Gkioxari, Dollár, Girshick, "Mask R-CNN", ICCV 2017, https://arxiv.org/abs/1703.06870, on a
+feature pyramid (Lin et al. 2017, https://arxiv.org/abs/1612.03144); without masks it is Faster
+R-CNN (Ren et al. 2015, https://arxiv.org/abs/1506.01497). With the defaults, three channels and
+90 classes 44,401,393 parameters, normalisation layers not counted (they are frozen in the paper).
+
+In 2-D and 3-D from one code. Departures: sizes of anchors and number of levels follow the
+objects of the data (``anchor_sizes``), images keep their size, no cap on the number of
+detections an image, normalisation is trained. What `septum.models.detection.rpn` says of anchors.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal
+
+import torch
+import torch.nn.functional as F
+from monai.networks.blocks.feature_pyramid_network import FeaturePyramidNetwork
+from pydantic import Field
+from torch import Tensor, nn
+
+from septum.models.blocks import Network, initialise
+from septum.models.detection.boxes import clip, decode, encode, extents
+from septum.models.detection.found import Found
+from septum.models.detection.heads import BoxHead, MaskHead, pool
+from septum.models.detection.matching import BACKGROUND, match, sample
+from septum.models.detection.nms import nms
+from septum.models.detection.rpn import RegionProposals
+from septum.models.detection.targets import Truth, mask_targets
+from septum.models.resnet import ResNet, ResNetNorm
+from septum.models.vgg import Width, scaled
+
+Sizes = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1, max_length=5)]
+
+FINEST = 4
+"""Pixels a feature at the finest level."""
+WEIGHTS = (10.0, 5.0)
+"""On shifts and logarithms of a class's box."""
+OBJECT = 0.5
+"""IoU from which on a proposal is an object."""
+SAMPLE, SHARE = 128, 0.5
+"""Proposals of an image that a step looks at, and how many of them may be objects."""
+BOX_BINS = {2: 7, 3: 5}
+"""Bins of the pooled features along each axis, by the number of axes."""
+MASK_BINS = {2: 14, 3: 7}
+"""A mask has twice as many. In 3-D fewer: 14³ bins would take most of a training's time."""
+LEAST_SCORE = 0.05
+"""Of what is reported at all."""
+OVERLAP = 0.5
+"""IoU above which the lesser of two boxes of a class is dropped."""
+
+
+class FasterRCNN(Network):
+    """Boxes and classes.
+
+    Parameters
+    ----------
+    spatial_dims, in_channels : int
+    out_channels : int
+        Background and classes.
+    backbone : str
+        "resnet18", "resnet34", "resnet50" or "resnet101".
+    width : float
+        Factor on all numbers of channels.
+    anchor_sizes : tuple of float
+        Side of the anchors in pixels, one a level of the pyramid, from the finest on. Empty: from
+        the sizes of the objects of the training data.
+    first_level : int
+        The finest level: features 2 ** first_level pixels apart (2 to 5).
+    ratios : tuple of float
+        Shapes of the anchors (`septum.models.detection.anchors`).
+    norm : str
+        "batch", "instance" or "group", of the backbone.
+    """
+
+    masks = False
+
+    def __init__(
+        self,
+        spatial_dims: int,
+        in_channels: int,
+        out_channels: int,
+        *,
+        backbone: Literal["resnet18", "resnet34", "resnet50", "resnet101"] = "resnet50",
+        width: Width = 1.0,
+        anchor_sizes: Sizes = (32.0, 64.0, 128.0, 256.0, 512.0),
+        first_level: Literal[2, 3, 4, 5] = 2,
+        ratios: tuple[Annotated[float, Field(gt=0)], ...] = (1.0, 2.0),
+        norm: ResNetNorm = "batch",
+    ) -> None:
+        super().__init__()
+        self.spatial_dims, self.n_classes = spatial_dims, out_channels - 1
+        levels = range(first_level, first_level + len(anchor_sizes))
+        self.strides = tuple(2**level for level in levels)
+        self.sizes = tuple(anchor_sizes)
+        # level 6 and up are pooled from the last features of the backbone
+        self._stages = [level - 2 for level in levels if level <= 5]
+        self._pooled = sum(level > 5 for level in levels)
+        self.stride = self.strides[-1]
+        self._least = 2  # one pixel is nothing to normalise by
+        channels = scaled(256, width)
+        self.body = ResNet(
+            spatial_dims,
+            in_channels,
+            layers=int(backbone[6:]),
+            width=width,
+            norm=norm,
+            stages=max(self._stages) + 1,
+        )
+        initialise(self.body)
+        self.fpn = FeaturePyramidNetwork(
+            spatial_dims, [self.body.channels[s] for s in self._stages], channels
+        )
+        self.rpn = RegionProposals(
+            spatial_dims, channels, sizes=self.sizes, strides=self.strides, ratios=ratios
+        )
+        hidden = scaled(1024, width)
+        self.box_head = BoxHead(
+            spatial_dims, channels, hidden, self.n_classes, BOX_BINS[spatial_dims]
+        )
+        self.mask_head: nn.Module | None = None
+        if self.masks:
+            self.mask_head = MaskHead(spatial_dims, channels, channels, self.n_classes)
+
+    def pyramid(self, images: Tensor) -> list[Tensor]:
+        """Return the features (N, C, *spatial) of all levels, the finest first."""
+        stages = self.body(images)
+        found = list(self.fpn(OrderedDict((str(s), stages[s]) for s in self._stages)).values())
+        for _ in range(self._pooled):
+            found.append(found[-1][(..., *[slice(None, None, 2)] * self.spatial_dims)])
+        return found
+
+    def losses(self, images: Tensor, truths: Sequence[Truth]) -> dict[str, Tensor]:
+        """Return the losses of a batch: ``rpn_object``, ``rpn_box``, ``class``, ``box``, ``mask``.
+
+        Parameters
+        ----------
+        images : (N, C, *size) Tensor
+        truths : sequence of Truth
+        """
+        pyramid = self.pyramid(images)
+        return self.losses_of(pyramid, images.shape[2:], truths)
+
+    def losses_of(
+        self, pyramid: Sequence[Tensor], size: Sequence[int], truths: Sequence[Truth]
+    ) -> dict[str, Tensor]:
+        """Return the losses of a batch of these features (see `losses`)."""
+        proposed = self.rpn(pyramid, size, [true.boxes for true in truths])
+        boxes, which, counts = [], [], []
+        for proposals, true in zip(proposed.boxes, truths, strict=True):
+            # the true boxes are proposals too: else the first steps would have no objects
+            proposals = torch.cat([true.boxes, proposals])
+            found = match(proposals, true.boxes, above=OBJECT, below=OBJECT)
+            positive, negative = sample(found, SAMPLE, SHARE)
+            chosen = torch.cat([positive, negative])
+            boxes.append(proposals[chosen])
+            which.append(found[chosen])
+            counts.append(len(positive))
+        return {
+            **proposed.losses,
+            **self._box_losses(pyramid, boxes, which, truths),
+            **self._mask_losses(pyramid, boxes, which, truths, counts),
+        }
+
+    def _box_losses(
+        self,
+        pyramid: Sequence[Tensor],
+        boxes: Sequence[Tensor],
+        which: Sequence[Tensor],
+        truths: Sequence[Truth],
+    ) -> dict[str, Tensor]:
+        logits, codes = self.box_head(self._pool(pyramid, boxes, BOX_BINS))
+        labels, wanted = [], []
+        for box, found, true in zip(boxes, which, truths, strict=True):
+            label = torch.zeros_like(found)
+            inside = found != BACKGROUND
+            label[inside] = true.labels[found[inside]]
+            labels.append(label)
+            wanted.append(encode(true.boxes[found[inside]], box[inside], WEIGHTS))
+        label = torch.cat(labels)
+        inside = torch.nonzero(label).flatten()
+        error = F.smooth_l1_loss(
+            codes[inside, label[inside]], torch.cat(wanted), beta=1 / 9, reduction="sum"
+        )
+        count = max(len(label), 1)
+        return {
+            "class": F.cross_entropy(logits, label, reduction="sum") / count,
+            "box": error / count,
+        }
+
+    def _mask_losses(
+        self,
+        pyramid: Sequence[Tensor],
+        boxes: Sequence[Tensor],
+        which: Sequence[Tensor],
+        truths: Sequence[Truth],
+        counts: Sequence[int],
+    ) -> dict[str, Tensor]:
+        """Return ``mask``: cross-entropy of the true class's mask in the boxes of objects."""
+        if self.mask_head is None:
+            return {}
+        inside = [box[:count] for box, count in zip(boxes, counts, strict=True)]
+        found = [which_[:count] for which_, count in zip(which, counts, strict=True)]
+        logits = self.mask_head(self._pool(pyramid, inside, MASK_BINS)).float()
+        labels = torch.cat([true.labels[f] for true, f in zip(truths, found, strict=True)])
+        wanted = [
+            mask_targets(true, box, f, 2 * MASK_BINS[self.spatial_dims])
+            for true, box, f in zip(truths, inside, found, strict=True)
+        ]
+        own = logits[torch.arange(len(labels), device=labels.device), labels]
+        # an empty batch has a loss of 0, which still reaches every weight
+        error = F.binary_cross_entropy_with_logits(own, torch.cat(wanted), reduction="sum")
+        return {"mask": error / max(own.numel(), 1)}
+
+    @torch.no_grad()
+    def detect(self, images: Tensor) -> list[Found]:
+        """Return the objects of each image.
+
+        Parameters
+        ----------
+        images : (N, C, *size) Tensor
+        """
+        return self.detect_in(self.pyramid(images), images.shape[2:])
+
+    @torch.no_grad()
+    def detect_in(self, pyramid: Sequence[Tensor], size: Sequence[int]) -> list[Found]:
+        """Return the objects that these features of a batch hold."""
+        proposals = self.rpn(pyramid, size, None).boxes
+        logits, codes = self.box_head(self._pool(pyramid, proposals, BOX_BINS))
+        counts = [len(p) for p in proposals]
+        found = [
+            self._select(p, s, c, size)
+            for p, s, c in zip(
+                proposals, logits.softmax(1).split(counts), codes.split(counts), strict=True
+            )
+        ]
+        if self.mask_head is not None:
+            pooled = self._pool(pyramid, [f.boxes for f in found], MASK_BINS)
+            # in pieces: thousands of objects would take gigabytes at once
+            masks = [self.mask_head(part).float().sigmoid() for part in pooled.split(256)]
+            masks = torch.cat(masks) if masks else self.mask_head(pooled)
+            labels = torch.cat([f.labels for f in found])
+            own = masks[torch.arange(len(labels), device=labels.device), labels]
+            for f, mask in zip(found, own.split([len(f.boxes) for f in found]), strict=True):
+                f.masks = mask
+        return found
+
+    def _select(
+        self, proposals: Tensor, scores: Tensor, codes: Tensor, size: Sequence[int]
+    ) -> Found:
+        """Return the boxes of an image whose class is likely, without near-duplicates."""
+        boxes, labels, chances = [], [], []
+        for label in range(1, 1 + self.n_classes):
+            likely = torch.nonzero(scores[:, label] > LEAST_SCORE).flatten()
+            box = clip(decode(codes[likely, label], proposals[likely], WEIGHTS), size)
+            whole = (extents(box) >= 1).all(dim=1)
+            boxes.append(box[whole])
+            chances.append(scores[likely, label][whole])
+            labels.append(torch.full_like(likely[whole], label))
+        boxes, chances, labels = torch.cat(boxes), torch.cat(chances), torch.cat(labels)
+        kept = nms(boxes, chances, OVERLAP, labels)
+        return Found(boxes[kept], chances[kept], labels[kept], None)
+
+    def _pool(
+        self, pyramid: Sequence[Tensor], boxes: Sequence[Tensor], bins: Mapping[int, int]
+    ) -> Tensor:
+        return pool(pyramid, boxes, bins[self.spatial_dims], strides=self.strides, sizes=self.sizes)
+
+
+class MaskRCNN(FasterRCNN):
+    """Boxes, classes and masks (parameters: see `FasterRCNN`)."""
+
+    masks = True
