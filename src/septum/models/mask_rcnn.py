@@ -6,8 +6,9 @@ R-CNN (Ren et al. 2015, https://arxiv.org/abs/1506.01497). With the defaults, th
 90 classes 44,401,393 parameters, normalisation layers not counted (they are frozen in the paper).
 
 In 2-D and 3-D from one code. Departures: sizes of anchors and number of levels follow the
-objects of the data (``anchor_sizes``), images keep their size, no cap on the number of
-detections an image, normalisation is trained. What `septum.models.detection.rpn` says of anchors.
+objects of the data (``anchor_sizes``); images keep their size; the number of detections has no
+cap; normalisation is trained; in 3-D there are fewer bins, and lower IoU count as a match. For
+those of the proposals see `septum.models.detection.rpn`.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ FINEST = 4
 """Pixels a feature at the finest level."""
 WEIGHTS = (10.0, 5.0)
 """On shifts and logarithms of a class's box."""
-OBJECT = 0.5
-"""IoU from which on a proposal is an object."""
+OBJECT = {2: 0.5, 3: 0.35}
+"""IoU from which on a proposal is an object; in 3-D what is as far off has 0.5^(3/2)."""
 SAMPLE, SHARE = 128, 0.5
 """Proposals of an image that a step looks at, and how many of them may be objects."""
 BOX_BINS = {2: 7, 3: 5}
@@ -49,7 +50,7 @@ MASK_BINS = {2: 14, 3: 7}
 """A mask has twice as many. In 3-D fewer: 14³ bins would take most of a training's time."""
 LEAST_SCORE = 0.05
 """Of what is reported at all."""
-OVERLAP = 0.5
+OVERLAP = OBJECT
 """IoU above which the lesser of two boxes of a class is dropped."""
 
 
@@ -150,10 +151,11 @@ class FasterRCNN(Network):
         """Return the losses of a batch of these features (see `losses`)."""
         proposed = self.rpn(pyramid, size, [true.boxes for true in truths])
         boxes, which, counts = [], [], []
+        level = OBJECT[self.spatial_dims]
         for proposals, true in zip(proposed.boxes, truths, strict=True):
             # the true boxes are proposals too: else the first steps would have no objects
             proposals = torch.cat([true.boxes, proposals])
-            found = match(proposals, true.boxes, above=OBJECT, below=OBJECT)
+            found = match(proposals, true.boxes, above=level, below=level)
             positive, negative = sample(found, SAMPLE, SHARE)
             chosen = torch.cat([positive, negative])
             boxes.append(proposals[chosen])
@@ -261,7 +263,7 @@ class FasterRCNN(Network):
             chances.append(scores[likely, label][whole])
             labels.append(torch.full_like(likely[whole], label))
         boxes, chances, labels = torch.cat(boxes), torch.cat(chances), torch.cat(labels)
-        kept = nms(boxes, chances, OVERLAP, labels)
+        kept = nms(boxes, chances, OVERLAP[self.spatial_dims], labels)
         return Found(boxes[kept], chances[kept], labels[kept], None)
 
     def _pool(

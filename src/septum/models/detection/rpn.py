@@ -25,8 +25,9 @@ from septum.models.detection.nms import nms
 
 WEIGHTS = (1.0, 1.0)
 """On shifts and logarithms (`septum.models.detection.boxes`)."""
-OBJECT, NO_OBJECT = 0.5, 0.3
-"""IoU from which on an anchor is an object, and under which it is background."""
+OBJECT, NO_OBJECT = {2: 0.5, 3: 0.35}, {2: 0.3, 3: 0.2}
+"""IoU from which on an anchor is an object, and under which it is background, by the number of
+axes: in 3-D what is as far off has a lower one."""
 SAMPLE, SHARE = 256, 0.5
 """Anchors of an image that a step looks at, and how many of them may be objects."""
 BETA = 1 / 9
@@ -146,7 +147,8 @@ def _losses(
     """Return ``rpn_object`` (cross-entropy) and ``rpn_box`` (smooth absolute error)."""
     objectness, box, count = [], [], 0
     for score, code, true in zip(logits, codes, objects, strict=True):
-        found = match(places, true, above=OBJECT, below=NO_OBJECT, best=True)
+        axes = true.shape[1] // 2
+        found = match(places, true, above=OBJECT[axes], below=NO_OBJECT[axes], best=True)
         positive, negative = sample(found, SAMPLE, SHARE)
         chosen = torch.cat([positive, negative])
         truth = torch.zeros_like(score[chosen])
