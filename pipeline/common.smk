@@ -381,7 +381,7 @@ def baselines_of(wildcards):
 
 def scores_of_dataset(wildcards):
     folder = f"{RESULTS}/{wildcards.dataset}"
-    files = ("cases.csv", "classes.csv")
+    files = ("cases.csv", "classes.csv", "objects.npz")
     return [f"{folder}/{e}/{file}" for e in experiments_of(wildcards) for file in files]
 
 

@@ -272,6 +272,8 @@ def _evaluate(a: Arguments) -> None:
         settings=parse_section(Evaluate, a.settings),
         out_cases=a.out_cases,
         out_classes=a.out_classes,
+        out_pooled=a.out_pooled,
+        out_objects=a.out_objects,
         workers=a.threads or 1,
     )
 
@@ -394,6 +396,8 @@ def _parser() -> argparse.ArgumentParser:
     s.settings("the evaluate section").folders("cases").folders("predicted").path("plan").threads()
     s.parser.add_argument("--out-cases", type=Path, required=True, metavar="CSV")
     s.parser.add_argument("--out-classes", type=Path, required=True, metavar="CSV")
+    s.parser.add_argument("--out-pooled", type=Path, required=True, metavar="CSV")
+    s.parser.add_argument("--out-objects", type=Path, required=True, metavar="NPZ")
 
     s = stage("leaderboard", _leaderboard, "rank the experiments of a dataset, or show the ranking")
     s.parser.add_argument(
@@ -406,7 +410,7 @@ def _parser() -> argparse.ArgumentParser:
     s.parser.add_argument("--results", type=Path, help="overrides results of the configuration")
     s.parser.add_argument("--dataset", default="")
     s.parser.add_argument("--settings", default="{}", metavar="JSON", help="the report section")
-    s.parser.add_argument("--scores", nargs="*", type=Path, default=[], metavar="CSV")
+    s.parser.add_argument("--scores", nargs="*", type=Path, default=[], metavar="FILE")
     s.parser.add_argument("--baselines", nargs="*", default=[], metavar="NAME", help="folders")
     s.parser.add_argument("--costs", nargs="*", type=Path, default=[], metavar="JSON")
     s.parser.add_argument("--seed", type=int, default=0)
