@@ -141,6 +141,15 @@ def test_ranges_of_area_hold_a_third_each():
     assert values == pytest.approx({"small": 1, "medium": 1, "large": 34 / 101})
 
 
+def test_an_object_of_the_range_is_taken_before_a_better_one_outside():
+    true = line((1, 1), (2, 4), (1, 1), (2, 4))
+    objects = objects_of(true, line((1, 10)))
+    # boxes: 6 of 10 columns in common with the first (2 pixels), 9 with the second (8 pixels)
+    assert coco_precision(objects, "box", area=(0, 4)).at(0.5) == 1
+    assert coco_precision(objects, "box", area=(4, 9)).at(0.9) == 1
+    assert coco_precision(objects, "box", area=(0, 4)).at(0.65) == 0
+
+
 def test_what_does_not_occur_is_undefined():
     empty = np.zeros((3, 3), int)
     assert np.isnan(coco_precision(objects_of(empty, empty)).ap).all()

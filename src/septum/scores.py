@@ -1,4 +1,4 @@
-"""The scores of one experiment, as read from its ``cases.csv``, ``classes.csv``, ``objects.npz``."""
+"""The scores of one experiment, read from ``cases.csv``, ``classes.csv`` and ``objects.npz``."""
 
 from __future__ import annotations
 
