@@ -340,6 +340,10 @@ def predicted_folders(wildcards):
     return [f"{folder}/predicted/{batch}" for batch in BATCHES[wildcards.dataset]]
 
 
+def export_settings(wildcards):
+    return as_json(CONFIG.dataset_section(dataset_name(wildcards), "export"))
+
+
 def all_predictions():
     return [
         f"{RESULTS}/{dataset}/{experiment}/predictions" for dataset, experiment in RUNS

@@ -256,9 +256,16 @@ def _predict_network(a: Arguments) -> None:
 
 
 def _export(a: Arguments) -> None:
-    from septum.export import export_predictions
+    from septum.config import Export, parse_section
+    from septum.delivery import export_predictions
 
-    export_predictions(predicted=a.predicted, out=a.out)
+    export_predictions(
+        predicted=a.predicted,
+        out=a.out,
+        settings=parse_section(Export, a.settings),
+        cases=a.cases,
+        plan=a.plan,
+    )
 
 
 def _evaluate(a: Arguments) -> None:
@@ -390,7 +397,14 @@ def _parser() -> argparse.ArgumentParser:
     s.threads().out("folder of the predictions")
 
     s = stage("export", _export, "deliver predictions in the format and geometry of the images")
-    s.folders("predicted").out("folder")
+    s.folders("predicted").folders("cases", optional=True).path("plan", optional=True)
+    s.parser.add_argument(
+        "--settings",
+        default='{"formats": []}',
+        metavar="JSON",
+        help="the export section, for more than label maps: needs --plan, and --cases for tables",
+    )
+    s.out("folder")
 
     s = stage("evaluate", _evaluate, "score predictions against annotations, case by case")
     s.settings("the evaluate section").folders("cases").folders("predicted").path("plan").threads()
