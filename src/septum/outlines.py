@@ -44,7 +44,7 @@ def polygons(mask: np.ndarray, origin: tuple[int, int] = (0, 0)) -> list[Polygon
 
 
 def _rings(part: np.ndarray) -> list[Ring]:
-    """Trace the edges of a part; where two edges go on, turn right, to stay at the pixel."""
+    """Trace the edges of a part; where two edges go on, either will do (`_simple`)."""
     padded = np.pad(part, 1)
     edges: dict[tuple[int, int], list[int]] = {}
     for direction, (down, right) in enumerate(_NEIGHBOURS):
@@ -56,18 +56,13 @@ def _rings(part: np.ndarray) -> list[Ring]:
     rings = []
     while edges:
         corner = next(iter(edges))
-        direction, path = edges[corner][0], []
-        while corner in edges:
-            ways = edges[corner]
-            turn = (direction + 1) % 4
-            direction = turn if turn in ways else ways[0]
-            ways.remove(direction)
-            if not ways:
+        path: Ring = []
+        while not path or corner != path[0]:
+            x, y = _STEPS[edges[corner].pop()]
+            if not edges[corner]:
                 del edges[corner]
             path.append(corner)
-            corner = (corner[0] + _STEPS[direction][0], corner[1] + _STEPS[direction][1])
-            if corner == path[0]:
-                break
+            corner = (corner[0] + x, corner[1] + y)
         rings += [_without_straights(ring) for ring in _simple(path)]
     return rings
 
