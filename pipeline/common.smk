@@ -340,6 +340,10 @@ def predicted_folders(wildcards):
     return [f"{folder}/predicted/{batch}" for batch in BATCHES[wildcards.dataset]]
 
 
+def export_settings(wildcards):
+    return as_json(CONFIG.dataset_section(dataset_name(wildcards), "export"))
+
+
 def all_predictions():
     return [
         f"{RESULTS}/{dataset}/{experiment}/predictions" for dataset, experiment in RUNS
@@ -381,7 +385,7 @@ def baselines_of(wildcards):
 
 def scores_of_dataset(wildcards):
     folder = f"{RESULTS}/{wildcards.dataset}"
-    files = ("cases.csv", "classes.csv")
+    files = ("cases.csv", "classes.csv", "objects.npz")
     return [f"{folder}/{e}/{file}" for e in experiments_of(wildcards) for file in files]
 
 

@@ -15,6 +15,8 @@ rule evaluate:
             labels={"experiment": "{experiment}", "table": "per case"},
         ),
         classes=f"{RESULTS}/{{dataset}}/{{experiment}}/classes.csv",
+        pooled=f"{RESULTS}/{{dataset}}/{{experiment}}/pooled.csv",
+        objects=f"{RESULTS}/{{dataset}}/{{experiment}}/objects.npz",
     log:
         f"{RESULTS}/{{dataset}}/{{experiment}}/logs/evaluate.log",
     benchmark:
@@ -31,7 +33,8 @@ rule evaluate:
     shell:
         "python -m septum evaluate --settings {params.settings:q} --cases {input.cases:q} "
         "--predicted {input.predicted:q} --plan {input.plan:q} --threads {threads} "
-        "--out-cases {output.cases:q} --out-classes {output.classes:q} > {log:q} 2>&1"
+        "--out-cases {output.cases:q} --out-classes {output.classes:q} "
+        "--out-pooled {output.pooled:q} --out-objects {output.objects:q} > {log:q} 2>&1"
 
 
 rule leaderboard:

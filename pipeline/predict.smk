@@ -31,10 +31,13 @@ rule predict:
         "--costs {output.costs:q} --out {output.predicted:q} > {log:q} 2>&1"
 
 
-# The same predictions in the format, geometry and name of the images they belong to.
+# The same predictions in the format, geometry and name of the images they belong to, and beside
+# them their objects in the formats that `export` names.
 rule export:
     input:
-        predicted_folders,
+        predicted=predicted_folders,
+        cases=batch_folders("cases"),
+        plan=f"{RESULTS}/{{dataset}}/plan.json",
     output:
         directory(f"{RESULTS}/{{dataset}}/{{experiment}}/predictions"),
     log:
@@ -48,6 +51,8 @@ rule export:
         mem_mb=case_mem_mb(2000, bytes_per_pixel=30),
         runtime=120,
     params:
-        code=code_digest("septum.export"),
+        settings=export_settings,
+        code=code_digest("septum.delivery"),
     shell:
-        "python -m septum export --predicted {input:q} --out {output:q} > {log:q} 2>&1"
+        "python -m septum export --settings {params.settings:q} --predicted {input.predicted:q} "
+        "--cases {input.cases:q} --plan {input.plan:q} --out {output:q} > {log:q} 2>&1"

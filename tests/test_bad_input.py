@@ -143,7 +143,9 @@ class Project(Lab):
             "export": ["export", "--predicted", self.predicted, "--out", folder / "predictions"],
             "evaluate": ["evaluate", "--settings", "{}", *given, "--predicted", self.predicted,
                          *plan, "--out-cases", folder / "cases.csv",
-                         "--out-classes", folder / "classes.csv"],
+                         "--out-classes", folder / "classes.csv",
+                         "--out-pooled", folder / "pooled.csv",
+                         "--out-objects", folder / "objects.npz"],
         }  # fmt: skip
 
 

@@ -197,3 +197,16 @@ def test_what_a_training_cannot_start_from(data):
     assert found[2].startswith(f"{data / 'vgg.pth'}: 25 of 26 tensors do not fit")
     assert found[3].startswith("experiments.other.start_from: 'first' cannot be started from")
     assert len(found) == 4
+
+
+def test_formats_that_a_dataset_cannot_have(data):
+    cells = {"annotation": "semantic"}
+    found = problems(config(data, dataset=cells, export={"formats": ["coco", "geojson", "table"]}))
+    assert found == ["export.formats: coco is for objects, and cells has classes only"]
+    cells["export"] = {"formats": ["table"]}
+    check(config(data, dataset=cells, export={"formats": ["coco"]}))
+    cells["export"] = {"formats": ["coco"]}
+    (problem,) = problems(config(data, dataset=cells))
+    assert problem.startswith("datasets.cells.export.formats: coco")
+    with pytest.raises(SeptumError, match=r"export\.formats"):
+        config(data, export={"formats": ["png"]})

@@ -3,7 +3,7 @@ import csv
 import numpy as np
 import pytest
 
-from septum.config import ClassSpec, Evaluate
+from septum.config import ClassSpec, Evaluate, Report
 from septum.errors import SeptumError
 from septum.evaluation import (
     CASE_COLUMNS,
@@ -11,8 +11,10 @@ from septum.evaluation import (
     evaluate_case,
     evaluate_experiment,
 )
+from septum.leaderboard import write_leaderboard
 from septum.metrics import panoptic_quality
 from septum.plan import Plan
+from septum.scores import read_rows
 from septum.store import Case, Geometry, case_path, write_case, write_json, write_prediction
 
 NUCLEI = {1: ClassSpec(name="nucleus")}
@@ -229,7 +231,8 @@ class Experiment:
             derived={},
         )
         write_json(self.folder / "plan.json", plan.to_json())
-        out = [self.folder / "out" / name for name in ("cases.csv", "classes.csv")]
+        names = ("cases.csv", "classes.csv", "pooled.csv", "objects.npz")
+        out = [self.folder / "out" / name for name in names]
         evaluate_experiment(
             cases=sorted((self.folder / "cases").iterdir()),
             predicted=sorted((self.folder / "predicted").iterdir()),
@@ -237,9 +240,11 @@ class Experiment:
             settings=Evaluate(**settings),
             out_cases=out[0],
             out_classes=out[1],
+            out_pooled=out[2],
+            out_objects=out[3],
             workers=workers,
         )
-        return [list(csv.DictReader(path.open(encoding="utf-8", newline=""))) for path in out]
+        return [list(csv.DictReader(path.open(encoding="utf-8", newline=""))) for path in out[:2]]
 
 
 def test_rows_of_an_experiment(experiment):
@@ -300,11 +305,42 @@ def test_pooled_pq_follows_from_the_class_rows(experiment):
     assert pooled == pytest.approx(expected.pq, rel=1e-5)
 
 
+def test_pooled_scores_are_those_of_the_leaderboard(experiment):
+    true, pred = nuclei()
+    experiment.add("b", true, np.where(true == 4, 0, true))
+    experiment.add("a", true, pred, fold="0", subset="val")
+    experiment.add("c", true, pred)
+    experiment.run()
+    out = experiment.folder / "out"
+    rows = list(csv.DictReader((out / "pooled.csv").open(encoding="utf-8", newline="")))
+    found = {(row["subset"], row["class_name"]): row for row in rows}
+    assert list(found)[:4] == [("test", n) for n in ("nucleus", "things", "stuff", "all")]
+    test, val = found["test", "things"], found["val", "things"]
+    # 3 of b, then of c by their ids: one that is not there, IoU 3/4, 1/2 and 1; in all 6 of 8
+    curve = (38 + 38 * 6 / 7) / 101  # recalls up to 3/8, and up to 6/8
+    assert float(test["coco_ap50"]) == pytest.approx(curve, rel=1e-5)
+    assert (test["tp"], test["cases"], val["cases"]) == ("5", "2", "1")
+    write_leaderboard(
+        dataset="d",
+        scores=sorted(out.iterdir()),
+        settings=Report(bootstrap=200),
+        seed=0,
+        out=experiment.folder / "board.csv",
+    )
+    (row,) = read_rows(experiment.folder / "board.csv")
+    for name in ("coco_ap", "coco_ap50", "coco_ap75", "coco_box_ap"):
+        assert row[name] == float(test[name])
+        assert row[f"{name}_low"] < row[name] < row[f"{name}_high"]
+    assert row["pq_things_pooled"] == row["pq_pooled"] == float(test["pq"])
+    assert np.isnan(row["pq_stuff_pooled"])
+
+
 def test_bytes_do_not_depend_on_workers(experiment):
     for k in range(4):
         experiment.add(f"c{k}", *nuclei())
-    files = [experiment.folder / "out" / name for name in ("cases.csv", "classes.csv")]
     experiment.run()
+    files = sorted((experiment.folder / "out").iterdir())
+    assert len(files) == 4
     before = [path.read_bytes() for path in files]
     experiment.run(workers=3)
     assert [path.read_bytes() for path in files] == before

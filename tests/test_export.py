@@ -14,11 +14,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from septum.config import Export
+from septum.delivery import export_predictions
 from septum.errors import SeptumError
-from septum.export import export_prediction, export_predictions, export_stem
+from septum.export import export_prediction, export_stem
 from septum.readers import read_image, read_labels
 from septum.store import Geometry, Prediction, case_path, write_prediction
 
+LABELS = Export(formats=[])
 RNG = np.random.default_rng(0)
 ONE = {"1": {"name": "cell", "kind": "thing"}}
 TWO = {**ONE, "2": {"name": "matrix", "kind": "stuff"}}
@@ -225,19 +228,23 @@ def test_all_predictions_of_an_experiment(tmp_path):
     two = store_predictions(tmp_path / "2of2", ("a_im", "new/a_im.tif"), ("c", "new/scan.tif"))
     out = tmp_path / "predictions"
     for _ in range(2):
-        export_predictions(predicted=[one, two], out=out)
+        export_predictions(predicted=[one, two], out=out, settings=LABELS)
         # a and a_im would meet under one name
         assert sorted(os.listdir(out)) == ["a.tif", "a_im.tif", "b_im.tif", "c.tif"]
     (out / "mine.txt").write_text("a list")
     with pytest.raises(SeptumError, match="holds other files"):
-        export_predictions(predicted=[one, two], out=out)
+        export_predictions(predicted=[one, two], out=out, settings=LABELS)
     assert (out / "mine.txt").exists()
     assert sorted(os.listdir(tmp_path)) == ["1of2", "2of2", "predictions"]
 
 
 def test_no_two_cases_share_a_file_on_any_disk(tmp_path):
     names = [("A", "x/A.tif"), ("a", "x/a.tif"), ("b", "x/b.tif"), ("b c", "y/b.tif")]
-    export_predictions(predicted=[store_predictions(tmp_path / "in", *names)], out=tmp_path / "out")
+    export_predictions(
+        predicted=[store_predictions(tmp_path / "in", *names)],
+        out=tmp_path / "out",
+        settings=LABELS,
+    )
     written = os.listdir(tmp_path / "out")
     assert len({name.lower() for name in written}) == len(written) == 4
     assert "b.tif" in written
@@ -247,7 +254,7 @@ def test_no_two_cases_share_a_file_on_any_disk(tmp_path):
 def test_a_class_map_is_not_replaced_by_another_case(tmp_path):
     names = [("a", "x/a.tif"), ("a_classes", "x/a_classes.tif")]
     folder = store_predictions(tmp_path / "in", *names, classes=TWO)
-    export_predictions(predicted=[folder], out=tmp_path / "out")
+    export_predictions(predicted=[folder], out=tmp_path / "out", settings=LABELS)
     assert len(os.listdir(tmp_path / "out")) == 4
 
 

@@ -402,7 +402,7 @@ def test_stuff_and_things_of_a_panoptic_model(tmp_path):
     save_model(tmp_path / "m", segmenter.state_dict(), header)
     image, _ = scene(7)
     model = load_models([tmp_path / "m"], torch.device("cpu"))
-    semantic, instance = predict_case(model, image, statistics(image), Predict())
+    semantic, instance, _ = predict_case(model, image, statistics(image), Predict())
     np.testing.assert_array_equal(semantic > 0, instance > 0)
     tifffile.imwrite(tmp_path / "a.tif", image[0])
     tifffile.imwrite(tmp_path / "a_classes.tif", image[0])

@@ -10,7 +10,7 @@ from septum.config import ClassSpec, Predict
 from septum.errors import SeptumError
 from septum.modelfile import ModelHeader
 from septum.normalise import statistics
-from septum.predictor import predict_probabilities
+from septum.predictor import object_scores, predict_probabilities
 from septum.segmenter import Segmenter, build_segmenter
 
 OPTIONS = {"padded": True, "width": 2, "depth": 1, "norm": "batch", "dropout": 0.0}
@@ -98,3 +98,22 @@ def test_a_network_that_saw_flips_only_is_averaged_over_flips_only(image):
 def test_a_network_that_saw_no_flips_is_not_averaged_over_any(image):
     with pytest.raises(SeptumError, match=r"predict\.tta.*trained without"):
         predict(image, flip=False, rotate=True)
+
+
+def test_a_score_is_the_mean_probability_of_being_an_object():
+    _, header = model()
+    two = {
+        1: ClassSpec(name="cell"),
+        2: ClassSpec(name="dish", kind="stuff"),
+        3: ClassSpec(name="b"),
+    }
+    header = header.model_copy(update={"classes": two})
+    instance = np.array([[1, 1, 0, 2]], np.uint32)
+    # background, cell, dish, b: cell and b are things
+    maps = np.array([[0, 0, 9, 0.5], [0.75, 0.25, 9, 0.1], [0, 0.5, 9, 0.1], [0.25, 0.25, 9, 0.3]])
+    maps = maps[:, None].astype(np.float32)
+    assert object_scores(maps, instance, header) == [0.75, 0.4]
+    rim = np.array([[[0.0, 0.25, 9, 0.05]]], np.float32)
+    border = header.model_copy(update={"head": "border"})
+    assert object_scores(np.concatenate([maps, rim]), instance, border) == [0.875, 0.45]
+    assert object_scores(maps, instance * 0, header) == []

@@ -89,7 +89,7 @@ def test_objects_are_decoded_from_the_refined_probabilities():
     decoder = {"method": "components", "threshold": 0.5, "seed_threshold": None, "min_size": 0}
     model = Model(Noisy(), header(decoder=decoder), ())
     settings = Predict(tile=list(SIZE), crf=CRF)
-    semantic, instance = predict_case(model, IMAGE, statistics(IMAGE), settings)
+    semantic, instance, _ = predict_case(model, IMAGE, statistics(IMAGE), settings)
     np.testing.assert_array_equal(semantic, TRUTH)
     np.testing.assert_array_equal(instance, TRUTH)
 

@@ -29,6 +29,7 @@ from septum.duplicates import Signature, sign
 from septum.errors import Problem, SeptumError
 from septum.heads import HEADS
 from septum.initial import load_backbone, require_backbone, take_weights
+from septum.objectfiles import format_problems
 from septum.plan import Plan
 from septum.planning import make_plan, samples_per_case
 from septum.prepare import load_case
@@ -73,6 +74,7 @@ def check(config: Config) -> None:
     audits = [audit(config, dataset) for dataset in config.datasets]
     for found in audits:
         problems += found.problems
+    problems += _check_export(config, [a.plan for a in audits if a.plan is not None])
     problems += _check_experiments(config, {a.dataset: a.plan for a in audits})
     for line in _table([a.plan for a in audits if a.plan is not None]):
         print(line)
@@ -153,6 +155,16 @@ def _check_results(config: Config) -> Iterator[Problem]:
     for problem in _problems_of(require_writable, Path(config.results).resolve()):
         what = f"{problem.where} {problem.what}"
         yield Problem("results", what, "give a folder you may write to")
+
+
+def _check_export(config: Config, plans: Sequence[Plan]) -> Iterator[Problem]:
+    """Yield what cannot be delivered beside the label maps."""
+    for plan in plans:
+        own = "formats" in config.datasets[plan.dataset].export
+        key = f"datasets.{plan.dataset}.export.formats" if own else "export.formats"
+        formats = config.dataset_section(plan.dataset, "export").formats
+        of_plan = (plan.dataset, plan.spatial_dims, plan.annotation)
+        yield from format_problems(formats, key, *of_plan)
 
 
 def _existing(config: Config) -> Path:

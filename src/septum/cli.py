@@ -256,9 +256,16 @@ def _predict_network(a: Arguments) -> None:
 
 
 def _export(a: Arguments) -> None:
-    from septum.export import export_predictions
+    from septum.config import Export, parse_section
+    from septum.delivery import export_predictions
 
-    export_predictions(predicted=a.predicted, out=a.out)
+    export_predictions(
+        predicted=a.predicted,
+        out=a.out,
+        settings=parse_section(Export, a.settings),
+        cases=a.cases,
+        plan=a.plan,
+    )
 
 
 def _evaluate(a: Arguments) -> None:
@@ -272,6 +279,8 @@ def _evaluate(a: Arguments) -> None:
         settings=parse_section(Evaluate, a.settings),
         out_cases=a.out_cases,
         out_classes=a.out_classes,
+        out_pooled=a.out_pooled,
+        out_objects=a.out_objects,
         workers=a.threads or 1,
     )
 
@@ -388,12 +397,21 @@ def _parser() -> argparse.ArgumentParser:
     s.threads().out("folder of the predictions")
 
     s = stage("export", _export, "deliver predictions in the format and geometry of the images")
-    s.folders("predicted").out("folder")
+    s.folders("predicted").folders("cases", optional=True).path("plan", optional=True)
+    s.parser.add_argument(
+        "--settings",
+        default='{"formats": []}',
+        metavar="JSON",
+        help="the export section, for more than label maps: needs --plan, and --cases for tables",
+    )
+    s.out("folder")
 
     s = stage("evaluate", _evaluate, "score predictions against annotations, case by case")
     s.settings("the evaluate section").folders("cases").folders("predicted").path("plan").threads()
     s.parser.add_argument("--out-cases", type=Path, required=True, metavar="CSV")
     s.parser.add_argument("--out-classes", type=Path, required=True, metavar="CSV")
+    s.parser.add_argument("--out-pooled", type=Path, required=True, metavar="CSV")
+    s.parser.add_argument("--out-objects", type=Path, required=True, metavar="NPZ")
 
     s = stage("leaderboard", _leaderboard, "rank the experiments of a dataset, or show the ranking")
     s.parser.add_argument(
@@ -406,7 +424,7 @@ def _parser() -> argparse.ArgumentParser:
     s.parser.add_argument("--results", type=Path, help="overrides results of the configuration")
     s.parser.add_argument("--dataset", default="")
     s.parser.add_argument("--settings", default="{}", metavar="JSON", help="the report section")
-    s.parser.add_argument("--scores", nargs="*", type=Path, default=[], metavar="CSV")
+    s.parser.add_argument("--scores", nargs="*", type=Path, default=[], metavar="FILE")
     s.parser.add_argument("--baselines", nargs="*", default=[], metavar="NAME", help="folders")
     s.parser.add_argument("--costs", nargs="*", type=Path, default=[], metavar="JSON")
     s.parser.add_argument("--seed", type=int, default=0)

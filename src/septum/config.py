@@ -184,6 +184,12 @@ class Evaluate(Section):
     surface_distance: bool = True
 
 
+class Export(Section):
+    """What is delivered beside the label maps (`septum.delivery`)."""
+
+    formats: list[Literal["table", "coco", "coco_panoptic", "geojson", "imagej_roi"]] = ["table"]
+
+
 class Report(Section):
     """The HTML report (`septum.report`)."""
 
@@ -220,6 +226,7 @@ class Dataset(Section):
     train: dict[str, Any] = {}
     predict: dict[str, Any] = {}
     decode: dict[str, Any] = {}
+    export: dict[str, Any] = {}
 
     @model_validator(mode="before")
     @classmethod
@@ -349,6 +356,7 @@ class Config(Section):
     predict: Predict = Predict()
     decode: Decode = Decode()
     evaluate: Evaluate = Evaluate()
+    export: Export = Export()
     report: Report = Report()
     jobs: Jobs = Jobs()
     # of experiments that `septum.grid` made: where the user wrote them
@@ -367,7 +375,7 @@ class Config(Section):
                     data[key] = _without_nulls(data[key])
         return data
 
-    def dataset_section(self, dataset: str, name: Literal["augment", "weights"]) -> Section:
+    def dataset_section(self, dataset: str, name: str) -> Section:
         """Return a section of a dataset: the top level's, overridden by the dataset's own."""
         top = getattr(self, name)
         return _merged(top, (f"datasets.{dataset}.{name}", getattr(self.datasets[dataset], name)))

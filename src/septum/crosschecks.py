@@ -48,7 +48,7 @@ def cross_checks(config: Config) -> Iterator[Problem]:
                 remedy = f"give datasets.{dataset}.labels, or take it out of the list"
                 yield Problem(key, what, remedy)
     for dataset in config.datasets:
-        for section in ("augment", "weights"):
+        for section in ("augment", "weights", "export"):
             try:
                 config.dataset_section(dataset, section)
             except SeptumError as error:

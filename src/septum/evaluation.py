@@ -1,10 +1,12 @@
-"""Scores of an experiment, case by case: ``cases.csv`` and ``classes.csv``.
+"""Scores of an experiment: by case ``cases.csv`` and ``classes.csv``, and ``pooled.csv``.
 
 All overlap scores of a case come from one pass over its pixels (`septum.metrics`). A score
 that is undefined (nothing in truth and prediction) is an empty field; means leave it out, and
 ``n_true`` and ``n_pred`` say where that was so. A surface distance to nothing is ``inf``, for
 the class and for its case. Sums are kept beside the ratios, so that cases can be pooled: PQ of
-a class over all cases is Σ iou_sum / Σ (tp + fp/2 + fn/2) of its rows in ``classes.csv``.
+a class over all cases is Σ iou_sum / Σ (tp + fp/2 + fn/2) of its rows in ``classes.csv``. The
+objects of all cases lie in ``objects.npz``, cases in the order of ``cases.csv``: from them the
+leaderboard pools and resamples COCO's average precision (`septum.metrics.objects`).
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ from pathlib import Path
 from septum.config import Evaluate
 from septum.errors import Problem, SeptumError, fail
 from septum.metrics.case import AP_COLUMNS, CaseScores, Row, evaluate_case
+from septum.metrics.objects import pool
 from septum.plan import Plan, read_plan
+from septum.pooled import COLUMNS, pooled_rows
 from septum.store import case_paths, open_prediction, read_case, read_prediction, write_text
 
 __all__ = ["CASE_COLUMNS", "CLASS_COLUMNS", "CaseScores", "evaluate_case", "evaluate_experiment"]
@@ -28,6 +32,7 @@ WHERE_COLUMNS = ("case", "fold", "subset")
 CASE_COLUMNS = (
     *WHERE_COLUMNS,
     *("iou", "dice", "pixel_accuracy", "mean_accuracy", "mean_iou", "fw_iou", "pq", "sq", "rq"),
+    *("pq_things", "sq_things", "rq_things", "pq_stuff", "sq_stuff", "rq_stuff"),
     *("ap", *AP_COLUMNS, "seg", "n_true", "n_pred", "tp", "fp", "fn"),
     *("split", "merged", "missed", "spurious", "hd95", "assd"),
 )
@@ -47,6 +52,8 @@ def evaluate_experiment(
     settings: Evaluate,
     out_cases: Path,
     out_classes: Path,
+    out_pooled: Path,
+    out_objects: Path,
     workers: int = 1,
 ) -> None:
     """Score every predicted test and validation case of an experiment.
@@ -58,8 +65,10 @@ def evaluate_experiment(
     plan : Path
         The dataset's plan.json.
     settings : Evaluate
-    out_cases, out_classes : Path
+    out_cases, out_classes, out_pooled : Path
         The CSV files to write; rows are sorted by case.
+    out_objects : Path
+        The scored objects (``.npz``).
     workers : int
         Cases scored at a time.
 
@@ -77,12 +86,22 @@ def evaluate_experiment(
         return _score(truths[name], predictions[name], resolved, settings)
 
     names = sorted(chosen)
-    with ThreadPoolExecutor(max_workers=workers) as pool:
-        scored = dict(zip(names, pool.map(score, names), strict=True))
+    with ThreadPoolExecutor(max_workers=workers) as threads:
+        scored = dict(zip(names, threads.map(score, names), strict=True))
     of_cases = [{**chosen[name], **scored[name].case} for name in names]
     of_classes = [{**chosen[name], **row} for name in names for row in scored[name].classes]
     write_text(out_cases, _csv(CASE_COLUMNS, of_cases))
     write_text(out_classes, _csv(CLASS_COLUMNS, of_classes))
+    write_text(out_pooled, _csv(COLUMNS, _pooled(chosen, scored)))
+    pool(scored[name].objects for name in names).save(out_objects)
+
+
+def _pooled(chosen: Mapping[str, Row], scored: Mapping[str, CaseScores]) -> list[Row]:
+    rows = []
+    for subset in ("test", "val"):
+        names = [name for name in scored if chosen[name]["subset"] == subset]
+        rows += pooled_rows(subset, [scored[name] for name in names]) if names else []
+    return rows
 
 
 def _chosen(predictions: Mapping[str, Path]) -> dict[str, Row]:
@@ -130,6 +149,7 @@ def _score(truth: Path, prediction: Path, plan: Plan, settings: Evaluate) -> Cas
             classes=plan.classes,
             spacing=true.geometry.spacing,
             settings=settings,
+            scores=pred.scores,
         )
     except SeptumError as error:
         raise SeptumError(

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import re
 import uuid
 from collections.abc import Sequence
@@ -26,39 +25,12 @@ from nibabel.orientations import apply_orientation, ornt_transform
 from septum import ngff
 from septum.arrays import create_array, create_group
 from septum.cases import distinct_name, safe_name
-from septum.errors import fail
 from septum.readers import READERS
-from septum.store import Geometry, Prediction, atomic_path, case_paths, open_prediction
+from septum.store import Geometry, Prediction, atomic_path
 
 _UNITS = {"micrometer": "um", "millimeter": "mm"}
 _OME_UNITS = {"micrometer": "µm", "millimeter": "mm"}
 _BIG = 2**32 - 2**25  # where a TIFF needs 64-bit offsets
-
-
-def export_predictions(*, predicted: Sequence[str | Path], out: str | Path) -> None:
-    """Deliver every prediction of some batch folders into one folder, all or none.
-
-    Parameters
-    ----------
-    predicted : sequence of str or Path
-        Folders of predictions (`septum.store.write_prediction`).
-    out : str or Path
-        An older one is replaced.
-
-    Raises
-    ------
-    SeptumError
-        If a prediction is damaged, ``out`` cannot be written or holds other files.
-    """
-    predictions = [open_prediction(path) for path in case_paths(predicted).values()]
-    stems = _stems(predictions)
-    with atomic_path(out) as folder:
-        folder.mkdir()
-        for prediction in predictions:
-            export_prediction(folder, prediction, stem=stems[prediction.name])
-        written = set(os.listdir(folder))
-        if os.path.isdir(out) and set(os.listdir(out)) - written:
-            raise fail(out, "holds other files than predictions", "give a new or an empty folder")
 
 
 def export_prediction(
@@ -127,7 +99,7 @@ def _maps(prediction: Prediction) -> dict[str, Any]:
     return {"": prediction.instance}
 
 
-def _stems(predictions: Sequence[Prediction]) -> dict[str, str]:
+def stems_of(predictions: Sequence[Prediction]) -> dict[str, str]:
     """Return the name, without suffix, of each case's files, so that no two share one.
 
     Not even on a disk that takes capitals for small letters.

@@ -79,8 +79,9 @@ def predict_batch(
     def predict(name: str, path: Path, fold: str) -> Prediction:
         model, case = loaded[fold], open_case(path)
         require_fit(path, case.image.shape, model.header)
-        semantic, instance = predict_case(model, case.image, case.statistics, settings)
-        return Prediction(name, semantic, instance, case.geometry, attributes=describe(model))
+        semantic, instance, scores = predict_case(model, case.image, case.statistics, settings)
+        kept = describe(model)
+        return Prediction(name, semantic, instance, case.geometry, scores, attributes=kept)
 
     taken = write_batch(jobs, out, predict)
     if costs is not None:
@@ -131,7 +132,7 @@ def predict_images(
     settings = Predict.model_validate({**trained, **given})
 
     def predict(path: Path, image: np.ndarray, geometry: Geometry) -> Prediction:
-        semantic, instance = predict_case(model, image, statistics(image), settings)
-        return Prediction(path.name, semantic, instance, geometry, attributes=describe(model))
+        semantic, instance, scores = predict_case(model, image, statistics(image), settings)
+        return Prediction(path.name, semantic, instance, geometry, scores, describe(model))
 
     segment_images(stems, Path(out), reader, model.header, predict)

@@ -1,7 +1,8 @@
 """The leaderboard of a dataset: every experiment, best first, with what its scores are worth.
 
 Means are over test cases, or over validation cases where there is no test set (``subset``
-says which). ``pq_pooled`` adds the objects of all cases up before dividing. Each score comes
+says which). ``pq_pooled`` adds the objects of all cases up before dividing, and so do COCO's
+average precisions (``coco_ap``, ``coco_ap50``, ``coco_ap75``, ``coco_box_ap``). Each score comes
 with a 95 % percentile-bootstrap interval over cases (``_low``, ``_high``) and with the number of
 cases where it is undefined and left out (``_undefined``); distances with the number of cases
 that are infinitely far, too (``_infinite``). ``behind_best`` is how far an
@@ -17,7 +18,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from septum.atomic import write_text
 from septum.bootstrap import Estimate, estimate, resample
 from septum.config import Report
 from septum.costs import NO_COSTS, costs_of_experiments
+from septum.metrics.coco import coco_precision
 from septum.scores import COUNTS, DISTANCES, NAN, POOLED, Row, Scores, number, read_scores
 
 FEWEST = 6
@@ -49,7 +51,8 @@ def write_leaderboard(
     dataset : str
         Its name.
     scores : sequence of Path
-        ``cases.csv`` and ``classes.csv`` of every experiment, each pair in one folder.
+        ``cases.csv`` and ``classes.csv`` of every experiment, each pair in one folder, and there
+        ``objects.npz``, without which COCO's columns are left out.
     settings : Report
         ``bootstrap``: the number of resamples.
     seed : int
@@ -66,7 +69,7 @@ def write_leaderboard(
         If a file is missing, or is no table of scores or record of costs.
     """
     folders = sorted({path.parent for path in scores})
-    every = [read_scores(folder / "cases.csv", folder / "classes.csv") for folder in folders]
+    every = [_read(folder, set(scores)) for folder in folders]
     scored = [one.of(one.subset) for one in every]
     rows = rank(scored, dataset, settings.bootstrap, seed, baselines)
     measured = costs_of_experiments(costs)
@@ -196,6 +199,8 @@ def _row(one: Scores, dataset: str, ranked_by: str, bootstrap: int, seed: int) -
     pooled = one.pooled(weights)
     for i, name in enumerate(POOLED):
         row |= _fields(name, estimate(pooled[0, i], pooled[1:, i], len(one.cases)))
+    for name, values in _coco(one, weights).items():
+        row |= _fields(name, estimate(values[0], values[1:], len(one.cases)))
     metrics = one.metrics
     of_cases = one.case_means(metrics, weights)
     for i, name in enumerate(metrics):
@@ -208,6 +213,26 @@ def _row(one: Scores, dataset: str, ranked_by: str, bootstrap: int, seed: int) -
     if one.has_objects:
         row |= {name: float(np.nansum(one.column(name))) for name in COUNTS}
     return row
+
+
+def _read(folder: Path, given: Collection[Path]) -> Scores:
+    objects = folder / "objects.npz"
+    tables = folder / "cases.csv", folder / "classes.csv"
+    return read_scores(*tables, objects if objects in given else None)
+
+
+def _coco(one: Scores, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """Return COCO's average precisions of pooled cases, each (b,); none without objects."""
+    if one.objects is None or not one.has_objects:
+        return {}
+    masks = coco_precision(one.objects, weights=weights)
+    boxes = coco_precision(one.objects, "box", weights=weights)
+    return {
+        "coco_ap": masks.ap,
+        "coco_ap50": masks.at(0.50),
+        "coco_ap75": masks.at(0.75),
+        "coco_box_ap": boxes.ap,
+    }
 
 
 def _statistic(one: Scores, score: str, weights: np.ndarray) -> np.ndarray:

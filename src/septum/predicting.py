@@ -127,6 +127,7 @@ def write_batch(
                 instance=found.instance,
                 geometry=found.geometry,
                 name=name,
+                scores=found.scores,
                 attributes={**found.attributes, "subset": subset, "fold": fold},
             )
             _report(name, f"{subset}, {fold}", found, costs.seconds)

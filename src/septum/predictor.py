@@ -230,14 +230,15 @@ def _turned_planes(header: ModelHeader) -> list[tuple[int, int]]:
 
 def predict_case(
     model: Model, image: Any, statistics: Mapping[str, Any], settings: Predict
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return the class map (uint16) and the instance map (uint32 or None) of an image.
+) -> tuple[np.ndarray, np.ndarray | None, list[float] | None]:
+    """Return the class map, the instance map and the objects' scores of an image.
 
-    Parameters are those of `predict_probabilities`; the decoder is the model's.
+    Parameters are those of `predict_probabilities`; the decoder is the model's. The maps are
+    uint16 and uint32; where only classes are predicted, there are no instances and no scores.
     """
     header = model.header
     probabilities = predict_probabilities(model.segmenter, header, image, statistics, settings)
-    return decode(
+    semantic, instance = decode(
         probabilities,
         head=header.head,
         classes=header.classes,
@@ -245,6 +246,40 @@ def predict_case(
         spacing=header.spacing,
         **{name: header.decoder[name] for name in _DECODER},
     )
+    if instance is None:
+        return semantic, None, None
+    return semantic, instance, object_scores(probabilities, instance, header)
+
+
+def object_scores(
+    probabilities: np.ndarray, instance: np.ndarray, header: ModelHeader
+) -> list[float]:
+    """Return how sure a network is of each object: the mean probability of being in one.
+
+    Parameters
+    ----------
+    probabilities : (K, *spatial) float array
+        As `septum.decode.decode` takes them; classes of things are added up, and with them the
+        border.
+    instance : (*spatial) integer array
+        Objects 1 … n.
+    header : ModelHeader
+        With the head and the classes.
+
+    Returns
+    -------
+    list of n floats
+    """
+    inside = np.zeros(instance.shape)
+    for channel, class_id in enumerate(sorted(header.classes), start=1):
+        if header.classes[class_id].kind == "thing":
+            inside += probabilities[channel]
+    if header.head == "border":
+        inside += probabilities[len(header.classes) + 1]
+    ids = instance.ravel()
+    sizes = np.bincount(ids)[1:]
+    sums = np.bincount(ids, weights=inside.ravel())[1:]
+    return np.round(sums / sizes.clip(min=1), 6).clip(max=1).tolist()
 
 
 def describe(model: Model) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The scores of one experiment, as read from its ``cases.csv`` and ``classes.csv``."""
+"""The scores of one experiment, read from ``cases.csv``, ``classes.csv`` and ``objects.npz``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from septum.bootstrap import means, ratios
 from septum.errors import fail
+from septum.metrics.objects import ScoredObjects, read_objects
 
 TEXT = (
     "case",
@@ -27,7 +28,7 @@ TEXT = (
     "predict_device",
 )
 COUNTS = ("n_true", "n_pred", "tp", "fp", "fn", "split", "merged", "missed", "spurious")
-POOLED = ("pq_pooled", "sq_pooled", "rq_pooled")
+POOLED = ("pq_pooled", "sq_pooled", "rq_pooled", "pq_things_pooled", "pq_stuff_pooled")
 DISTANCES = ("hd95", "assd")
 """Infinite where a class is only annotated or only predicted."""
 NAN = float("nan")
@@ -47,11 +48,14 @@ class Scores:
         Rows of ``cases.csv``.
     classes : list of dict
         Rows of ``classes.csv``.
+    objects : ScoredObjects, optional
+        Those of ``objects.npz``, by the position of their case among ``cases``.
     """
 
     experiment: str
     cases: list[Row]
     classes: list[Row]
+    objects: ScoredObjects | None = None
 
     @property
     def subset(self) -> str:
@@ -63,12 +67,18 @@ class Scores:
         """Return the scores of one subset, of some cases, sorted by case."""
         wanted = None if names is None else set(names)
 
-        def keep(rows: list[Row]) -> list[Row]:
-            of_subset = [row for row in rows if row["subset"] == subset]
-            chosen = [row for row in of_subset if wanted is None or row["case"] in wanted]
-            return sorted(chosen, key=lambda row: str(row["case"]))
+        def keep(rows: list[Row]) -> list[int]:
+            of_subset = [i for i, row in enumerate(rows) if row["subset"] == subset]
+            chosen = [i for i in of_subset if wanted is None or rows[i]["case"] in wanted]
+            return sorted(chosen, key=lambda i: str(rows[i]["case"]))
 
-        return Scores(self.experiment, keep(self.cases), keep(self.classes))
+        cases, classes = keep(self.cases), keep(self.classes)
+        return Scores(
+            self.experiment,
+            [self.cases[i] for i in cases],
+            [self.classes[i] for i in classes],
+            None if self.objects is None else self.objects.of_cases(cases),
+        )
 
     @property
     def names(self) -> list[str]:
@@ -96,7 +106,7 @@ class Scores:
         return means(values.reshape(len(self.cases), len(metrics)), weights)
 
     def pooled(self, weights: np.ndarray) -> np.ndarray:
-        """Return PQ, SQ and RQ of pooled cases, (b, 3); ``weights`` is (b, n).
+        """Return PQ, SQ, RQ of pooled cases, PQ of things and stuff, (b, 5); ``weights`` is (b, n).
 
         The sums of each class are added up over cases before they are divided; then the mean
         over the classes that occur.
@@ -112,10 +122,18 @@ class Scores:
         sq = np.where(found > 0, np.nan_to_num(ratios(iou, tp)), np.nan)
         of_classes = np.stack([ratios(iou, found), sq, ratios(tp, found)], axis=-1)
         defined = np.isfinite(of_classes)
-        return ratios(np.where(defined, of_classes, 0).sum(axis=1), defined.sum(axis=1))
+        values = np.where(defined, of_classes, 0)
+        of_all = ratios(values.sum(axis=1), defined.sum(axis=1))
+        kinds = {str(row["class"]): row["kind"] for row in self.classes}
+        of_kinds = []
+        for kind in ("thing", "stuff"):
+            chosen = [kinds[class_id] == kind for class_id in ids]
+            pq = values[:, chosen, 0].sum(axis=1), defined[:, chosen, 0].sum(axis=1)
+            of_kinds.append(ratios(*pq))
+        return np.column_stack([of_all, *of_kinds])
 
 
-def read_scores(cases: Path, classes: Path) -> Scores:
+def read_scores(cases: Path, classes: Path, objects: Path | None = None) -> Scores:
     """Read the scores of an experiment; its name is that of their folder.
 
     Raises
@@ -128,6 +146,7 @@ def read_scores(cases: Path, classes: Path) -> Scores:
         cases.parent.name,
         read_rows(cases, needed),
         read_rows(classes, {*needed, "class", "class_name", "kind", "iou_sum", "tp", "fp", "fn"}),
+        None if objects is None else read_objects(objects),
     )
 
 

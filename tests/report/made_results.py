@@ -37,6 +37,7 @@ FINGERPRINT = {
         "multipart": 0,
     },
 }
+SCORES = ("cases.csv", "classes.csv", "objects.npz")
 DERIVED = {"normalisation": "microscopy images", "patch": "to span <several> objects"}
 
 
@@ -96,7 +97,7 @@ class Results:
         write_json(folder / "plan.json", make_plan(name, ndim, annotation, classes, plan).to_json())
         for network, of_network in predictions.items():
             self._add_network(folder, network, of_network, geometry, network in baselines)
-        files = [folder / n / f for n in predictions for f in ("cases.csv", "classes.csv")]
+        files = [folder / n / f for n in predictions for f in SCORES]
         records = [r for n, c in (costs or {}).items() for r in add_costs(folder / n, *c)]
         write_leaderboard(
             dataset=name,
@@ -146,6 +147,8 @@ class Results:
             settings=Evaluate(),
             out_cases=folder / network / "cases.csv",
             out_classes=folder / network / "classes.csv",
+            out_pooled=folder / network / "pooled.csv",
+            out_objects=folder / network / "objects.npz",
         )
 
     def _write_parameters(self, fold):

@@ -10,8 +10,10 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "coco": ["CocoPrecision", "area_ranges", "coco_precision"],
         "errors": ["ObjectErrors", "object_errors"],
         "matching": ["THRESHOLDS", "Matching", "average_precision", "match"],
+        "objects": ["ScoredObjects", "pool", "scored_objects"],
         "overlap": ["OverlapTable"],
         "panoptic": ["PanopticSums", "panoptic_quality"],
         "seg": ["seg_score"],

@@ -12,9 +12,10 @@ from septum.config import ClassSpec, Evaluate
 from septum.errors import fail
 from septum.metrics.errors import object_errors
 from septum.metrics.matching import THRESHOLDS, average_precision, match
+from septum.metrics.objects import ScoredObjects, scored_objects
 from septum.metrics.overlap import OverlapTable
 from septum.metrics.pairs import count_pairs
-from septum.metrics.panoptic import ClassSums, panoptic_sums
+from septum.metrics.panoptic import ClassSums, PanopticSums, panoptic_sums
 from septum.metrics.ratio import mean
 from septum.metrics.seg import seg_score
 from septum.metrics.segments import Segments
@@ -37,10 +38,13 @@ class CaseScores:
         semantic annotation) is absent, what is undefined is NaN.
     classes : list of dict
         One a foreground class, by the names of the columns of ``classes.csv``.
+    objects : ScoredObjects or None
+        What COCO's average precision is pooled from; None without instances.
     """
 
     case: Row
     classes: list[Row]
+    objects: ScoredObjects | None = None
 
 
 def evaluate_case(
@@ -52,6 +56,7 @@ def evaluate_case(
     classes: Mapping[int, ClassSpec],
     spacing: Sequence[float],
     settings: Evaluate,
+    scores: Sequence[float] | None = None,
 ) -> CaseScores:
     """Score the prediction of one case.
 
@@ -68,6 +73,8 @@ def evaluate_case(
     settings : Evaluate
         ``convention`` rules AP and the counts, PQ is defined at IoU > 0.5 always;
         ``surface_distance`` switches HD95 and ASSD.
+    scores : sequence of float, optional
+        One a predicted instance, in the order of their ids; 1 for all where there are none.
 
     Returns
     -------
@@ -80,7 +87,7 @@ def evaluate_case(
     Raises
     ------
     SeptumError
-        Where shapes differ, or a class occurs that is not declared.
+        Where shapes differ, a class occurs that is not declared, or a score is missing.
     """
     with_instances = true_instance is not None
     things = {i for i, spec in classes.items() if with_instances and spec.kind == "thing"}
@@ -117,11 +124,26 @@ def evaluate_case(
         "pq": sums.pq,
         "sq": sums.sq,
         "rq": sums.rq,
+        **_panoptic_parts(sums, things),
         **(_object_scores(table.of_classes(things), settings.convention) if things else {}),
         "hd95": _mean(rows, "hd95"),
         "assd": _mean(rows, "assd"),
     }
-    return CaseScores(case, rows)
+    objects = None
+    if things:
+        labels = (true_semantic, true_instance), (pred_semantic, pred_instance)
+        objects = scored_objects(table.of_classes(things), *labels, scores)
+    return CaseScores(case, rows, objects)
+
+
+def _panoptic_parts(sums: PanopticSums, things: Collection[int]) -> Row:
+    """Return PQ, SQ and RQ of the things and of the stuff."""
+    stuff = [class_id for class_id in sums.classes if class_id not in things]
+    return {
+        f"{score}_{part}": getattr(sums.of_classes(ids), score)
+        for part, ids in (("things", things), ("stuff", stuff))
+        for score in ("pq", "sq", "rq")
+    }
 
 
 def _pixel_scores(confusion: Confusion, class_id: int) -> Row:

@@ -129,13 +129,12 @@ def match(
     tp = int(chosen.size)
     unmatched = np.ones(table.n_pred, dtype=bool)
     unmatched[table.cols[chosen]] = False
-    void = 2 * table.pred_void > table.pred_areas + table.pred_void
     ids = np.stack([table.true_ids[table.rows[chosen]], table.pred_ids[table.cols[chosen]]], axis=1)
     return Matching(
         threshold=float(threshold),
         convention=convention,
         tp=tp,
-        fp=int(np.count_nonzero(unmatched & ~void)),
+        fp=int(np.count_nonzero(unmatched & ~table.mostly_void)),
         fn=table.n_true - tp,
         pairs=ids.astype(np.int64),
         ious=ious[chosen],

@@ -113,6 +113,11 @@ class OverlapTable:
         """Part of the pair's predicted object that is shared, (k,) float64."""
         return self.intersections / self.pred_areas[self.cols]
 
+    @property
+    def mostly_void(self) -> np.ndarray:
+        """Whether more than half of each predicted object lies in the void, (m,) bool."""
+        return self.pred_void > self.pred_areas
+
     def same_class(self) -> OverlapTable:
         """Return the table without the pairs of unlike classes; objects and areas stay."""
         keep = self.true_classes[self.rows] == self.pred_classes[self.cols]

@@ -87,6 +87,10 @@ class PanopticSums:
             {i: self.classes.get(i, none) + other.classes.get(i, none) for i in ids}
         )
 
+    def of_classes(self, classes: Iterable[int]) -> PanopticSums:
+        """Return the sums of some classes: of the things, of the stuff."""
+        return PanopticSums({i: self.classes[i] for i in classes if i in self.classes})
+
     @property
     def pq(self) -> float:
         """Mean PQ over the classes that occur; NaN where none does."""
