@@ -32,6 +32,7 @@ from septum.demo_names import DEMO_CASES
 from septum.errors import Problem, SeptumError, fail
 from septum.grid import as_written, expand
 from septum.head_names import unfit_settings
+from septum.sources import is_address
 from septum.wording import problems_of
 
 Auto = Literal["auto"]
@@ -272,7 +273,7 @@ class Pretrained(Section):
     @property
     def is_address(self) -> bool:
         """Whether the source is downloaded, and no file on this machine."""
-        return self.source.startswith(("http://", "https://"))
+        return is_address(self.source)
 
 
 class Experiment(Section):
