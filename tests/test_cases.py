@@ -113,6 +113,21 @@ def test_every_missing_label_is_named_with_a_remedy(tmp_path):
     assert "'c'" in found[1]
 
 
+def test_links_to_nothing_are_named_and_not_passed_over(tmp_path):
+    touch(tmp_path, "i/a.png", "l/a.tif", "l/b.tif", "i/c.png")
+    for link in ("i/b.png", "l/c.tif"):
+        (tmp_path / link).symlink_to("annex/objects/gone")
+    patterns = {"images": "i/{case}.png", "labels": "l/{case}.tif"}
+    found = messages(configure(tmp_path, **patterns))
+    assert [text.split(": ")[0] for text in found] == [
+        f"{tmp_path}/i/b.png",
+        f"{tmp_path}/l/c.tif",
+    ]
+    assert all("is a link to a file that is not there" in text for text in found)
+    without = cases.find_cases(configure(tmp_path, **patterns, exclude=["b", "c"]), "d")
+    assert [case.name for case in without] == ["a"]
+
+
 def test_groups_by_pattern(tmp_path):
     touch(tmp_path, "p1_s1.tif", "p1_s2.tif", "p2_s1.tif")
     loaded = configure(tmp_path, images="{case}.tif", group="{group}_s*")

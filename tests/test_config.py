@@ -88,7 +88,8 @@ def test_a_section_survives_the_command_line():
         ({"train": {"patch": "large"}}, "train.patch", "or say 'auto'"),
         ({"train": {"cross_entropy": 0, "dice": 0}}, "train", "nothing to train on"),
         ({"results": ""}, "results", "cannot be ''"),
-        ({"results": "/"}, "results", "cannot be '/'"),
+        ({"results": "/"}, "results", "it must be a folder below /"),
+        ({"train": {"folds": []}}, "train.folds", "it must not be empty, or say 'all'"),
         ({"results": "out/<temp>"}, "results", "cannot be 'out/<temp>'"),
         ({"jobs": {"cases_per_job": 1000}}, "jobs.cases_per_job", "1000"),
         ({"experiments": {"Demo": {"network": "unet"}}}, "experiments.Demo", "another name"),
@@ -144,11 +145,21 @@ def test_each_mistake_names_its_key_and_a_remedy(change, where, says):
         ({"images": "{case}.png", "weights": {"sigm": 3}}, "datasets.d.weights.sigm", "'sigma'"),
         ({"images": "{case}.png", "split": {"test": []}}, "datasets.d.split.test", "[]"),
         ({"demo": "nuclie"}, "datasets.d.demo", "'nuclei'"),
+        ({"images": "{case}.png", "classes": {1: ""}}, "datasets.d.classes.1.name", "be empty"),
+        ({"images": "{case}.png", "classes": {1: "a", 2: "a"}}, "datasets.d.classes",
+         "1 and 2 are both called 'a'"),
+        ({"images": "{case}.png", "classes": {1: {"name": "a", "colour": "red"}}},
+         "datasets.d.classes.1.colour", "six hex digits"),
     ],
-)
+)  # fmt: skip
 def test_each_mistake_in_a_dataset_names_its_key(dataset, where, says):
     found = problems({"datasets": {"d": dataset}})
     assert says in next(text for key, text in found.items() if key.startswith(where))
+
+
+def test_a_bad_item_of_a_list_is_named_and_its_list_is_not_told_to_be_a_word():
+    found = problems(minimal(train={"patch": [0, 64], "folds": [-1]}))
+    assert sorted(found) == ["train.folds.0", "train.patch.0"]
 
 
 def test_every_problem_is_reported_in_one_go():

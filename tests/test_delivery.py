@@ -271,6 +271,12 @@ def test_geojson(results):
     assert shown[None]["properties"]["objectType"] == "annotation"
 
 
+def test_geojson_is_one_line_however_many_corners_there_are(results):
+    files = sorted(results.deliver(["geojson"]).glob("*.geojson"))
+    assert files
+    assert [path.read_text(encoding="utf-8").count("\n") for path in files] == [1] * len(files)
+
+
 def test_classes_alone_are_regions():
     semantic, _ = scene()
     content = geojson(Prediction("a", semantic, None, GEOMETRY), CLASSES)

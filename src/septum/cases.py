@@ -90,7 +90,7 @@ def find_cases(config: Config, dataset: str) -> list[CaseFiles]:
     ------
     SeptumError
         With every problem: a pattern that matches nothing, a case found twice, a label or a
-        channel that is missing.
+        channel that is missing, a link to nothing.
     """
     spec = config.datasets[dataset]
     if spec.demo is not None:
@@ -119,6 +119,7 @@ def find_cases(config: Config, dataset: str) -> list[CaseFiles]:
             what = f"the case {name!r} is found by `images` and by `unlabelled`"
             problems.append(Problem(files[0], what, "rename one of the files"))
         cases.append(CaseFiles(name, files))
+    problems += _broken_links(cases)
     if problems:
         raise SeptumError(problems)
     return sorted(cases, key=lambda case: case.name)
@@ -227,6 +228,15 @@ def _demo_cases(config: Config, dataset: str, spec: Dataset) -> list[CaseFiles]:
     ]
 
 
+def _broken_links(cases: Sequence[CaseFiles]) -> Iterator[Problem]:
+    """Yield the files that are links to nothing, as git-annex leaves what was not fetched."""
+    for case in cases:
+        for path in (*case.images, *([case.labels] if case.labels else [])):
+            if os.path.islink(path) and not os.path.exists(path):
+                remedy = f"fetch that file, or leave the case out by `exclude: [{case.name!r}]`"
+                yield Problem(path, "is a link to a file that is not there", remedy)
+
+
 def demo_folder(config: Config, dataset: str) -> Path:
     """Return where the simulated images of a demo dataset are written."""
     return Path(config.results) / safe_name(dataset) / "demo"
@@ -289,7 +299,7 @@ def _walk(folder: str, parts: Sequence[str], name: str | None) -> Iterator[tuple
     An empty folder is the current one, as in `os.path.join`.
     """
     if not parts:
-        if name is not None and os.path.exists(folder):
+        if name is not None and os.path.lexists(folder):
             yield name, folder
         return
     part = parts[0]

@@ -54,7 +54,7 @@ class Section(BaseModel):
 class ClassSpec(Section):
     """A class of the label maps."""
 
-    name: str
+    name: Annotated[str, Field(min_length=1)]
     kind: Literal["thing", "stuff"] = "thing"
     colour: str | None = Field(None, pattern=r"^#[0-9a-fA-F]{6}$")
 
@@ -106,7 +106,7 @@ class Weights(Section):
 class Train(Section):
     """The one training loop of every architecture (`septum.training`)."""
 
-    folds: list[Annotated[int, Field(ge=0)]] | Literal["all"] = [0]
+    folds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] | Literal["all"] = [0]
     patch: list[Count] | Auto = "auto"
     batch: Count = 8
     epochs: Count = 100
@@ -247,6 +247,16 @@ class Dataset(Section):
             }
             data = {**data, "classes": classes}
         return data
+
+    @field_validator("classes")
+    @classmethod
+    def _told_apart(cls, classes: dict[int, ClassSpec] | None) -> dict[int, ClassSpec] | None:
+        """Refuse a name that several classes share: in scores and tables names stand alone."""
+        seen: dict[str, int] = {}
+        for number, spec in (classes or {}).items():
+            if seen.setdefault(spec.name, number) != number:
+                raise ValueError(f"{seen[spec.name]} and {number} are both called {spec.name!r}")
+        return classes
 
     @property
     def has_labels(self) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from septum.atomic import atomic_path, write_json, write_text
+from septum.atomic import atomic_path, write_text
 from septum.config import ClassSpec, Export
 from septum.errors import SeptumError, fail
 from septum.export import export_prediction, stems_of
@@ -91,7 +92,9 @@ def _write_objects(
         if "coco_panoptic" in formats:
             panoptic.add_to(folder, prediction, stem)
         if "geojson" in formats:
-            write_json(folder / f"{stem}.geojson", geojson(prediction, classes))
+            # in one line: a line for each coordinate is seven times as long
+            text = json.dumps(geojson(prediction, classes), ensure_ascii=False, allow_nan=False)
+            write_text(folder / f"{stem}.geojson", text + "\n")
         if "imagej_roi" in formats:
             write_rois(folder / f"{stem}_rois.zip", prediction, classes)
     if "coco" in formats:

@@ -5,13 +5,19 @@ Light imports only: the configuration is read whenever the Snakefile is parsed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from septum.errors import Problem, nearest
 
+# what the patterns of text in `septum.config` are made for
+_PATTERNS = {
+    r"^#[0-9a-fA-F]{6}$": "it must be '#' and six hex digits, such as '#3b6ea5'",
+    r"^(sha256:)?[0-9a-fA-F]{64}$": "it must be 64 hex digits, as `sha256sum` prints them",
+    r"^[^<>{}]*[^/<>{}][^<>{}]*$": "it must be a folder below /, without any of < > { }",
+}
 # what pydantic's kinds of values are called here
 _KINDS = {
     "int": "a whole number",
@@ -31,7 +37,17 @@ def problems_of(error: ValidationError, where: str, model: type[BaseModel]) -> l
     for item in error.errors():
         keys = [str(part) for part in item["loc"] if not _is_branch(part) and part != "[key]"]
         places.setdefault(".".join([where, *keys] if where else keys) or "config", []).append(item)
-    return [_problem(key, items, model) for key, items in places.items()]
+    return [
+        _problem(key, items, model)
+        for key, items in places.items()
+        if not _is_other_branch(key, items, places)
+    ]
+
+
+def _is_other_branch(key: str, items: list[Any], places: Collection[str]) -> bool:
+    """Whether a list or mapping is only told to be a word, and its parts what is wrong."""
+    words = all(item["type"] == "literal_error" for item in items)
+    return words and any(place.startswith(f"{key}.") for place in places)
 
 
 def _is_branch(part: object) -> bool:
@@ -72,6 +88,10 @@ def _demand(item: Mapping[str, Any]) -> str:
     if fault in ("type", "parsing", "from_float") and kind in _KINDS:
         return f"it must be {_KINDS[kind]}"
     message = item["msg"]
+    if item["type"] == "string_pattern_mismatch":
+        return _PATTERNS.get(item["ctx"]["pattern"], message)
+    if item["type"] in ("too_short", "string_too_short"):
+        return "it must not be empty"
     if message.startswith("Input should be "):
         return f"it must be {message.removeprefix('Input should be ')}"
     return message[0].lower() + message[1:]
