@@ -259,6 +259,20 @@ def start_weights(wildcards):
     return str(septum_cases.resolve(CONFIG, run.pretrained.source))
 
 
+def require_checkpoints():
+    """Stop a run whose trainings cannot start; what is trained needs its checkpoint no more."""
+    missing = septum_cases.missing_checkpoints(CONFIG)
+    needed = dict.fromkeys(
+        CONFIG.as_written(missing[EXPERIMENTS[run.experiment]])
+        for run in RUNS
+        if EXPERIMENTS[run.experiment] in missing
+        and not all(map(os.path.exists, all_models(run)))
+    )
+    if needed:
+        found = SeptumError(needed)
+        raise WorkflowError(f"the configuration cannot be run\n{found}")
+
+
 def predict_settings(wildcards):
     return as_json(run_of(wildcards).predict)
 
@@ -487,3 +501,7 @@ def largest_case(dataset, batch=None):
     """Return the pixels (times channels) of the largest image of a batch, or of a dataset."""
     cases = CASES[dataset] if batch is None else BATCHES[dataset][batch]
     return max(sum(map(count_pixels, case.images)) for case in cases)
+
+
+if workflow.is_main_process:
+    require_checkpoints()

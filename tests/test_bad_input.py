@@ -13,6 +13,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import tifffile
+import torch
 import yaml
 from PIL import Image
 
@@ -201,6 +202,42 @@ def classes_in_the_files(lab: Lab) -> list:
     return classical(data={"annotation": "semantic"}, datasets=["cells"])(lab)
 
 
+def volumes(lab: Lab) -> list:
+    """Three slices a case, which only the files tell of."""
+    for i in range(6):
+        _, cells = picture()
+        noise = RNG.integers(0, 255, (3, *SIZE), np.uint8)
+        lab.put("images", f"c{i}.nii", noise)
+        lab.put("labels", f"c{i}.nii", np.stack([cells] * 3))
+    return classical(method="cpmc")(lab)
+
+
+class Code:
+    """A pickle that makes a folder when it is read."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = str(folder)
+
+    def __reduce__(self) -> tuple:
+        return os.mkdir, (self.folder,)
+
+
+FCN = {"network": "fcn8s", "options": {"width": 1 / 16}}
+
+
+def starting(content: dict | None, source: str = "vgg.pth", **network) -> Callable[[Lab], list]:
+    """Return what checks an FCN that starts from a file (None: one that is not there)."""
+
+    def build(lab: Lab) -> list:
+        if content is not None:
+            code = {"more": Code(lab.folder / "made")} if content.get("code") else {}
+            tensors = {k: torch.zeros(v) for k, v in content.items() if k != "code"}
+            torch.save(tensors | code, lab.folder / source)
+        return lab.check(experiment=FCN | network | {"pretrained": source})
+
+    return build
+
+
 def with_pixel(value: float) -> np.ndarray:
     pixels = GRAY.astype(np.float32)
     pixels[3, 4] = value
@@ -379,6 +416,24 @@ CONFIGURED: list[Row] = [
      "experiments.floor.datasets", "the only class of cells is stuff", "annotation: semantic"),
     ("baseline-of-volumes", classical(method="cpmc", data={"spacing": [2.0, 1.0, 1.0]}),
      "experiments.floor.datasets", "cpmc is not defined for 3-D images (cells)", "another method"),
+    ("baseline-of-found-volumes", volumes, "experiments.floor.datasets",
+     "cpmc is not defined for 3-D images (cells)", "another method"),
+    ("option", checked(experiment={"options": {"widht": 4}}), "experiments.unet.options.widht",
+     "the network 'unet' has no option 'widht'", "did you mean 'width'?"),
+    ("value-of-an-option", checked(experiment={"options": {"depth": 0}}),
+     "experiments.unet.options.depth", "cannot be 0", "greater than or equal to 1"),
+    ("no-checkpoint", starting(None), "experiments.unet.pretrained",
+     "{lab}/vgg.pth does not exist", "relative one starts at data_root"),
+    ("no-checksum", starting(None, "https://no.example/vgg.pth"), "experiments.unet.pretrained",
+     "has no checksum", "sha256sum"),
+    ("part-of-a-checkpoint", starting({"features.0.weight": (4, 3, 3, 3)}), "{lab}/vgg.pth",
+     "25 of 26 tensors do not fit: 25 missing (backbone.features.0.bias, ", "same backbone"),
+    ("other-names", starting({"conv.weight": (4, 3, 3, 3)}), "{lab}/vgg.pth",
+     "27 of 27 tensors do not fit: 26 missing (", "same backbone"),
+    ("code", starting({"code": True}), "{lab}/vgg.pth", "is a pickle that holds code (posix.mkdir)",
+     "save the weights alone"),
+    ("no-backbone", starting({}, network="unet", options={}), "experiments.unet.pretrained",
+     "the network 'unet' has no backbone", "leave it out"),
     ("reader", checked(reader="tif"), "datasets.cells.reader", "cannot be 'tif'",
      "'auto', 'nifti', 'tiff', 'tiff_stack', 'tiff_channels', 'raster', 'mask_folder'"),
     ("capitals", checked(top={"experiments": {"Net": UNET, "net": UNET}}), "experiments.net",
@@ -505,6 +560,36 @@ def test_a_prediction_refused(project, tmp_path, capsys, build, where, what, rem
     command = build(tmp_path, project.model)
     where, remedy = (text.replace("{model}", str(project.folder)) for text in (where, remedy))
     refused(command, tmp_path, capsys, where=where, what=what, remedy=remedy)
+
+
+# ---- trainings by hand
+
+
+@pytest.mark.parametrize(
+    ("changes", "start", "where", "what", "remedy"),
+    [
+        ({"options": {"widht": 4}}, None, "experiments.unet.options.widht",
+         "the network 'unet' has no option 'widht'", "did you mean 'width'?"),
+        ({"train": TRAIN | {"patch": [64], "border_weights": False}}, None, "train.patch",
+         "gives 1 sizes", "give 2 sizes"),
+        (FCN | {"pretrained": {"source": "v.pth"}}, {"features.0.weight": torch.zeros(9, 3, 3, 3)},
+         "{lab}/v.pth", "1 of another shape or type (backbone.features.0.weight is 9×1×3×3",
+         "same backbone"),
+        (FCN | {"pretrained": {"source": "v.pth"}}, Code(Path("made")), "{lab}/v.pth",
+         "is a pickle that holds code (posix.mkdir)", "save the weights alone"),
+    ],
+)  # fmt: skip
+def test_a_training_refused(project, tmp_path, capsys, changes, start, where, what, remedy):
+    given = ["--cases", project.cases, "--plan", project.plan, "--copies", "--weights"]
+    run = {"dataset": "cells", "experiment": "unet", "head": "semantic", **UNET, "train": TRAIN}
+    run["train"] = TRAIN | {"border_weights": False}
+    if start is not None:
+        torch.save(start, tmp_path / "v.pth")
+        given += ["--start", tmp_path / "v.pth"]
+    out = ["--out", tmp_path / "fold0" / "model.safetensors"]
+    command = ["train", "--settings", json.dumps(run | changes), *given, *out]
+    refused(command, tmp_path, capsys, where=where, what=what, remedy=remedy)
+    assert not Path("made").exists()
 
 
 # ---- disks

@@ -183,16 +183,20 @@ def test_what_a_training_cannot_start_from(data):
         "bare": {"network": "unet", "pretrained": "vgg.pth"},
         "absent": {"network": "fcn8s", "pretrained": "no.pth", **small},
         "partial": {"network": "fcn8s", "pretrained": "vgg.pth", **small},
-        "address": {"network": "fcn8s", "pretrained": "https://no.example/vgg.pth", **small},
+        "address": {
+            "network": "fcn8s",
+            "pretrained": "https://no.example/vgg-397923af.pth",
+            **small,
+        },
         "first": {"network": "fcn32s", **small},
         "next": {"network": "fcn8s", "start_from": "first", **small},
         "other": {"network": "unet", "start_from": "first"},
     }
     found = problems(config(data, experiments=experiments))
     assert found[:2] == [
+        f"experiments.absent.pretrained: {data / 'no.pth'} does not exist",
         "experiments.bare.pretrained: is given, but the network 'unet' has no backbone to start "
         "from it",
-        f"{data / 'no.pth'}: is no file",
     ]
     assert found[2].startswith(f"{data / 'vgg.pth'}: 25 of 26 tensors do not fit")
     assert found[3].startswith("experiments.other.start_from: 'first' cannot be started from")

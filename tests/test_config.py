@@ -107,6 +107,11 @@ def test_a_section_survives_the_command_line():
         ({"datasets": {}}, "datasets", "describe at least one dataset"),
         ({"experiments": {"x": {}}}, "experiments.x", "neither a network nor a method"),
         (
+            {"experiments": {"x": {"network": "fcn8s", "pretrained": "https://no.example/v.pth"}}},
+            "experiments.x.pretrained",
+            "no checksum, in its name or beside it -> give {source: …, sha256: …}",
+        ),
+        (
             {"experiments": {"x": {"network": "unet", "datasets": ["nuclie"]}}},
             "experiments.x.datasets",
             "did you mean 'nuclei'",

@@ -377,22 +377,3 @@ def test_regressed_maps_without_an_object_give_none(head, method):
     )
     assert not semantic.any()
     assert not instance.any()
-
-
-@pytest.mark.real_data
-@pytest.mark.parametrize(
-    ("folder", "step"), [("dsb2018/fluo/labels", 25), ("dichela/labels", 7)], ids=["dsb", "hela"]
-)
-@pytest.mark.parametrize(
-    ("head", "method"), [("distance", "watershed"), ("stardist", "stars"), ("flows", "flows")]
-)
-def test_real_objects_come_back_from_regressed_maps(real_data, folder, step, head, method):
-    qualities = []
-    for path in sorted((real_data / folder).iterdir())[::step]:
-        truth = tifffile.imread(path).astype(np.int64)
-        maps = HEADS[head].regression.target(truth, (1.0, 1.0))
-        channels = np.concatenate([perfect(head, truth), maps])
-        found = instances(channels, head, method, min_size=10, seed_threshold=0.4)
-        qualities.append(panoptic_quality(truth, found).pq)
-    assert len(qualities) >= 4
-    assert np.mean(qualities) > 0.98

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import subprocess
+import sys
 
 import nibabel as nib
 import numpy as np
@@ -412,3 +414,13 @@ def test_stuff_and_things_of_a_panoptic_model(tmp_path):
     segment([tmp_path / "a.tif"], [tmp_path / "m"], tmp_path / "o")
     written = sorted(path.name for path in (tmp_path / "o").iterdir())
     assert written == ["a.tif", "a_classes.tif"]
+
+
+def test_predicting_with_networks_of_our_own_does_not_wait_for_monai(project, models):
+    code = (
+        "import sys; from septum.predictor import load_models; "
+        "load_models(sys.argv[1:], 'cpu'); import septum.inference; print('monai' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, str(models[0])]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

@@ -6,6 +6,7 @@ import hashlib
 import shutil
 from pathlib import Path
 
+import pooch
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -88,6 +89,16 @@ def test_the_backbone_starts_with_the_values_of_the_file(data, checkpoint):
             "fc7.weight": "made a convolution",
         },
     }
+
+
+def test_a_checkpoint_is_hashed_once(data, checkpoint, monkeypatch):
+    # half a gigabyte, on a network disk
+    digest, hashed = hashlib.sha256(checkpoint[0].read_bytes()).hexdigest(), []
+    file_hash = pooch.file_hash
+    monkeypatch.setattr(pooch, "file_hash", lambda p: hashed.append(p) or file_hash(p))
+    run = fcn("fcn32s", pretrained={"source": "vgg16.pth", "sha256": digest})
+    assert started(data, run, checkpoint[0]).digests["start"] == digest
+    assert hashed == [str(checkpoint[0])]
 
 
 def test_a_stage_starts_with_the_weights_of_the_one_before(data, stage, tmp_path):

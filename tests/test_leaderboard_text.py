@@ -98,6 +98,15 @@ def test_a_dataset_lies_in_a_folder_of_a_safe_name(tmp_path, capsys):
     assert "Zellen <b>: 8 test cases" in capsys.readouterr().out
 
 
+def test_experiments_have_the_names_of_the_configuration(tmp_path, capsys):
+    file = ranked(tmp_path, "first")
+    file.write_text(file.read_text(encoding="utf-8").replace(",p,", ",Zellen_b-164c0075,"))
+    networks = {name: {"network": "unet"} for name in ("Zellen <b>", "q")}
+    print_leaderboards(settings("first", experiments=networks), tmp_path)
+    printed = capsys.readouterr().out.splitlines()
+    assert [line[2:12] for line in printed[2:4]] == ["Zellen <b>", "q         "]
+
+
 def test_every_missing_leaderboard_is_named(tmp_path, capsys):
     ranked(tmp_path, "there")
     with pytest.raises(SeptumError) as caught:

@@ -100,6 +100,22 @@ def test_output_is_margin_smaller_at_every_legal_size(name, options, spatial_dim
 
 @small
 @dims
+def test_an_image_too_small_is_refused(name, options, spatial_dims):
+    network = _network(name, spatial_dims, **options).eval()
+    size, legal = (1,) * spatial_dims, network.legal_size((1,) * spatial_dims)
+    assert min(legal) > 1 or name.startswith("fcn")  # which are made for any size
+    if legal == size:
+        assert network(torch.zeros(1, 1, *size)).shape == (1, 3, *size)
+        return
+    with pytest.raises(SeptumError) as error:
+        network(torch.zeros(1, 1, *size))
+    (problem,) = error.value.problems
+    assert problem.what.endswith(f"does not accept {' × '.join('1' * spatial_dims)}")
+    assert f"pad to {' × '.join(map(str, legal))}, the next size" in problem.remedy
+
+
+@small
+@dims
 def test_gradient_reaches_every_parameter(name, options, spatial_dims):
     network = _network(name, spatial_dims, **options)
     images = torch.randn(2, 1, *network.legal_size([20] * spatial_dims))

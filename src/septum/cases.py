@@ -196,6 +196,21 @@ def resolve(config: Config, path: str) -> Path:
     return Path(os.path.expanduser(config.data_root)) / os.path.expanduser(path)
 
 
+def missing_checkpoints(config: Config) -> dict[str, Problem]:
+    """Return which experiments' ``pretrained`` file is not there, of those that are to run."""
+    found = {}
+    for experiment in dict.fromkeys(experiment for _, experiment in config.runs()):
+        given = config.experiments[experiment].pretrained
+        if given is None or given.is_address:
+            continue
+        path = resolve(config, given.source)
+        if not os.path.isfile(path):
+            what = f"{path} {'is a folder' if os.path.isdir(path) else 'does not exist'}"
+            remedy = "give the path of a checkpoint; a relative one starts at data_root"
+            found[experiment] = Problem(f"experiments.{experiment}.pretrained", what, remedy)
+    return found
+
+
 def _demo_cases(config: Config, dataset: str, spec: Dataset) -> list[CaseFiles]:
     demo = DEMO_CASES[spec.demo]
     folder = demo_folder(config, dataset)

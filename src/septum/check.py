@@ -23,7 +23,7 @@ from torch import nn
 from septum import classical, models
 from septum.atomic import require_writable
 from septum.casefacts import CaseFacts, measure
-from septum.cases import CaseFiles, find_cases, find_groups, resolve
+from septum.cases import CaseFiles, find_cases, find_groups, missing_checkpoints, resolve
 from septum.config import Baseline, Config, Run
 from septum.duplicates import Signature, sign
 from septum.errors import Problem, SeptumError
@@ -75,6 +75,7 @@ def check(config: Config) -> None:
     for found in audits:
         problems += found.problems
     problems += _check_export(config, [a.plan for a in audits if a.plan is not None])
+    problems += missing_checkpoints(config).values()
     problems += _check_experiments(config, {a.dataset: a.plan for a in audits})
     for line in _table([a.plan for a in audits if a.plan is not None]):
         print(line)
@@ -231,8 +232,10 @@ def _check_start(
     """Raise if a network (on ``meta``) cannot start from the weights that it is to start from."""
     if run.pretrained is not None:
         require_backbone(network, run)
-        if not run.pretrained.is_address:  # nothing is downloaded by a check
-            load_backbone(network, run, resolve(config, run.pretrained.source))
+        file = resolve(config, run.pretrained.source)
+        # nothing is downloaded by a check, and a missing file is said once, not once a dataset
+        if not run.pretrained.is_address and file.is_file():
+            load_backbone(network, run, file)
     if run.start_from is not None:
         other = config.run(run.dataset, run.start_from)
         axes, channels, classes = counts

@@ -31,7 +31,8 @@ from septum.crosschecks import cross_checks, misfits
 from septum.demo_names import DEMO_CASES
 from septum.errors import Problem, SeptumError, fail
 from septum.grid import as_written, expand
-from septum.head_names import METHODS, REGRESSING
+from septum.head_names import unfit_settings
+from septum.sources import is_address
 from septum.wording import problems_of
 
 Auto = Literal["auto"]
@@ -279,7 +280,7 @@ class Pretrained(Section):
     @property
     def is_address(self) -> bool:
         """Whether the source is downloaded, and no file on this machine."""
-        return self.source.startswith(("http://", "https://"))
+        return is_address(self.source)
 
 
 class Experiment(Section):
@@ -392,11 +393,12 @@ class Config(Section):
             for name in ("train", "predict", "decode")
         }
         # set for all, these are for the heads that they fit; an experiment's own are checked
-        if spec.head in REGRESSING and "crf" not in spec.predict:
-            sections["predict"] = sections["predict"].model_copy(update={"crf": None})
-        ways = ("auto", *METHODS[spec.head])
-        if sections["decode"].method not in ways and "method" not in spec.decode:
-            sections["decode"] = sections["decode"].model_copy(update={"method": "auto"})
+        method, refined = sections["decode"].method, sections["predict"].crf is not None
+        for where, *_ in unfit_settings(spec.head, method=method, refined=refined):
+            name, key = where.split(".")
+            if key not in getattr(spec, name):
+                default = getattr(type(sections[name])(), key)
+                sections[name] = sections[name].model_copy(update={key: default})
         return Run(
             dataset=dataset,
             experiment=experiment,

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from septum import classical
 from septum.classical import METHODS as BASELINES
 from septum.errors import Problem, SeptumError, nearest
-from septum.head_names import METHODS, REGRESSING
+from septum.head_names import REGRESSING, unfit_settings
 from septum.models import MODELS
 from septum.staging import staging_problems
 
 if TYPE_CHECKING:
-    from septum.config import Config, Dataset, Experiment, Run
+    from septum.config import Config, Dataset, Experiment
 
 # names that files and folders of the workflow have beside those of datasets and experiments
 RESERVED = {
@@ -95,7 +95,10 @@ def _run_checks(config: Config, dataset: str, experiment: str) -> Iterator[Probl
     try:
         folds = config.folds(dataset, experiment)
         if spec.network is not None:
-            yield from _head_checks(config.run(dataset, experiment))
+            run = config.run(dataset, experiment)
+            method, refined = run.decode.method, run.predict.crf is not None
+            for key, what, remedy in unfit_settings(run.head, method=method, refined=refined):
+                yield Problem(f"experiments.{experiment}.{key}", what, remedy)
     except SeptumError as error:
         yield from error.problems
         return
@@ -151,18 +154,6 @@ def _name_checks(kind: str, names: Sequence[str]) -> Iterator[Problem]:
         elif rival != name:
             what = f"differs from {rival!r} by capitals only, which some disks take for the same"
             yield Problem(key, what, "choose another name")
-
-
-def _head_checks(run: Run) -> Iterator[Problem]:
-    """Yield what the head of an experiment cannot do."""
-    key = f"experiments.{run.experiment}"
-    if run.decode.method not in ("auto", *METHODS[run.head]):
-        what = f"{run.decode.method!r} is no way to instances of the head {run.head!r}"
-        ways = ", ".join(("auto", *METHODS[run.head]))
-        yield Problem(f"{key}.decode.method", what, f"choose one of: {ways}")
-    if run.head in REGRESSING and run.predict.crf is not None:
-        what = f"refines classes, and would part them from what {run.head!r} regresses beside them"
-        yield Problem(f"{key}.predict.crf", what, "set it to false, or choose semantic or border")
 
 
 def _pattern_checks(key: str, dataset: Dataset) -> Iterator[Problem]:

@@ -21,6 +21,7 @@ from septum.heads import HEADS
 from septum.initial import load_start
 from septum.loaders import loaders
 from septum.loop import AveragedWeights, TrainingLoop
+from septum.models import check_options
 from septum.patches import patch_shape
 from septum.plan import Plan
 from septum.seeds import seed_of
@@ -50,9 +51,10 @@ def set_up(
     choose_devices(run.train, choose_device(run.train.device, "train.device"))
     maps = weights if run.train.border_weights else None
     found = find_fold_cases(plan, fold, cases=cases, copies=copies, weights=maps)
+    where = f"experiments.{run.experiment}.options"
     segmenter = build_segmenter(
         run.network,
-        run.options,
+        check_options(run.network, run.options, where=where),
         spatial_dims=plan.spatial_dims,
         in_channels=plan.in_channels,
         n_classes=len(plan.classes),

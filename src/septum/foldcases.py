@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,13 +68,39 @@ def find_fold_cases(
     copied = [name for name, parent in parents.items() if parent in set(train)]
     maps = None if weights is None else store.case_paths(weights)
     found = FoldCases({**copy_paths, **paths}, maps, sorted([*train, *copied]), validation)
-    for names, what in ((train, "train"), (validation, "validate")):
-        if not names:
-            remedy = "label more cases, or lower split.test or split.folds"
-            raise fail(f"{plan.dataset}, fold {fold}", f"has no case to {what} on", remedy)
-    if problems := list(_missing(found)):
+    _require_any(train, plan, fold, "train")
+    _require_any(validation, plan, fold, "validate")
+    names = [*found.train, *found.validation]
+    problems = list(_not_prepared(names, found.paths))
+    if maps is not None:
+        remedy = "run weights, or set train.border_weights to false"
+        without = [name for name in names if name in found.paths and name not in maps]
+        problems += [Problem(name, "has no weight map", remedy) for name in without]
+    if problems:
         raise SeptumError(problems)
     return found
+
+
+def find_validation_cases(plan: Plan, fold: int, cases: Sequence[Path]) -> list[Path]:
+    """Return the validation cases of a fold, sorted by name.
+
+    Parameters
+    ----------
+    plan : Plan
+    fold : int
+    cases : sequence of Path
+        Batch folders.
+
+    Raises
+    ------
+    SeptumError
+        Naming every case that is missing, or saying that there is none.
+    """
+    paths, names = store.case_paths(cases), plan.val_cases(fold)
+    _require_any(names, plan, fold, "validate")
+    if problems := list(_not_prepared(names, paths)):
+        raise SeptumError(problems)
+    return [paths[name] for name in names]
 
 
 def prediction_jobs(
@@ -107,10 +133,13 @@ def prediction_jobs(
     return sorted(jobs, key=lambda job: (job[3], job[0]))
 
 
-def _missing(found: FoldCases) -> Iterable[Problem]:
-    for name in [*found.train, *found.validation]:
-        if name not in found.paths:
+def _require_any(names: Sequence[str], plan: Plan, fold: int, what: str) -> None:
+    if not names:
+        remedy = "label more cases, or lower split.test or split.folds"
+        raise fail(f"{plan.dataset}, fold {fold}", f"has no case to {what} on", remedy)
+
+
+def _not_prepared(names: Iterable[str], paths: Mapping[str, Path]) -> Iterator[Problem]:
+    for name in names:
+        if name not in paths:
             yield Problem(name, "is in the plan but not among the prepared cases", "run prepare")
-        elif found.weights is not None and name not in found.weights:
-            remedy = "run weights, or set train.border_weights to false"
-            yield Problem(name, "has no weight map", remedy)

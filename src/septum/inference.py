@@ -16,7 +16,6 @@ from septum.atomic import require_writable
 from septum.config import Predict
 from septum.device import choose_device
 from septum.foldcases import prediction_jobs
-from septum.measure import PredictionCosts, usage, write_costs
 from septum.modelfile import read_header
 from septum.normalise import statistics
 from septum.plan import read_plan
@@ -83,10 +82,8 @@ def predict_batch(
         kept = describe(model)
         return Prediction(name, semantic, instance, case.geometry, scores, attributes=kept)
 
-    taken = write_batch(jobs, out, predict)
-    if costs is not None:
-        used = usage(device, torch.get_num_threads())
-        write_costs(Path(costs), PredictionCosts(**used.model_dump(), cases=taken))
+    threads = torch.get_num_threads()
+    write_batch(jobs, out, predict, costs=costs, device=device, threads=threads)
 
 
 def predict_images(

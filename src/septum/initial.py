@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 from septum.config import Run
 from septum.errors import SeptumError, fail
 from septum.models.pretrained import Report, load_pretrained, transfer
-from septum.models.statedict import local_file, read_state_dict
+from septum.models.statedict import read_state_dict
 from septum.segmenter import Segmenter
 
 log = logging.getLogger(__name__)
@@ -52,35 +53,28 @@ def load_start(segmenter: Segmenter, run: Run, file: Path | None) -> dict[str, A
     """
     if run.pretrained is not None:
         source = run.pretrained.source
-        digest, report = load_backbone(segmenter.network, run, file)
+        report = load_backbone(segmenter.network, run, file)
     elif run.start_from is not None:
         source = run.start_from
-        digest, report = _load_model(segmenter.network, run, file)
+        report = _load_model(segmenter.network, run, file)
     elif file is not None:
         what = "is given, but the settings have neither pretrained nor start_from"
         raise fail("--start", what, "leave it out, or give one of them in --settings")
     else:
         return None
-    log.info("starting from %s (sha256 %s): %s", source, digest, report)
+    log.info("starting from %s (sha256 %s): %s", source, report.sha256, report)
     told = {"taken": len(report.taken), "new": list(report.new), "unused": list(report.unused)}
-    return {"from": source, "sha256": digest, **told, "adapted": report.adapted}
+    return {"from": source, "sha256": report.sha256, **told, "adapted": report.adapted}
 
 
-def load_backbone(network: nn.Module, run: Run, file: Path | None) -> tuple[str, Report]:
-    """Fill a network's backbone with published weights (see `load_start`).
-
-    Returns
-    -------
-    str, Report
-        SHA-256 of the checkpoint, and what became of its tensors.
-    """
+def load_backbone(network: nn.Module, run: Run, file: Path | None) -> Report:
+    """Fill a network's backbone with published weights (see `load_start`)."""
     require_backbone(network, run)
     given = run.pretrained
     if file is None and not given.is_address:
         raise _missing(f"the checkpoint {given.source}")
     source = given.source if file is None else file
-    digest = _file_digest(local_file(source, given.sha256))
-    return digest, load_pretrained(network, source, sha256=digest)
+    return load_pretrained(network, source, sha256=given.sha256)
 
 
 def require_backbone(network: nn.Module, run: Run) -> None:
@@ -101,18 +95,13 @@ def take_weights(network: nn.Module, run: Run, state: Mapping[str, Tensor]) -> R
         raise fail(f"experiments.{run.experiment}.start_from", what, remedy) from None
 
 
-def _load_model(network: nn.Module, run: Run, file: Path | None) -> tuple[str, Report]:
+def _load_model(network: nn.Module, run: Run, file: Path | None) -> Report:
     if file is None:
         raise _missing(f"the model file of {run.start_from}")
     # a model file holds a segmenter's weights: the network's are called so there
     found = {name.removeprefix("network."): t for name, t in read_state_dict(file).items()}
     # of the weights alone: another decoder in the same file must not cost anyone their epochs
-    return _weights_digest(found), take_weights(network, run, found)
-
-
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return replace(take_weights(network, run, found), sha256=_weights_digest(found))
 
 
 def _weights_digest(state: Mapping[str, Tensor]) -> str:

@@ -36,6 +36,8 @@ def print_leaderboards(config: Config, results: Path) -> None:
     if not datasets:
         what = "are on no dataset with labels, so nothing is scored"
         raise fail("experiments", what, "name the configuration files that the run was given")
+    # the table has the names of folders, which are safe in any path
+    names = {safe_name(name): name for name in config.experiments}
     problems = []
     for dataset in datasets:
         file = results / safe_name(dataset) / "leaderboard.csv"
@@ -43,7 +45,11 @@ def print_leaderboards(config: Config, results: Path) -> None:
             remedy = "run `snakemake --cores all` with the same configuration first"
             problems.append(Problem(str(file), f"{dataset} has no leaderboard yet", remedy))
             continue
-        print("\n".join(table_lines(read_rows(file, {"dataset", "experiment"}))), end="\n\n")
+        rows = read_rows(file, {"dataset", "experiment"})
+        rows = [
+            {**row, "experiment": names.get(row["experiment"], row["experiment"])} for row in rows
+        ]
+        print("\n".join(table_lines(rows)), end="\n\n")
     if problems:
         raise SeptumError(problems)
     report = results / "report.html"

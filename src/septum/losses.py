@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from monai.losses import DiceLoss
 from torch import Tensor
 
 IGNORE = -1
 """The channel id of pixels that no loss counts."""
-
-_DICE = DiceLoss(include_background=False, batch=True, smooth_nr=1e-5, smooth_dr=1e-5)
 
 
 def weighted_cross_entropy(
@@ -64,8 +61,12 @@ def dice_loss(logits: Tensor, classes: Tensor) -> Tensor:
     Tensor
         A float32 scalar.
     """
+    # importing MONAI takes seconds, and what predicts with a network knows its losses too
+    from monai.losses import DiceLoss
+
+    loss = DiceLoss(include_background=False, batch=True, smooth_nr=1e-5, smooth_dr=1e-5)
     counted = (classes != IGNORE).unsqueeze(1)
     probabilities = torch.softmax(logits.float(), dim=1)
     # pixels without a class become background, whose channel is not scored
     truth = F.one_hot(classes.clamp(min=0), logits.shape[1]).movedim(-1, 1)
-    return _DICE(probabilities * counted, truth.float())
+    return loss(probabilities * counted, truth.float())

@@ -19,7 +19,7 @@ from septum.atomic import atomic_path
 from septum.config import ClassSpec
 from septum.errors import Problem, SeptumError, fail
 from septum.export import export_prediction, export_stem
-from septum.measure import CaseCosts
+from septum.measure import CaseCosts, PredictionCosts, usage, write_costs
 from septum.readers import choose_reader, read_image
 from septum.store import Geometry, Prediction, write_prediction
 
@@ -91,7 +91,11 @@ def write_batch(
     jobs: Iterable[tuple[str, Path, str, str]],
     out: str | Path,
     predict: Callable[[str, Path, str], Prediction],
-) -> list[CaseCosts]:
+    *,
+    costs: str | Path | None = None,
+    device: str = "cpu",
+    threads: int = 1,
+) -> None:
     """Predict the cases of a batch and write them to one folder, whole or not at all.
 
     Parameters
@@ -102,11 +106,10 @@ def write_batch(
         Folder of the predictions; ``subset`` and ``fold`` join the attributes of each.
     predict : callable
         From name, path and fold to the prediction.
-
-    Returns
-    -------
-    list of CaseCosts
-        What each prediction took.
+    costs : path, optional
+        File for what it took (`septum.measure.PredictionCosts`).
+    device, threads : str, int
+        What is predicted with (`septum.measure.usage`), for the record of costs.
     """
     taken = []
     with atomic_path(out) as folder:
@@ -114,13 +117,11 @@ def write_batch(
         for name, path, subset, fold in jobs:
             start = time.monotonic()
             found = predict(name, path, fold)
-            costs = CaseCosts(
-                case=name,
-                models=len(found.attributes["models"]),
-                pixels=found.semantic.size,
-                seconds=time.monotonic() - start,
+            seconds = time.monotonic() - start
+            models = len(found.attributes["models"])
+            taken.append(
+                CaseCosts(case=name, models=models, pixels=found.semantic.size, seconds=seconds)
             )
-            taken.append(costs)
             write_prediction(
                 folder / path.name,
                 semantic=found.semantic,
@@ -130,8 +131,10 @@ def write_batch(
                 scores=found.scores,
                 attributes={**found.attributes, "subset": subset, "fold": fold},
             )
-            _report(name, f"{subset}, {fold}", found, costs.seconds)
-    return taken
+            _report(name, f"{subset}, {fold}", found, seconds)
+    if costs is not None:
+        used = usage(device, threads).model_dump()
+        write_costs(Path(costs), PredictionCosts(**used, cases=taken))
 
 
 def find_stems(

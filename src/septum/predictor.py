@@ -23,9 +23,9 @@ from septum.head_names import METHODS
 from septum.heads import HEADS
 from septum.modelfile import ModelHeader, load_model
 from septum.normalise import normalise
+from septum.planes import square_planes
 from septum.segmenter import Segmenter
 from septum.tiling import auto_tile, predict_tiled
-from septum.transforms import square_planes
 
 _DECODER = ("method", "threshold", "seed_threshold", "min_size")
 

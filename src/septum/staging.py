@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from septum.errors import Problem, SeptumError, nearest
+from septum.sources import checksum_problem
 
 if TYPE_CHECKING:
     from septum.config import Config, Split, Train
@@ -18,6 +19,10 @@ def staging_problems(config: Config) -> Iterator[Problem]:
     """Yield what is wrong with ``pretrained`` and ``start_from`` of the experiments."""
     for name, spec in config.experiments.items():
         key, other = f"experiments.{name}.start_from", spec.start_from
+        if spec.pretrained is not None:
+            where = f"experiments.{name}.pretrained"
+            problem = checksum_problem(where, spec.pretrained.source, spec.pretrained.sha256)
+            yield from [] if problem is None else [problem]
         if other is None or spec.network is None:
             continue  # what starts from nothing, and what has no weights (which is said elsewhere)
         if spec.pretrained is not None:

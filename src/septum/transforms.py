@@ -11,7 +11,6 @@ Elastic deformation is done beforehand, on disk (`septum.elastic`).
 from __future__ import annotations
 
 import contextlib
-import itertools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -27,13 +26,13 @@ from monai.transforms import (
 )
 from torch import Tensor
 
+from septum.planes import square_planes
+
 # Zoom, intensity and noise each change this share of the patches; the others stay as measured.
 PROBABILITY = 0.5
 # Maps whose values are names, not amounts: nothing lies between them.
 IDS = ("classes", "instance")
 LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
-# Spacings that differ by less are taken for equal: rotating one axis into the other is no lie.
-EQUAL_SPACING = 0.01
 
 
 class Augmentation:
@@ -149,15 +148,6 @@ class Augmentation:
 def _beside(patch: dict[str, Tensor]) -> list[str]:
     """Return the maps beside the image, in the order in which they are stacked."""
     return [key for key in ("classes", "weights", "instance") if key in patch]
-
-
-def square_planes(size: Sequence[int], spacing: Sequence[float]) -> list[tuple[int, int]]:
-    """Return the planes that a rotation by 90° maps to themselves."""
-    return [
-        (a, b)
-        for a, b in itertools.combinations(range(len(size)), 2)
-        if size[a] == size[b] and abs(spacing[a] / spacing[b] - 1) < EQUAL_SPACING
-    ]
 
 
 @contextlib.contextmanager

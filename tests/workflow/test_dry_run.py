@@ -205,6 +205,27 @@ def threads(output):
     return found
 
 
+def test_a_checkpoint_that_is_not_there_is_an_error_of_the_configuration(tmp_path):
+    (tmp_path / "my.yaml").write_text(
+        f"data_root: {tmp_path}\nexperiments: {{{NONE_SHIPPED}"
+        "o: {network: fcn8s, pretrained: vgg.pth, seed: [1, 2]}}\n"
+    )
+    arguments = ("--configfile", str(tmp_path / "my.yaml"))
+    done = snakemake(*arguments, cwd=tmp_path)
+    assert done.returncode != 0
+    assert f"experiments.o.pretrained: {tmp_path}/vgg.pth does not exist" in done.stdout
+    assert done.stdout.count("does not exist") == 1  # and not once a seed
+    assert "relative one starts at data_root" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert "MissingInput" not in done.stdout
+    # what is trained goes on without it
+    for seed in (1, 2):
+        model = tmp_path / f"results/demo_nuclei/o-seed{seed}/fold0/model.safetensors"
+        model.parent.mkdir(parents=True)
+        model.touch()
+    assert snakemake(*arguments, cwd=tmp_path).returncode == 0
+
+
 def test_stages_of_a_training_are_run_in_order_and_read_each_other(tmp_path):
     (tmp_path / "vgg.pth").write_bytes(b"weights")
     (tmp_path / "my.yaml").write_text(

@@ -12,10 +12,10 @@ from septum.classical.fitted import Fitted
 from septum.classical.tuning import tune
 from septum.config import Baseline
 from septum.datadigest import data_digest
-from septum.errors import Problem, SeptumError, fail
+from septum.errors import SeptumError
+from septum.foldcases import find_validation_cases
 from septum.measure import COSTS, TrainingCosts, usage, write_costs
 from septum.plan import Plan
-from septum.store import case_paths
 
 
 def fit(
@@ -56,7 +56,7 @@ def fit(
     if problems := list(misfits_of_plan(baseline, plan)):
         raise SeptumError(problems)
     create(baseline.method, baseline.options, where=f"experiments.{baseline.experiment}.options")
-    paths = _validation_cases(plan, fold, case_paths(cases))
+    paths = find_validation_cases(plan, fold, cases)
     start = time.monotonic()
     tuned = tune(baseline.method, paths, fixed=baseline.options)
     taken = time.monotonic() - start
@@ -82,19 +82,3 @@ def fit(
     costs = TrainingCosts(**usage("cpu", threads).model_dump(), training_s=taken)
     write_costs(Path(out).parent / COSTS, costs)
     write_json(out, record.model_dump(mode="json"))
-
-
-def _validation_cases(plan: Plan, fold: int, found: Mapping[str, Path]) -> list[Path]:
-    """Return the validation cases of a fold, all of them there, by name."""
-    names = plan.val_cases(fold)
-    if not names:
-        remedy = "label more cases, or lower split.test or split.folds"
-        raise fail(f"{plan.dataset}, fold {fold}", "has no case to validate on", remedy)
-    problems = [
-        Problem(name, "is in the plan but not among the prepared cases", "run prepare")
-        for name in names
-        if name not in found
-    ]
-    if problems:
-        raise SeptumError(problems)
-    return [found[name] for name in names]

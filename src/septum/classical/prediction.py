@@ -17,7 +17,6 @@ from septum.classical import create
 from septum.classical.fitted import Fitted, common_baseline, read_fitted
 from septum.errors import Problem, SeptumError
 from septum.foldcases import prediction_jobs
-from septum.measure import PredictionCosts, usage, write_costs
 from septum.plan import read_plan
 from septum.predicting import (
     files_of,
@@ -75,10 +74,7 @@ def predict_batch(
         require_fit(path, case.image.shape, next(iter(used.values())))
         return _predict(used, name, case.image, case.geometry)
 
-    taken = write_batch(jobs, out, predict)
-    if costs is not None:
-        used = usage("cpu", threads)
-        write_costs(Path(costs), PredictionCosts(**used.model_dump(), cases=taken))
+    write_batch(jobs, out, predict, costs=costs, threads=threads)
 
 
 def predict_images(

@@ -18,11 +18,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from monai.networks.layers.factories import Conv
 from torch import Tensor, nn
 
 from septum.errors import fail
-from septum.models.blocks import conv
+from septum.models.blocks import CONV, conv
 
 
 class AttentionGate(nn.Module):
@@ -39,8 +38,7 @@ class AttentionGate(nn.Module):
 
     def __init__(self, spatial_dims: int, skip_channels: int, signal_channels: int) -> None:
         super().__init__()
-        halve = Conv[Conv.CONV, spatial_dims]
-        self.skip = halve(skip_channels, skip_channels, 2, stride=2, bias=False)
+        self.skip = CONV[spatial_dims](skip_channels, skip_channels, 2, stride=2, bias=False)
         self.signal = conv(spatial_dims, signal_channels, skip_channels, kernel=1)
         self.score = conv(spatial_dims, skip_channels, 1, kernel=1)
         self.repeat = nn.Upsample(scale_factor=2, mode="nearest")

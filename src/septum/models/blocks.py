@@ -1,6 +1,7 @@
 """What networks have in common: the base class, and the layers chosen by name.
 
-Dimension is data: layers come from MONAI's factories by ``spatial_dims``.
+Dimension is data: layers come from tables by ``spatial_dims``. (MONAI's factories hold the same
+classes of PyTorch, but importing MONAI takes longer than to segment a small image.)
 """
 
 from __future__ import annotations
@@ -10,18 +11,24 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
-from monai.networks.layers.factories import Conv, Norm, Pool
 from torch import Tensor, nn
 
 from septum.errors import fail
 
 NormName = Literal["none", "batch", "instance", "group"]
 
+CONV = {2: nn.Conv2d, 3: nn.Conv3d}
+UP_CONV = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
+MAX_POOL = {2: nn.MaxPool2d, 3: nn.MaxPool3d}
+MEAN_TO_SIZE = {2: nn.AdaptiveAvgPool2d, 3: nn.AdaptiveAvgPool3d}
+BATCH_NORM = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+INSTANCE_NORM = {2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d}
+
 _NORMS: dict[str, Callable[[int, int], nn.Module]] = {
     "none": lambda dims, channels: nn.Identity(),
-    "batch": lambda dims, channels: Norm[Norm.BATCH, dims](channels),
-    "instance": lambda dims, channels: Norm[Norm.INSTANCE, dims](channels, affine=True),
-    "group": lambda dims, channels: Norm[Norm.GROUP, dims](math.gcd(8, channels), channels),
+    "batch": lambda dims, channels: BATCH_NORM[dims](channels),
+    "instance": lambda dims, channels: INSTANCE_NORM[dims](channels, affine=True),
+    "group": lambda dims, channels: nn.GroupNorm(math.gcd(8, channels), channels),
 }
 
 
@@ -137,8 +144,7 @@ def conv(
     bias: bool = True,
 ) -> nn.Module:
     """Return a convolution; ``padded`` puts output pixel i on input pixel ``i * stride``."""
-    layer = Conv[Conv.CONV, spatial_dims]
-    return layer(
+    return CONV[spatial_dims](
         in_channels,
         out_channels,
         kernel,
@@ -154,9 +160,8 @@ def up_conv(
     spatial_dims: int, in_channels: int, out_channels: int, *, kernel: int = 2, bias: bool = True
 ) -> nn.Module:
     """Return a transposed convolution that doubles the size exactly (kernel 2 or 3)."""
-    layer = Conv[Conv.CONVTRANS, spatial_dims]
     excess = kernel - 2
-    return layer(
+    return UP_CONV[spatial_dims](
         in_channels,
         out_channels,
         kernel,
@@ -169,7 +174,7 @@ def up_conv(
 
 def max_pool(spatial_dims: int) -> nn.Module:
     """Return max-pooling that halves the size."""
-    return Pool[Pool.MAX, spatial_dims](2)
+    return MAX_POOL[spatial_dims](2)
 
 
 def norm_layer(name: NormName, spatial_dims: int, channels: int) -> nn.Module:

@@ -21,10 +21,9 @@ from collections.abc import Sequence
 from typing import Literal
 
 import torch
-from monai.networks.layers.factories import Pool
 from torch import Tensor, nn
 
-from septum.models.blocks import initialise
+from septum.models.blocks import MEAN_TO_SIZE, initialise
 from septum.models.dilated import (
     AuxiliaryWeight,
     BackboneName,
@@ -148,7 +147,7 @@ class ASPP(nn.Module):
             branch = atrous(spatial_dims, in_channels, channels, dilation=rate, norm=norm)
             self.branches.append(branch)
         self.pool = nn.Sequential(
-            Pool[Pool.ADAPTIVEAVG, spatial_dims](1),
+            MEAN_TO_SIZE[spatial_dims](1),
             pixel_conv_norm_relu(spatial_dims, in_channels, channels),
         )
         joined = (len(rates) + 2) * channels

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import torch.nn.functional as F
-from monai.networks.layers.factories import Norm
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -158,7 +157,7 @@ def pixel_conv_norm_relu(spatial_dims: int, in_channels: int, out_channels: int)
     """
     return nn.Sequential(
         conv(spatial_dims, in_channels, out_channels, kernel=1, bias=False),
-        Norm[Norm.GROUP, spatial_dims](1, out_channels),
+        nn.GroupNorm(1, out_channels),
         nn.ReLU(inplace=True),
     )
 

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from septum.errors import fail
-from septum.models.statedict import read_state_dict
+from septum.models.statedict import local_file, read_state_dict
 
 _FULLY_CONNECTED = {"classifier.0": "fc6", "classifier.3": "fc7"}
 _CLASSIFIERS = ("classifier", "fc")
@@ -48,12 +48,15 @@ class Report:
         Of the source: those that went nowhere.
     adapted : dict of str to str
         Of those taken: how their shape was changed.
+    sha256 : str
+        Of the source's file; empty where it was no file.
     """
 
     taken: tuple[str, ...]
     new: tuple[str, ...]
     unused: tuple[str, ...]
     adapted: dict[str, str] = field(default_factory=dict)
+    sha256: str = ""
 
     def __str__(self) -> str:
         lines = [f"{len(self.taken)} tensors taken; new: {_listed(self.new)}"]
@@ -72,7 +75,7 @@ def load_pretrained(network: nn.Module, source: str | Path, *, sha256: str | Non
     source : str or Path
         File or http(s) address of a state dict with torchvision's names.
     sha256 : str, optional
-        Checksum of the file (`septum.models.statedict.read_state_dict` says when it is needed).
+        Checksum of the file (`septum.models.statedict.local_file` says when it is needed).
 
     Returns
     -------
@@ -84,7 +87,8 @@ def load_pretrained(network: nn.Module, source: str | Path, *, sha256: str | Non
         The file cannot be read; or its tensors are not the backbone's by name or shape (with
         the number of them, and the first names). The network is then as it was.
     """
-    state = read_state_dict(source, sha256=sha256)
+    path, digest = local_file(source, sha256)
+    state = read_state_dict(path, source)
     ours = network.state_dict()
     prefix = "backbone." if hasattr(network, "backbone") else ""
     given: dict[str, Tensor] = {}
@@ -107,7 +111,7 @@ def load_pretrained(network: nn.Module, source: str | Path, *, sha256: str | Non
     taken = tuple(name for name in ours if name in given)
     new = tuple(name for name in ours if name not in given and not name.endswith(_COUNTER))
     adapted = {name: adapted[name] for name in taken if name in adapted}
-    return Report(taken, new, tuple(unused), adapted)
+    return Report(taken, new, tuple(unused), adapted, digest)
 
 
 def transfer(network: nn.Module, state: Mapping[str, Tensor]) -> Report:

@@ -20,10 +20,9 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from monai.networks.layers.factories import Pool
 from torch import Tensor, nn
 
-from septum.models.blocks import initialise
+from septum.models.blocks import MEAN_TO_SIZE, initialise
 from septum.models.dilated import (
     LINEAR,
     AuxiliaryWeight,
@@ -124,8 +123,7 @@ class PyramidPooling(nn.Module):
                 project = pixel_conv_norm_relu(spatial_dims, in_channels, channels)
             else:
                 project = conv_norm_relu(spatial_dims, in_channels, channels, kernel=1, norm=norm)
-            pool = Pool[Pool.ADAPTIVEAVG, spatial_dims](bins)
-            self.levels.append(nn.Sequential(pool, project))
+            self.levels.append(nn.Sequential(MEAN_TO_SIZE[spatial_dims](bins), project))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(N, in_channels, *size)`` to ``(N, out_channels, *size)``."""

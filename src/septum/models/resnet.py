@@ -21,10 +21,9 @@ from collections.abc import Sequence
 from typing import Literal
 
 import torch.nn.functional as F
-from monai.networks.layers.factories import Pool
 from torch import Tensor, nn
 
-from septum.models.blocks import conv, norm_layer
+from septum.models.blocks import MAX_POOL, conv, norm_layer
 from septum.models.vgg import Width, scaled
 
 Layers = Literal[18, 34, 50, 101]
@@ -85,7 +84,7 @@ class ResNet(nn.Module):
             layer = conv(spatial_dims, n_in, n_out, kernel=kernel, stride=stride, bias=False)
             self.add_module(f"conv{number}", layer)
             self.add_module(f"bn{number}", norm_layer(norm, spatial_dims, n_out))
-        self.maxpool = Pool[Pool.MAX, spatial_dims](3, stride=2, padding=1)
+        self.maxpool = MAX_POOL[spatial_dims](3, stride=2, padding=1)
         n_in = stem[-1][1]
         widths = [scaled(64 * 2**stage, width) for stage in range(4)]
         grids = [None, None, None, multi_grid]

@@ -18,10 +18,9 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-from monai.networks.layers.factories import Pool
 from torch import Tensor, nn
 
-from septum.models.blocks import Network, conv, initialise, norm_layer
+from septum.models.blocks import MAX_POOL, Network, conv, initialise, norm_layer
 from septum.models.vgg import LEVELS, VGG, Width
 
 
@@ -44,7 +43,7 @@ class SegNet(Network):
     ) -> None:
         super().__init__()
         self.backbone = VGG(spatial_dims, in_channels, norm=True, width=width)
-        self.pool = Pool[Pool.MAX, spatial_dims](2, ceil_mode=True, return_indices=True)
+        self.pool = MAX_POOL[spatial_dims](2, ceil_mode=True, return_indices=True)
         channels = self.backbone.channels
         self.decoder = nn.ModuleList()
         for level in reversed(range(len(LEVELS))):

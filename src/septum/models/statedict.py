@@ -15,19 +15,62 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from septum.errors import SeptumError, fail
+from septum.sources import checksum, checksum_problem, is_address
 
 
-def read_state_dict(source: str | Path, *, sha256: str | None = None) -> dict[str, Tensor]:
-    """Read a state dict.
+def local_file(source: str | Path, sha256: str | None = None) -> tuple[Path, str]:
+    """Return a source as a file on this machine, and the SHA-256 of the file.
 
     Parameters
     ----------
     source : str or Path
-        File or http(s) address: ``.safetensors``, or ``.pth`` or ``.pt``, which are read as
-        plain tensors. A download is kept in the user's cache folder (``septum``).
+        File or http(s) address. A download is kept in the user's cache folder (``septum``).
     sha256 : str, optional
         Checksum of the file. An address needs one, unless its name ends in the first digits
         (``vgg16-397923af.pth``), as torchvision's do.
+
+    Raises
+    ------
+    SeptumError
+        The file is missing, cannot be downloaded, or is not what the checksum says; an address
+        has no checksum.
+    """
+    source = str(source)
+    if sha256 is not None and not re.fullmatch("(sha256:)?[0-9a-f]{64}", sha256.lower()):
+        raise fail("sha256", f"cannot be {sha256!r}", "give the 64 hexadecimal digits")
+    if problem := checksum_problem(source, source, sha256):
+        raise SeptumError(problem)
+    path = _downloaded(source) if is_address(source) else Path(source).expanduser()
+    if not path.is_file():
+        raise fail(source, "is no file", "check the path of the checkpoint")
+    digest, expected = pooch.file_hash(str(path)), checksum(source, sha256)
+    if not digest.startswith(expected):
+        if is_address(source):
+            path.unlink()  # the next attempt must not find it
+        what = f"has the sha256 {digest} instead of {expected}"
+        raise fail(source, what, "get it again; if it persists, it is another file: do not use it")
+    return path, digest
+
+
+def _downloaded(url: str) -> Path:
+    folder = pooch.os_cache("septum")
+    try:
+        # the checksum is not pooch's business: of one in the name there are only some digits
+        return Path(pooch.retrieve(url, None, path=folder, progressbar=sys.stderr.isatty()))
+    except OSError as error:  # requests' errors are OSErrors, too
+        remedy = "check the connection, or download it by hand and give the file's path"
+        raise fail(url, f"cannot be downloaded ({error})", remedy) from None
+
+
+def read_state_dict(path: Path, source: str | Path | None = None) -> dict[str, Tensor]:
+    """Read a state dict from a file.
+
+    Parameters
+    ----------
+    path : Path
+        ``.safetensors``, or ``.pth`` or ``.pt``, which are read as plain tensors.
+    source : str or Path, optional
+        What messages call the file: where it came from, if not from ``path``.
 
     Returns
     -------
@@ -37,60 +80,9 @@ def read_state_dict(source: str | Path, *, sha256: str | None = None) -> dict[st
     Raises
     ------
     SeptumError
-        The file is missing or damaged, cannot be downloaded, is not what the checksum says,
-        holds code or other things than tensors.
+        The file is damaged, or holds code or other things than tensors.
     """
-    return _read(local_file(source, sha256), source)
-
-
-def local_file(source: str | Path, sha256: str | None = None) -> Path:
-    """Return a source as a file on this machine, of the right checksum where there is one.
-
-    Parameters and errors are those of `read_state_dict`; the file is not opened.
-    """
-    source = str(source)
-    expected = (sha256 or "").lower().removeprefix("sha256:")
-    if sha256 is not None and not re.fullmatch("[0-9a-f]{64}", expected):
-        raise fail("sha256", f"cannot be {sha256!r}", "give the 64 hexadecimal digits")
-    if re.match("https?://", source):
-        return _downloaded(source, expected)
-    path = Path(source).expanduser()
-    if not path.is_file():
-        raise fail(source, "is no file", "check the path of the checkpoint")
-    if expected:
-        _require_checksum(path, expected, source)
-    return path
-
-
-def _downloaded(url: str, expected: str) -> Path:
-    folder = pooch.os_cache("septum")
-    try:
-        # the checksum is not pooch's business: of one in the name there are only some digits
-        path = Path(pooch.retrieve(url, None, path=folder, progressbar=sys.stderr.isatty()))
-    except OSError as error:  # requests' errors are OSErrors, too
-        remedy = "check the connection, or download it by hand and give the file's path"
-        raise fail(url, f"cannot be downloaded ({error})", remedy) from None
-    in_name = re.search(r"-([0-9a-f]{8,64})\.\w+$", url)
-    if not expected and not in_name:
-        digest = pooch.file_hash(str(path))
-        what = f"has no checksum in its name; what came has the sha256 {digest}"
-        raise fail(url, what, "give that as sha256, if you trust the file")
-    try:
-        _require_checksum(path, expected or in_name[1], url)
-    except SeptumError:
-        path.unlink()  # the next attempt must not find it
-        raise
-    return path
-
-
-def _require_checksum(path: Path, expected: str, source: str) -> None:
-    digest = pooch.file_hash(str(path))
-    if not digest.startswith(expected):
-        what = f"has the sha256 {digest} instead of {expected}"
-        raise fail(source, what, "get it again; if it persists, it is another file: do not use it")
-
-
-def _read(path: Path, source: str | Path) -> dict[str, Tensor]:
+    source = path if source is None else source
     if path.suffix not in (".safetensors", ".pth", ".pt"):
         what = f"is no checkpoint by its name ({path.suffix or 'no suffix'})"
         raise fail(source, what, "give a .safetensors, .pth or .pt file")

@@ -16,11 +16,10 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Annotated
 
-from monai.networks.layers.factories import Pool
 from pydantic import Field
 from torch import Tensor, nn
 
-from septum.models.blocks import conv, norm_layer
+from septum.models.blocks import MAX_POOL, conv, norm_layer
 
 # below 1/64 the first level would have no channel left; 64, a U-Net's width, is none here
 Width = Annotated[float, Field(ge=1 / 64, le=8)]
@@ -71,7 +70,7 @@ class VGG(nn.Module):
                     layers.append(norm_layer("batch", spatial_dims, n_out))
                 layers.append(nn.ReLU(inplace=True))
                 n_in = n_out
-            layers.append(Pool[Pool.MAX, spatial_dims](2, ceil_mode=True))
+            layers.append(MAX_POOL[spatial_dims](2, ceil_mode=True))
             self._ends.append(len(layers))
         self.features = nn.Sequential(*layers)
 
