@@ -105,8 +105,6 @@ def decode_detections(
     min_size : int
         Instances of fewer pixels are removed.
     """
-    instance, labels, scores = resolve(
-        found, shape, threshold=threshold, min_size=min_size or 0
-    )
+    instance, labels, scores = resolve(found, shape, threshold=threshold, min_size=min_size or 0)
     ids = np.array([0, *sorted(classes)], np.uint16)
     return ids[np.array([0, *labels])][instance], instance, scores
