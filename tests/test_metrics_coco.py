@@ -6,7 +6,11 @@ import contextlib
 import io
 
 import numpy as np
+import pycocotools.coco
+import pycocotools.cocoeval
+import pycocotools.mask
 import pytest
+import tifffile
 
 from septum.errors import SeptumError
 from septum.metrics import OverlapTable, area_ranges, coco_precision, pool, scored_objects
@@ -201,9 +205,8 @@ def scene(rng, shape=(96, 128), grid=16):
 
 def pycocotools_precision(cases, kind, ranges):
     """Return COCOeval's precision (T, R, K, A), without a cap on the detections."""
-    coco = pytest.importorskip("pycocotools.coco")
-    evaluation = pytest.importorskip("pycocotools.cocoeval")
-    encode = pytest.importorskip("pycocotools.mask").encode
+    coco, evaluation = pycocotools.coco, pycocotools.cocoeval
+    encode = pycocotools.mask.encode
 
     def entries(maps, image):
         semantic, instance = maps
@@ -267,7 +270,6 @@ def test_values_are_those_of_pycocotools(kind, theirs, seed):
 
 
 def test_real_labels_as_pycocotools_has_them(real_data):
-    tifffile = pytest.importorskip("tifffile")
     true = tifffile.imread(real_data / "stardist" / "stardist_mask2d.tif").astype(np.int64)
     rng = np.random.default_rng(0)
     pred = np.roll(true, (2, 1), axis=(0, 1))

@@ -6,7 +6,6 @@ All are of two axes. Coordinates are pixels: the first reaches from (0, 0) to (1
 from __future__ import annotations
 
 import colorsys
-import importlib.util
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from roifile import ROI_TYPE, ImagejRoi
 from scipy import ndimage
 
 from septum.atomic import write_json
@@ -73,9 +73,6 @@ def format_problems(
         elif name in OF_OBJECTS and annotation == "semantic":
             what = f"{name} is for objects, and {dataset} has classes only"
             yield Problem(key, what, remedy)
-    if "imagej_roi" in formats and importlib.util.find_spec("roifile") is None:
-        what = "imagej_roi needs the package roifile, which is not installed"
-        yield Problem(key, what, "run `pip install 'septum[fiji]'`, or take it out")
 
 
 def segments(prediction: Prediction, *, regions: bool) -> list[Segment]:
@@ -193,8 +190,6 @@ def write_rois(path: Path, prediction: Prediction, classes: Mapping[int, ClassSp
 
 def _roi(outline: Sequence[Polygon]) -> Any:
     """Return one polygon as such, several rings (parts, holes) as a composite."""
-    from roifile import ROI_TYPE, ImagejRoi
-
     rings = [ring for polygon in outline for ring in polygon]
     corners = np.array([corner for ring in rings for corner in ring])
     if len(rings) == 1:

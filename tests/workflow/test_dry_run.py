@@ -220,10 +220,12 @@ def test_a_checkpoint_that_is_not_there_is_an_error_of_the_configuration(tmp_pat
     assert "MissingInput" not in done.stdout
     # what is trained goes on without it
     for seed in (1, 2):
-        model = tmp_path / f"results/demo_nuclei/o-seed{seed}/fold0/model.safetensors"
-        model.parent.mkdir(parents=True)
-        model.touch()
-    assert snakemake(*arguments, cwd=tmp_path).returncode == 0
+        folder = tmp_path / f"results/demo_nuclei/o-seed{seed}/fold0"
+        folder.mkdir(parents=True)
+        for file in ("model.safetensors", "costs.json"):
+            (folder / file).touch()
+    done = snakemake(*arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
 
 
 def test_stages_of_a_training_are_run_in_order_and_read_each_other(tmp_path):
