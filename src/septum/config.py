@@ -173,7 +173,7 @@ class Predict(Section):
 class Decode(Section):
     """From probabilities to instances (`septum.decode`); `auto` is tuned on validation cases."""
 
-    method: Literal["auto", "components", "watershed", "stars", "flows"] = "auto"
+    method: Literal["auto", "components", "watershed", "stars", "flows", "objects"] = "auto"
     threshold: Annotated[float, Field(gt=0.0, lt=1.0)] | Auto = "auto"
     seed_threshold: Annotated[float, Field(gt=0.0, lt=1.0)] | Auto = "auto"
     min_size: Annotated[int, Field(ge=0)] | Auto = "auto"
