@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from septum import classical, codedigest
-from septum.models import MODELS, module
+from septum.models import EVERY, module
 
 ROOT = Path(__file__).resolve().parents[1]
 RULES = "\n".join(path.read_text() for path in sorted((ROOT / "pipeline").glob("*.smk")))
@@ -48,7 +48,7 @@ def test_the_digest_covers_every_module_that_a_stage_loads(stage):
     assert set(loaded) <= codedigest.reachable(stage) | read_at_plan_time()
 
 
-@pytest.mark.parametrize("name", sorted(MODELS))
+@pytest.mark.parametrize("name", sorted(EVERY))
 def test_the_digest_covers_every_module_that_a_network_loads(name):
     address = module(name)
     code = (

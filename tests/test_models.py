@@ -432,8 +432,8 @@ def test_dense_unet_parameters_by_layer(spatial_dims, bottleneck):
 
 
 def test_every_network_of_the_table_is_tested():
-    assert models.names() == sorted({name for name, _ in SMALL})
-    for name in models.names():
+    assert sorted(models.MODELS) == sorted({name for name, _ in SMALL})
+    for name in sorted(models.MODELS):
         # variants of a name may share a module (fcn8s: fcn); a library's name is part of it
         file = name.replace(":", "_").lower()
         assert f"septum.models.{file}".startswith(models.module(name))

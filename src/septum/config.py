@@ -32,6 +32,7 @@ from septum.demo_names import DEMO_CASES
 from septum.errors import Problem, SeptumError, fail
 from septum.grid import as_written, expand
 from septum.head_names import unfit_settings
+from septum.models import DETECTORS
 from septum.sources import is_address
 from septum.wording import problems_of
 
@@ -172,7 +173,7 @@ class Predict(Section):
 class Decode(Section):
     """From probabilities to instances (`septum.decode`); `auto` is tuned on validation cases."""
 
-    method: Literal["auto", "components", "watershed", "stars", "flows"] = "auto"
+    method: Literal["auto", "components", "watershed", "stars", "flows", "objects"] = "auto"
     threshold: Annotated[float, Field(gt=0.0, lt=1.0)] | Auto = "auto"
     seed_threshold: Annotated[float, Field(gt=0.0, lt=1.0)] | Auto = "auto"
     min_size: Annotated[int, Field(ge=0)] | Auto = "auto"
@@ -305,7 +306,7 @@ class Experiment(Section):
     network: str | None = None
     method: str | None = None
     options: dict[str, Any] = {}
-    head: Literal["semantic", "border", "distance", "stardist", "flows"] = "semantic"
+    head: Literal["semantic", "border", "distance", "stardist", "flows", "detection"] = "semantic"
     datasets: list[str] | Literal["all"] = "all"
     seed: Seed | None = None
     pretrained: Pretrained | None = None
@@ -321,6 +322,8 @@ class Experiment(Section):
         data = _without_nulls(data)
         if isinstance(data, Mapping) and "options" in data:
             data = {**data, "options": _without_nulls(data["options"])}
+        if isinstance(data, Mapping) and data.get("network") in DETECTORS:
+            data = {"head": "detection", **data}
         return data
 
     @field_validator("pretrained", mode="before")
@@ -409,6 +412,8 @@ class Config(Section):
             if key not in getattr(spec, name):
                 default = getattr(type(sections[name])(), key)
                 sections[name] = sections[name].model_copy(update={key: default})
+        if spec.head == "detection":  # it learns no map that weights could be of
+            sections["train"] = sections["train"].model_copy(update={"border_weights": False})
         return Run(
             dataset=dataset,
             experiment=experiment,

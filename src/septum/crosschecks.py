@@ -12,7 +12,7 @@ from septum import classical
 from septum.classical import METHODS as BASELINES
 from septum.errors import Problem, SeptumError, nearest
 from septum.head_names import REGRESSING, unfit_settings
-from septum.models import MODELS
+from septum.models import DETECTORS, EVERY
 from septum.staging import staging_problems
 
 if TYPE_CHECKING:
@@ -116,6 +116,13 @@ def _run_checks(config: Config, dataset: str, experiment: str) -> Iterator[Probl
 def _kind_checks(key: str, spec: Experiment) -> Iterator[Problem]:
     """Yield what is wrong about an experiment being a network's or a baseline's."""
     network, method = spec.network, spec.method
+    if network in DETECTORS and spec.head != "detection":
+        what = f"{network!r} finds objects, and has no maps for the head {spec.head!r}"
+        yield Problem(f"{key}.head", what, "leave it out")
+    elif network in EVERY and network not in DETECTORS and spec.head == "detection":
+        what = f"{network!r} returns maps, and finds no objects by itself"
+        remedy = f"choose another head, or one of the networks {', '.join(DETECTORS)}"
+        yield Problem(f"{key}.head", what, remedy)
     if network is None and method is None:
         remedy = "add `network:` (docs/networks.md), or `method:` of a classical baseline"
         yield Problem(key, "names neither a network nor a method", f"{remedy} (docs/baselines.md)")
@@ -126,11 +133,11 @@ def _kind_checks(key: str, spec: Experiment) -> Iterator[Problem]:
         if network in BASELINES:
             what = f"{network!r} is a classical baseline, not a network"
             yield Problem(f"{key}.network", what, f"write `method: {network}`")
-        elif network not in MODELS:
+        elif network not in EVERY:
             what = f"there is no network {network!r}"
-            yield Problem(f"{key}.network", what, nearest(network, MODELS))
+            yield Problem(f"{key}.network", what, nearest(network, EVERY))
     else:
-        if method in MODELS:
+        if method in EVERY:
             what = f"{method!r} is a network, not a classical baseline"
             yield Problem(f"{key}.method", what, f"write `network: {method}`")
         elif method not in BASELINES:

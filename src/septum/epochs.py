@@ -21,7 +21,7 @@ from septum.heads import HEADS
 from septum.initial import load_start
 from septum.loaders import loaders
 from septum.loop import AveragedWeights, TrainingLoop
-from septum.models import check_options
+from septum.models import check_options, fitted_options
 from septum.patches import patch_shape
 from septum.plan import Plan
 from septum.seeds import seed_of
@@ -52,6 +52,9 @@ def set_up(
     maps = weights if run.train.border_weights else None
     found = find_fold_cases(plan, fold, cases=cases, copies=copies, weights=maps)
     where = f"experiments.{run.experiment}.options"
+    diameters = plan.fingerprint.get("objects", {}).get("diameter_px")
+    options = fitted_options(run.network, run.options, diameters)
+    run = run.model_copy(update={"options": options})
     segmenter = build_segmenter(
         run.network,
         check_options(run.network, run.options, where=where),

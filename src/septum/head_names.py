@@ -11,9 +11,10 @@ METHODS = {
     "distance": ("watershed",),
     "stardist": ("stars",),
     "flows": ("flows",),
+    "detection": ("objects",),
 }
 # heads that need single objects (`septum.regression`)
-REGRESSING = ("distance", "stardist", "flows")
+REGRESSING = ("distance", "stardist", "flows", "detection")
 
 
 def unfit_settings(head: str, *, method: str, refined: bool) -> Iterator[tuple[str, str, str]]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from septum.errors import fail
-from septum.regression import Distance, Flows, Regression, Stars
+from septum.regression import Distance, Flows, Objects, Regression, Stars
 from septum.weightmap import separate_touching
 
 
@@ -164,12 +164,19 @@ class FlowsHead(RegressionHead):
     regression = Flows
 
 
+class DetectionHead(RegressionHead):
+    """Objects one by one, of detectors only (`septum.regression.Objects`)."""
+
+    regression = Objects
+
+
 HEADS: dict[str, type[Head]] = {
     "semantic": SemanticHead,
     "border": BorderHead,
     "distance": DistanceHead,
     "stardist": StarDistHead,
     "flows": FlowsHead,
+    "detection": DetectionHead,
 }
 
 

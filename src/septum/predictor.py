@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from septum.config import CRF, Predict
 from septum.crf import refine
 from septum.decode import decode
+from septum.detecting import decode_detections, detect_tiled
+from septum.detections import Detection
 from septum.device import CHANNELS_LAST
 from septum.errors import fail
 from septum.head_names import METHODS
@@ -102,6 +104,9 @@ def load_models(paths: Sequence[str | Path], device: torch.device) -> Model:
     # weights laid out as the images are: a third faster on a CPU
     segmenters = [segmenter.to(memory_format=layout) for segmenter, _ in loaded]
     digests = tuple(hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in paths)
+    if len(loaded) > 1 and headers[0].head == "detection":
+        what = "is one of several detectors, whose objects have no mean"
+        raise fail(paths[1], what, "train one fold (train.folds: [0]), or predict with one model")
     if len(loaded) == 1:
         return Model(segmenters[0], headers[0], digests)
     decoder = common_decoder([header.decoder for header in headers])
@@ -164,13 +169,7 @@ def predict_probabilities(
         If ``predict.tile`` has another number of axes than the image, or ``predict.crf`` is
         given for a head that regresses.
     """
-    if settings.tile == "auto":
-        tile = auto_tile(header.patch, segmenter.margin)
-    elif len(settings.tile) != header.spatial_dims:
-        what = f"gives {len(settings.tile)} sizes, but the images have {header.spatial_dims} axes"
-        raise fail("predict.tile", what, f"give {header.spatial_dims} sizes, or auto")
-    else:
-        tile = settings.tile
+    tile = _tile(header, segmenter, settings)
     device = next(segmenter.parameters()).device
     normalised = partial(normalise, statistics=statistics, normalisation=header.normalisation)
     probabilities = predict_tiled(
@@ -188,6 +187,39 @@ def predict_probabilities(
     if settings.crf is None:
         return probabilities
     return _refined(probabilities, normalised(np.asarray(image)), header, settings.crf, device)
+
+
+def predict_detections(
+    segmenter: Segmenter,
+    header: ModelHeader,
+    image: Any,
+    statistics: Mapping[str, Any],
+    settings: Predict,
+) -> list[Detection]:
+    """Return the objects that a detector finds in an image.
+
+    The parameters are those of `predict_probabilities`.
+    """
+    return detect_tiled(
+        segmenter,
+        image,
+        tile=_tile(header, segmenter, settings),
+        overlap=settings.overlap,
+        batch=settings.batch,
+        device=next(segmenter.parameters()).device,
+        normalise=partial(normalise, statistics=statistics, normalisation=header.normalisation),
+        progress=True,
+    )
+
+
+def _tile(header: ModelHeader, segmenter: Segmenter, settings: Predict) -> Sequence[int]:
+    """Return the size of the windows of a prediction."""
+    if settings.tile == "auto":
+        return auto_tile(header.patch, segmenter.margin)
+    if len(settings.tile) != header.spatial_dims:
+        what = f"gives {len(settings.tile)} sizes, but the images have {header.spatial_dims} axes"
+        raise fail("predict.tile", what, f"give {header.spatial_dims} sizes, or auto")
+    return settings.tile
 
 
 def _refined(
@@ -237,6 +269,10 @@ def predict_case(
     uint16 and uint32; where only classes are predicted, there are no instances and no scores.
     """
     header = model.header
+    if header.head == "detection":
+        found = predict_detections(model.segmenter, header, image, statistics, settings)
+        levels = {name: header.decoder[name] for name in ("threshold", "min_size")}
+        return decode_detections(found, image.shape[1:], header.classes, **levels)
     probabilities = predict_probabilities(model.segmenter, header, image, statistics, settings)
     semantic, instance = decode(
         probabilities,

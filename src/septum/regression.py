@@ -194,6 +194,37 @@ class Flows(Regression):
         return index, [-1.0 if new in flips else 1.0 for new in index]
 
 
+class Objects(Regression):
+    """The instance ids themselves: a detector reads its objects from them. No channel."""
+
+    @staticmethod
+    def channels(spatial_dims: int) -> int:
+        """Return 0."""
+        return 0
+
+    @staticmethod
+    def target(instance: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
+        """Return the ids (1, *spatial), exact below 2^24 (see `Regression.target`)."""
+        return instance[None].astype(np.float32)
+
+    @staticmethod
+    def losses(outputs: Tensor, target: Tensor, known: Tensor) -> dict[str, Tensor]:
+        """Return none: a detector has its own."""
+        return {}
+
+    @staticmethod
+    def activate(outputs: Tensor) -> Tensor:
+        """Return what there is of them: no channel."""
+        return outputs
+
+    @staticmethod
+    def turned_back(
+        spatial_dims: int, order: Sequence[int], flips: Sequence[int]
+    ) -> tuple[list[int], list[float]] | None:
+        """Return None: objects are no maps to be averaged."""
+        return None
+
+
 def _turned(vectors: np.ndarray, order: Sequence[int], flips: Sequence[int]) -> np.ndarray:
     """Return vectors (n, ndim) as they point in the turned image."""
     turned = vectors[:, list(order)].copy()

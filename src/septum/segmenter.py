@@ -240,6 +240,8 @@ def build_segmenter(
         torch.manual_seed(seed_of(seed, "initial weights"))
         outputs = HEADS[head].outputs(n_classes, spatial_dims)
         net = models.create(network, spatial_dims, in_channels, outputs, **options)
+    if net.detects:
+        return net.detector()
     return LogitsSegmenter(
         net,
         n_channels=HEADS[head].channels(n_classes),

@@ -12,10 +12,12 @@ from septum.budget import central_windows
 from septum.config import ClassSpec, Decode, Predict
 from septum.decode import SEEDED, decode
 from septum.descent import descend, mean_score
+from septum.detecting import decode_detections
+from septum.detections import Detection
 from septum.head_names import METHODS
 from septum.metrics.matching import average_precision
 from septum.modelfile import ModelHeader
-from septum.predictor import predict_probabilities
+from septum.predictor import predict_detections, predict_probabilities
 from septum.segmenter import Segmenter
 from septum.store import open_case
 
@@ -29,8 +31,10 @@ SIZES = (0.5, 1, 2, 3)
 """Minimum sizes, in units of the dataset's default."""
 START = {"threshold": 0.5, "seed_threshold": 0.7}
 
-Prediction = tuple[np.ndarray, np.ndarray | None, np.ndarray]
-"""Probabilities (K, *spatial), true class map, true instance map."""
+Found = np.ndarray | list[Detection]
+"""Probabilities (K, *spatial), or the objects of a detector."""
+Prediction = tuple[Found, np.ndarray | None, np.ndarray]
+"""What was found, true class map, true instance map."""
 
 
 def tune_decoder(
@@ -69,9 +73,9 @@ def tune_decoder(
         for path, window in central_windows(cases, most=MAX_PIXELS, least=LEAST_PIXELS):
             case = open_case(path)
             image = case.image[(slice(None), *window)]
-            found = predict_probabilities(segmenter, header, image, case.statistics, how)
-            true = np.asarray(case.instance[window])
-            predictions.append((found.astype(np.float16), None, true))
+            predict = predict_detections if header.head == "detection" else _probabilities
+            found = predict(segmenter, header, image, case.statistics, how)
+            predictions.append((found, None, np.asarray(case.instance[window])))
     return best_decoder(
         predictions,
         head=header.head,
@@ -169,10 +173,22 @@ def _best_of_method(
 def _score(predictions: Sequence[Prediction], decoder: Mapping[str, Any]) -> float:
     """Return the mean over cases of the mean AP; -1 where no case has or is given an object."""
     scores = []
-    for probabilities, _, true in predictions:
-        _, instance = decode(probabilities, **decoder)
+    for found, _, true in predictions:
+        instance = _instances(found, true.shape, decoder)
         scores.append(float(average_precision(true, instance).mean()))
     return mean_score(scores)
+
+
+def _instances(found: Found, shape: Sequence[int], decoder: Mapping[str, Any]) -> np.ndarray:
+    if decoder["head"] != "detection":
+        return decode(found, **decoder)[1]
+    levels = {name: decoder[name] for name in ("threshold", "min_size")}
+    return decode_detections(found, shape, decoder["classes"], **levels)[1]
+
+
+def _probabilities(*arguments: Any) -> np.ndarray:
+    """Return what `predict_probabilities` returns, in half the memory."""
+    return predict_probabilities(*arguments).astype(np.float16)
 
 
 def _smallest(instances: Iterable[np.ndarray]) -> int:

@@ -18,7 +18,7 @@ from septum.errors import Problem, SeptumError, fail, nearest
 if TYPE_CHECKING:
     from septum.models.blocks import Network
 
-# name in the configuration -> "module:class"
+# name in the configuration -> "module:class", of networks that return logits
 MODELS: dict[str, str] = {
     "deeplabv2": "septum.models.deeplabv2:DeepLabV2",
     "deeplabv3": "septum.models.deeplabv3:DeepLabV3",
@@ -37,10 +37,17 @@ MODELS: dict[str, str] = {
     "unetpp": "septum.models.unetpp:UNetPlusPlus",
 }
 
+# those that find objects one by one, and return no logits
+DETECTORS: dict[str, str] = {
+    "faster_rcnn": "septum.models.mask_rcnn:FasterRCNN",
+    "mask_rcnn": "septum.models.mask_rcnn:MaskRCNN",
+}
+EVERY = {**MODELS, **DETECTORS}
+
 
 def names() -> list[str]:
     """Return the names of all networks, sorted."""
-    return sorted(MODELS)
+    return sorted(EVERY)
 
 
 def module(name: str) -> str:
@@ -129,12 +136,31 @@ def check_options(
     return {key: options.get(key, default) for key, (_, default) in known.items()}
 
 
+def fitted_options(
+    name: str, options: Mapping[str, Any], diameters: Mapping[str, float] | None
+) -> dict[str, Any]:
+    """Return the options of a network, those that follow the data filled in.
+
+    Parameters
+    ----------
+    name : str
+        One of `names`.
+    options : mapping
+        What is given stays.
+    diameters : mapping or None
+        Percentiles of the objects' diameters in pixels (`septum.fingerprint`), if there are
+        objects.
+    """
+    derived = _class(name).options_for(diameters) if diameters else {}
+    return {**derived, **options}
+
+
 def _address(name: str) -> tuple[str, str]:
-    if name not in MODELS:
+    if name not in EVERY:
         raise fail(
             "network", f"there is no network {name!r}", f"choose one of: {', '.join(names())}"
         )
-    place, _, attribute = MODELS[name].partition(":")
+    place, _, attribute = EVERY[name].partition(":")
     return place, attribute
 
 

@@ -7,7 +7,7 @@ classes of PyTorch, but importing MONAI takes longer than to segment a small ima
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import torch
@@ -44,12 +44,26 @@ class Network(nn.Module):
         shifts by multiples of it, so tiles that start at such multiples agree exactly.
     auxiliary : float
         The weight of the auxiliary loss in training; 0 where a network has none.
+    detects : bool
+        Whether it finds objects one by one, and returns no logits (`septum.detector`).
     """
 
     margin: int = 0
     stride: int = 1
+    detects: bool = False
     auxiliary: float = 0.0
     _least: int = 1  # of pixels an axis at the coarsest features
+
+    @classmethod
+    def options_for(cls, diameters: Mapping[str, float]) -> dict[str, object]:
+        """Return the options that follow the objects of the data: none, of most networks.
+
+        Parameters
+        ----------
+        diameters : mapping
+            Percentiles ("5", "50", …) of the objects' diameters, in pixels.
+        """
+        return {}
 
     def legal_size(self, size: Sequence[int]) -> tuple[int, ...]:
         """Return the smallest size that the network accepts and that holds ``size``.

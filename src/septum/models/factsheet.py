@@ -43,8 +43,8 @@ NARROW_HEAD = """\
 
 def markdown() -> str:
     """Return the tables and the list of departures."""
-    papers = [_paper_row(name) for name in models.names()]
-    narrow = [_narrow_row(name) for name in models.names()]
+    papers = [_paper_row(name) for name in sorted(models.MODELS)]
+    narrow = [_narrow_row(name) for name in sorted(models.MODELS)]
     return "\n".join(
         [
             INTRODUCTION,
@@ -142,7 +142,7 @@ def _departures() -> list[str]:
     """Return a list item a module, for all networks that it holds."""
     return [
         f"- {', '.join(f'`{name}`' for name in group)}: {departures(group[0])}"
-        for _, names in groupby(models.names(), key=models.module)
+        for _, names in groupby(sorted(models.MODELS), key=models.module)
         for group in [list(names)]
     ]
 

@@ -13,6 +13,7 @@ those of the proposals see `septum.models.detection.rpn`.
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
@@ -23,6 +24,7 @@ from monai.networks.blocks.feature_pyramid_network import FeaturePyramidNetwork
 from pydantic import Field
 from torch import Tensor, nn
 
+from septum.detector import Detector
 from septum.models.blocks import Network, initialise
 from septum.models.detection.boxes import clip, decode, encode, extents
 from septum.models.detection.found import Found
@@ -36,8 +38,8 @@ from septum.models.vgg import Width, scaled
 
 Sizes = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1, max_length=5)]
 
-FINEST = 4
-"""Pixels a feature at the finest level."""
+PUBLISHED = (32.0, 64.0, 128.0, 256.0, 512.0)
+"""Sizes of the anchors, made for photographs."""
 WEIGHTS = (10.0, 5.0)
 """On shifts and logarithms of a class's box."""
 OBJECT = {2: 0.5, 3: 0.35}
@@ -67,8 +69,8 @@ class FasterRCNN(Network):
     width : float
         Factor on all numbers of channels.
     anchor_sizes : tuple of float
-        Side of the anchors in pixels, one a level of the pyramid, from the finest on. Empty: from
-        the sizes of the objects of the training data.
+        Side of the anchors in pixels, one a level of the pyramid, from the finest on. By default
+        those of `options_for` the objects of the data; where no data are known, the published.
     first_level : int
         The finest level: features 2 ** first_level pixels apart (2 to 5).
     ratios : tuple of float
@@ -78,6 +80,7 @@ class FasterRCNN(Network):
     """
 
     masks = False
+    detects = True
 
     def __init__(
         self,
@@ -87,13 +90,14 @@ class FasterRCNN(Network):
         *,
         backbone: Literal["resnet18", "resnet34", "resnet50", "resnet101"] = "resnet50",
         width: Width = 1.0,
-        anchor_sizes: Sizes = (32.0, 64.0, 128.0, 256.0, 512.0),
+        anchor_sizes: Sizes | None = None,
         first_level: Literal[2, 3, 4, 5] = 2,
         ratios: tuple[Annotated[float, Field(gt=0)], ...] = (1.0, 2.0),
         norm: ResNetNorm = "batch",
     ) -> None:
         super().__init__()
         self.spatial_dims, self.n_classes = spatial_dims, out_channels - 1
+        anchor_sizes = PUBLISHED if anchor_sizes is None else anchor_sizes
         levels = range(first_level, first_level + len(anchor_sizes))
         self.strides = tuple(2**level for level in levels)
         self.sizes = tuple(anchor_sizes)
@@ -125,6 +129,24 @@ class FasterRCNN(Network):
         self.mask_head: nn.Module | None = None
         if self.masks:
             self.mask_head = MaskHead(spatial_dims, channels, channels, self.n_classes)
+
+    @classmethod
+    def options_for(cls, diameters: Mapping[str, float]) -> dict[str, object]:
+        """Return anchors an octave apart, from the 5th to the 95th percentile of the diameters.
+
+        The finest level is that whose features are about a quarter of the smallest object
+        apart, which is level 2 for most cells.
+        """
+        smallest, largest = diameters["5"], diameters["95"]
+        count = math.ceil(math.log2(max(largest / smallest, 1)) + 0.5)
+        return {
+            "first_level": min(5, max(2, math.floor(math.log2(smallest / 4)))),
+            "anchor_sizes": tuple(round(smallest * 2**n, 1) for n in range(min(count, 5))),
+        }
+
+    def detector(self) -> Detector:
+        """Return this network under the contract of all architectures."""
+        return Detector(self)
 
     def pyramid(self, images: Tensor) -> list[Tensor]:
         """Return the features (N, C, *spatial) of all levels, the finest first."""

@@ -53,6 +53,19 @@ def clip(boxes: Tensor, size: Sequence[int]) -> Tensor:
     return torch.minimum(boxes.clamp(min=0), limits)
 
 
+def iou(boxes: Tensor, others: Tensor) -> Tensor:
+    """Return the IoU (n, m) of boxes (n, 2 * axes) and others (m, 2 * axes).
+
+    For the few objects of a patch: all pairs are held.
+    """
+    axes = boxes.shape[1] // 2
+    start = torch.maximum(boxes[:, None, :axes], others[:, :axes])
+    stop = torch.minimum(boxes[:, None, axes:], others[:, axes:])
+    shared = (stop - start).clamp(min=0).prod(dim=2)
+    total = extents(boxes).prod(dim=1)[:, None] + extents(others).prod(dim=1)
+    return shared / (total - shared)
+
+
 def extents(boxes: Tensor) -> Tensor:
     """Return the size (n, axes) of boxes along each axis."""
     axes = boxes.shape[1] // 2

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
-from monai.data.box_utils import box_iou
 from torch import Tensor
+
+from septum.models.detection.boxes import iou
 
 BACKGROUND = -1
 NEITHER = -2
@@ -37,15 +38,15 @@ def match(
     """
     if len(objects) == 0 or len(boxes) == 0:
         return torch.full((len(boxes),), BACKGROUND, device=boxes.device)
-    iou = box_iou(boxes, objects)
-    highest, which = iou.max(dim=1)
+    overlap = iou(boxes, objects)
+    highest, which = overlap.max(dim=1)
     found = which.clone()
     found[highest < above] = NEITHER
     found[highest < below] = BACKGROUND
     if best:
-        most = iou.max(dim=0).values
+        most = overlap.max(dim=0).values
         # an object that no box meets has no best one
-        rows = ((iou == most) & (most > 0)).any(dim=1)
+        rows = ((overlap == most) & (most > 0)).any(dim=1)
         found[rows] = which[rows]
     return found
 

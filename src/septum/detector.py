@@ -1,0 +1,109 @@
+"""Detectors under the contract of all architectures (`septum.segmenter`).
+
+A detector is trained on the objects of a patch, read from its instance ids, and predicts a list
+of objects, not maps: `Detector.detect`. Its `predict` draws them, for the overlap with the truth
+that is shown while it trains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from septum.detections import Detection, paste, resolve
+from septum.models.blocks import Network
+from septum.models.detection.found import Found
+from septum.models.detection.targets import Truth, truth
+from septum.segmenter import Segmenter
+
+LIKELY = 0.5
+"""Score from which on an object is drawn by `Detector.predict`."""
+
+
+class DetectorNetwork(Protocol):
+    """What a detector asks of its network (`septum.models.mask_rcnn`)."""
+
+    n_classes: int
+
+    def pyramid(self, images: Tensor) -> list[Tensor]:
+        """Return the features of all levels."""
+
+    def losses_of(
+        self, pyramid: Sequence[Tensor], size: Sequence[int], truths: Sequence[Truth]
+    ) -> dict[str, Tensor]:
+        """Return the losses of a batch of these features."""
+
+    def detect_in(self, pyramid: Sequence[Tensor], size: Sequence[int]) -> list[Found]:
+        """Return the objects that these features hold."""
+
+
+class Detector(Segmenter):
+    """Any network that finds objects one by one.
+
+    Parameters
+    ----------
+    network : Network and DetectorNetwork
+    """
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+        self.margin = network.margin
+        self.stride = network.stride
+
+    def legal_size(self, size: Sequence[int]) -> tuple[int, ...]:
+        """Return the smallest input size that is accepted and that holds ``size``."""
+        return self.network.legal_size(size)
+
+    def losses(self, images: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the network's losses; ``targets["regression"]`` (N, 1, *size) has the ids."""
+        return self.network.losses_of(
+            self.network.pyramid(images), images.shape[2:], _truths(targets)
+        )
+
+    @torch.no_grad()
+    def detect(self, images: Tensor) -> list[Found]:
+        """Return the objects of each image (N, C, *size), in its pixels."""
+        return self.network.detect_in(self.network.pyramid(images), images.shape[2:])
+
+    @torch.no_grad()
+    def predict(self, images: Tensor) -> Tensor:
+        """Return maps (N, 1 + classes, *size) that are 1 where an object of the class is."""
+        return self._draw(self.detect(images), images)
+
+    @torch.no_grad()
+    def validate(
+        self, images: Tensor, targets: Mapping[str, Tensor]
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Return what `losses` and `predict` return, of the same features."""
+        pyramid, size = self.network.pyramid(images), images.shape[2:]
+        losses = self.network.losses_of(pyramid, size, _truths(targets))
+        return losses, self._draw(self.network.detect_in(pyramid, size), images)
+
+    def _draw(self, found: Sequence[Found], images: Tensor) -> Tensor:
+        size = tuple(images.shape[2:])
+        maps = []
+        for one in found:
+            objects = to_detections(one, (0,) * len(size), size)
+            instance, labels, _ = resolve(objects, size, threshold=LIKELY, min_size=0)
+            channel = np.array([0, *labels])[instance]
+            maps.append(torch.from_numpy(channel))
+        classes = torch.stack(maps).to(images.device)
+        drawn = torch.nn.functional.one_hot(classes, 1 + self.network.n_classes)
+        return drawn.movedim(-1, 1).float()
+
+
+def to_detections(found: Found, start: Sequence[int], stop: Sequence[int]) -> list[Detection]:
+    """Return what was found in a tile as masks in the image (`septum.detections.paste`)."""
+    masks = None if found.masks is None else found.masks.cpu().numpy()
+    arrays = (tensor.cpu().numpy() for tensor in (found.boxes, found.scores, found.labels))
+    return paste(*arrays, masks, start, stop)
+
+
+def _truths(targets: Mapping[str, Tensor]) -> list[Truth]:
+    pairs = zip(targets["regression"][:, 0], targets["classes"], strict=True)
+    return [truth(instance, classes) for instance, classes in pairs]

@@ -1,0 +1,162 @@
+"""Masks in the image: pasted, joined across tiles, and resolved where they overlap."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from septum.detections import Detection, Tile, join, paste, resolve
+
+
+def disc(shape, centre, radius):
+    grid = np.indices(shape)
+    return sum((g - c) ** 2 for g, c in zip(grid, centre, strict=True)) <= radius**2
+
+
+def detection(mask, score=1.0, label=1):
+    """Return the object that a whole image's mask shows."""
+    places = np.argwhere(mask)
+    low, high = places.min(axis=0), places.max(axis=0) + 1
+    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    return Detection(tuple(int(a) for a in low), mask[box].copy(), score, label)
+
+
+def test_a_box_without_mask_holds_the_pixels_whose_centre_it_holds():
+    boxes = np.array([[1.0, 2.0, 3.0, 5.0], [1.4, 1.6, 2.5, 2.6]])
+    first, second = paste(boxes, np.ones(2), np.ones(2, int), None, (10, 20), (18, 28))
+    assert first.start == (11, 22)
+    assert first.mask.shape == (2, 3)
+    assert second.start == (11, 22), "1.5 lies in 1.4 to 2.5, and 2.5 in 1.6 to 2.6"
+    assert second.mask.shape == (1, 1)
+
+
+def test_a_mask_is_interpolated_between_the_centres_of_its_bins():
+    # bins of 4 pixels: centres at 2 and 6, half way at 4
+    masks = np.array([[[1.0, 0.0], [1.0, 0.0]]])
+    boxes = np.array([[0.0, 0.0, 8.0, 8.0]])
+    (found,) = paste(boxes, np.ones(1), np.ones(1, int), masks, (0, 0), (16, 16))
+    assert found.start == (0, 0)
+    assert found.mask.shape == (8, 4)
+    assert found.mask.all()
+
+
+def test_a_pasted_disc_is_the_disc():
+    true = disc((40, 40), (20, 18), 12)
+    centres = [int(25 * (i + 0.5) / 28) for i in range(28)]
+    masks = true[8:33, 6:31][np.ix_(centres, centres)][None].astype(float)
+    boxes = np.array([[8.0, 6.0, 33.0, 31.0]])
+    (found,) = paste(boxes, np.ones(1), np.ones(1, int), masks, (0, 0), (40, 40))
+    image = np.zeros((40, 40), bool)
+    image[tuple(slice(a, b) for a, b in zip(found.start, found.stop, strict=True))] = found.mask
+    assert (image & true).sum() / (image | true).sum() > 0.95
+
+
+def test_the_largest_piece_is_kept_and_its_hole_filled():
+    mask = np.zeros((1, 9, 9))
+    mask[0, :6, :6] = 1
+    mask[0, 2:4, 2:4] = 0
+    mask[0, 8, 8] = 1
+    boxes = np.array([[0.0, 0.0, 9.0, 9.0]])
+    (found,) = paste(boxes, np.ones(1), np.ones(1, int), mask, (0, 0), (9, 9))
+    assert found.mask.shape == (6, 6)
+    assert found.mask.all()
+
+
+def test_what_lies_beyond_the_image_is_cut_off():
+    boxes = np.array([[-4.0, 0.0, 3.0, 5.0], [9.0, 9.0, 14.0, 14.0]])
+    found = paste(boxes, np.ones(2), np.ones(2, int), None, (0, 0), (8, 8))
+    assert [(d.start, d.stop) for d in found] == [((0, 0), (3, 5))]
+
+
+@pytest.mark.parametrize("axes", [2, 3])
+def test_objects_on_every_seam_and_corner_are_found_once(axes):
+    """Tiles of 32 every 24: discs on seams, on corners, on the image's border, and one huge."""
+    shape = (80,) * axes
+    starts = (0, 24, 48)
+    places = [0, 12, 28, 40, 52, 68, 79]
+    truth = [disc(shape, centre, 4) for centre in itertools.product(places, repeat=axes)]
+    if axes == 3:  # an eighth of them is enough
+        truth = truth[::5]
+    tiles = []
+    for start in itertools.product(starts, repeat=axes):
+        stop = tuple(a + 32 for a in start)
+        window = np.zeros(shape, bool)
+        window[tuple(slice(a, b) for a, b in zip(start, stop, strict=True))] = True
+        found = [detection(mask & window) for mask in truth if (mask & window).any()]
+        tiles.append(Tile(start, stop, found))
+    assert sum(len(tile.found) for tile in tiles) > len(truth)
+    joined = join(tiles, shape)
+    assert len(joined) == len(truth)
+    instance, labels, _ = resolve(joined, shape, threshold=0.5, min_size=0)
+    assert len(labels) == len(truth)
+    for mask in truth:
+        (number,) = np.unique(instance[mask])
+        assert ((instance == number) == mask).all()
+
+
+def test_an_object_larger_than_a_tile_is_put_together():
+    shape = (20, 90)
+    long = np.zeros(shape, bool)
+    long[8:12, 3:87] = True
+    tiles = []
+    for start in (0, 20, 40, 60):
+        window = np.zeros(shape, bool)
+        window[:, start : start + 30] = True
+        piece = detection(long & window, score=0.5 + start / 100)
+        tiles.append(Tile((0, start), (20, start + 30), [piece]))
+    (found,) = join(tiles, shape)
+    assert found.start == (8, 3)
+    assert found.mask.shape == (4, 84)
+    assert found.mask.all()
+    assert found.score == pytest.approx(1.1)
+
+
+def test_touching_objects_of_two_tiles_stay_two():
+    shape = (10, 40)
+    left, right = np.zeros(shape, bool), np.zeros(shape, bool)
+    left[2:8, 12:20] = True
+    right[2:8, 20:28] = True
+    tiles = [
+        Tile((0, 0), (10, 25), [detection(left), detection(right & (np.arange(40) < 25))]),
+        Tile((0, 15), (10, 40), [detection(left & (np.arange(40) >= 15)), detection(right)]),
+    ]
+    found = sorted(join(tiles, shape), key=lambda one: one.start)
+    assert [one.start for one in found] == [(2, 12), (2, 20)]
+    assert [one.mask.shape for one in found] == [(6, 8), (6, 8)]
+
+
+def test_a_pixel_belongs_to_the_object_of_the_higher_score():
+    shape = (6, 12)
+    one, other, hidden, faint = (np.zeros(shape, bool) for _ in range(4))
+    one[:, :6] = True
+    other[:, 4:10] = True
+    hidden[:3, 1:6] = True  # all of it under the first
+    faint[:, 10:] = True
+    found = [
+        detection(other, 0.7, 2),
+        detection(one, 0.9),
+        detection(hidden, 0.8),
+        detection(faint, 0.2),
+    ]
+    instance, labels, scores = resolve(found, shape, threshold=0.5, min_size=0)
+    assert labels == [1, 2]
+    assert scores == [0.9, 0.7]
+    expected = np.zeros(shape, np.uint32)
+    expected[:, :6] = 1
+    expected[:, 6:10] = 2
+    np.testing.assert_array_equal(instance, expected)
+    instance, labels, _ = resolve(found, shape, threshold=0.1, min_size=13)
+    assert labels == [1, 2], "the faint object has 12 pixels"
+
+
+def test_what_a_better_object_cuts_in_two_keeps_its_larger_piece():
+    shape = (3, 20)
+    bar, across = np.zeros(shape, bool), np.zeros(shape, bool)
+    bar[1] = True
+    across[:, 12:14] = True
+    found = [detection(bar, 0.6), detection(across, 0.9)]
+    instance, _, _ = resolve(found, shape, threshold=0.5, min_size=0)
+    assert (instance[1, :12] == 2).all()
+    assert (instance[1, 14:] == 0).all()

@@ -1,0 +1,139 @@
+"""Detectors under the contract: targets from a patch, tiles, maps, and anchors from the data."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from septum import models
+from septum.config import ClassSpec
+from septum.detecting import decode_detections, detect_tiled
+from septum.detections import Detection
+from septum.detector import Detector
+from septum.models.detection.found import Found
+from septum.segmenter import build_segmenter
+
+SMALL = {"backbone": "resnet18", "width": 0.125, "anchor_sizes": (8.0, 16.0)}
+
+
+class Blobs(torch.nn.Module):
+    """A network that finds the bright squares of an image without fail, 8 pixels each."""
+
+    n_classes, margin, stride = 1, 0, 8
+
+    def legal_size(self, size):
+        return tuple(-(-n // 8) * 8 for n in size)
+
+    def pyramid(self, images):
+        return [images]
+
+    def detect_in(self, pyramid, size):
+        found = []
+        for image in pyramid[0]:
+            corners = torch.nonzero(image[0] == 2).float()  # the first pixel of a square is 2
+            boxes = torch.cat([corners, corners + 8], dim=1)
+            for a, n in enumerate(size):
+                boxes[:, len(size) + a].clamp_(max=n)
+            scores = torch.full((len(boxes),), 0.9)
+            labels = torch.ones(len(boxes), dtype=torch.int64)
+            found.append(Found(boxes, scores, labels, None))
+        return found
+
+
+def squares(size, corners):
+    image = np.zeros((1, *size), np.float32)
+    truth = np.zeros(size, np.int64)
+    for number, corner in enumerate(corners, start=1):
+        box = tuple(slice(c, c + 8) for c in corner)
+        image[(0, *box)] = 1
+        image[(0, *corner)] = 2
+        truth[box] = number
+    return image, truth
+
+
+@pytest.mark.parametrize("axes", [2, 3])
+def test_tiles_count_each_object_once(axes):
+    size = (50,) * axes
+    corners = [(3,) * axes, (20,) * axes, (30,) * axes, (42,) * axes, (20, *(33,) * (axes - 1))]
+    image, truth = squares(size, corners)
+    found = detect_tiled(
+        Detector(Blobs()), image, tile=(24,) * axes, overlap=0.5, batch=3, device="cpu"
+    )
+    assert len(found) == len(corners)
+    classes = {7: ClassSpec(name="square")}
+    semantic, instance, scores = decode_detections(found, size, classes, threshold=0.5, min_size=0)
+    assert semantic.dtype == np.uint16
+    np.testing.assert_array_equal(semantic, 7 * (truth > 0))
+    assert scores == pytest.approx([0.9] * len(corners))
+    for number in range(1, len(corners) + 1):
+        (same,) = np.unique(instance[truth == number])
+        np.testing.assert_array_equal(instance == same, truth == number)
+    _, none, _ = decode_detections(found, size, classes, threshold=0.95, min_size=0)
+    assert not none.any()
+
+
+def test_an_image_smaller_than_a_tile_has_no_objects_outside_it():
+    image, truth = squares((20, 13), [(2, 2), (11, 4)])
+    found = detect_tiled(
+        Detector(Blobs()), image, tile=(64, 64), overlap=0.25, batch=1, device="cpu"
+    )
+    for one in found:
+        assert max(one.stop) <= 20
+        assert one.stop[1] <= 13
+    _, instance, _ = decode_detections(
+        found, (20, 13), {1: ClassSpec(name="a")}, threshold=0.5, min_size=0
+    )
+    np.testing.assert_array_equal(instance > 0, truth > 0)
+
+
+def test_classes_are_channels_in_ascending_order_of_their_ids():
+    mask = np.ones((2, 2), bool)
+    found = [Detection((0, 0), mask, 0.9, 2), Detection((0, 4), mask, 0.8, 1)]
+    classes = {9: ClassSpec(name="b"), 4: ClassSpec(name="a")}
+    semantic, _, _ = decode_detections(found, (2, 6), classes, threshold=0.5, min_size=0)
+    assert semantic.tolist() == [[9, 9, 0, 0, 4, 4]] * 2
+
+
+def test_the_contract_gives_losses_and_maps():
+    segmenter = build_segmenter(
+        "mask_rcnn", SMALL, spatial_dims=2, in_channels=1, n_classes=2, head="detection"
+    )
+    images = torch.randn(2, 1, 64, 64)
+    ids = torch.zeros(2, 1, 64, 64)
+    ids[:, 0, 10:20, 10:20] = 5
+    classes = (ids[:, 0] > 0).long()
+    targets = {"classes": classes, "regression": ids}
+    losses = segmenter.losses(images, targets)
+    assert set(losses) == {"rpn_object", "rpn_box", "class", "box", "mask"}
+    segmenter.eval()
+    again, maps = segmenter.validate(images, targets)
+    assert set(again) == set(losses)
+    assert maps.shape == (2, 3, 64, 64)
+    assert (maps.sum(dim=1) == 1).all()
+    assert segmenter.legal_size((60, 65)) == (64, 72)
+
+
+def test_initial_weights_follow_from_the_seed():
+    make = {"spatial_dims": 2, "in_channels": 1, "n_classes": 1, "head": "detection"}
+    states = [build_segmenter("mask_rcnn", SMALL, **make, seed=s).state_dict() for s in (1, 1, 2)]
+    assert all(torch.equal(states[0][k], states[1][k]) for k in states[0])
+    key = "network.rpn.conv.weight"
+    assert not torch.equal(states[0][key], states[2][key])
+
+
+@pytest.mark.parametrize(
+    ("smallest", "largest", "level", "sizes"),
+    [
+        (12.0, 26.0, 2, (12.0, 24.0)),
+        (5.0, 80.0, 2, (5.0, 10.0, 20.0, 40.0, 80.0)),
+        (100.0, 110.0, 4, (100.0,)),
+    ],
+)
+def test_anchors_follow_the_objects(smallest, largest, level, sizes):
+    options = models.fitted_options("mask_rcnn", {"width": 0.5}, {"5": smallest, "95": largest})
+    assert options == {"width": 0.5, "first_level": level, "anchor_sizes": sizes}
+    given = models.fitted_options("mask_rcnn", {"anchor_sizes": [9]}, {"5": 1.0, "95": 2.0})
+    assert given["anchor_sizes"] == [9]
+    assert models.fitted_options("unet", {}, {"5": 1.0, "95": 2.0}) == {}
+    assert models.fitted_options("mask_rcnn", {}, None) == {}
