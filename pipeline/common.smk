@@ -333,7 +333,7 @@ def share_of_cores(wildcards, stage, at_once, most):
 
 
 def train_threads(wildcards):
-    at_once = max(1, min(len(untrained()), 4))  # more take too much memory
+    at_once = min(trainings(), 4)  # more take too much memory
     return share_of_cores(wildcards, "train", at_once, most=16)
 
 
@@ -342,11 +342,13 @@ def predict_threads(wildcards):
 
 
 @functools.cache
-def untrained():
-    """Return the model files that are not there when the run begins."""
-    trained = [run for run in RUNS if run.experiment in NETWORKS]
-    models = [model for run in trained for model in all_models(run)]
-    return [model for model in models if not os.path.exists(model)]
+def trainings():
+    """Return how many networks the configuration trains, folds counted.
+
+    Those already trained count too: another number of threads adds up in another order, and a
+    training that goes on must end with the weights of an undisturbed one.
+    """
+    return sum(len(all_models(run)) for run in RUNS if run.experiment in NETWORKS)
 
 
 def predicted_folders(wildcards):

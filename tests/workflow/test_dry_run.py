@@ -182,18 +182,26 @@ def test_trainings_on_a_processor_share_its_cores(cores, train, predict, tmp_pat
     assert threads(done.stdout) == {"train": {train}, "predict": {predict}}
 
 
-def test_a_training_alone_has_all_cores_and_one_that_is_done_takes_none(tmp_path):
-    model = tmp_path / "results/demo_nuclei/unet/fold0/model.safetensors"
-    for trained, expected in (([0], 8), ([0, 1], 4)):
+def test_a_training_alone_has_all_cores(tmp_path):
+    for folds, expected in (([0], 8), ([0, 1], 4)):
         (tmp_path / "one.yaml").write_text(
-            f"experiments: {{{NO_OTHERS}}}\ntrain: {{device: cpu, folds: {trained}}}"
+            f"experiments: {{{NO_OTHERS}}}\ntrain: {{device: cpu, folds: {folds}}}"
         )
         done = snakemake("--cores", "8", "--configfile", str(tmp_path / "one.yaml"), cwd=tmp_path)
         assert threads(done.stdout)["train"] == {expected}
+
+
+def test_a_training_has_as_many_threads_whatever_is_trained_already(tmp_path):
+    model = tmp_path / "results/demo_nuclei/unet/fold0/model.safetensors"
     model.parent.mkdir(parents=True)
     model.touch()
+    done = snakemake("--cores", "4", cwd=tmp_path)
+    assert threads(done.stdout)["train"] == {1}
+    (tmp_path / "one.yaml").write_text(
+        f"experiments: {{{NO_OTHERS}}}\ntrain: {{device: cpu, folds: [0, 1]}}"
+    )
     done = snakemake("--cores", "8", "--configfile", str(tmp_path / "one.yaml"), cwd=tmp_path)
-    assert threads(done.stdout)["train"] == {8}
+    assert threads(done.stdout)["train"] == {4}
 
 
 def threads(output):
