@@ -40,7 +40,7 @@ GPU = torch.cuda.is_available()
 
 # name, image size, patch, patches a batch, network width, batches an epoch
 FRAMES = [
-    ("2-D 128², U-Net", (512, 512), (128, 128), 8, 24, 200 if GPU else 4),
+    ("2-D 128², U-Net", (512, 512), (128, 128), 8, 24, 200 if GPU else 12),
     ("3-D 32×64×64, U-Net", (64, 160, 160), (32, 64, 64), 2, 16, 100 if GPU else 4),
 ]
 
