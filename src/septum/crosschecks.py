@@ -12,7 +12,7 @@ from septum import classical
 from septum.classical import METHODS as BASELINES
 from septum.errors import Problem, SeptumError, nearest
 from septum.head_names import REGRESSING, unfit_settings
-from septum.models import DETECTORS, EVERY
+from septum.models import DETECTORS, EVERY, MODELS
 from septum.staging import staging_problems
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def _kind_checks(key: str, spec: Experiment) -> Iterator[Problem]:
     if network in DETECTORS and spec.head != "detection":
         what = f"{network!r} finds objects, and has no maps for the head {spec.head!r}"
         yield Problem(f"{key}.head", what, "leave it out")
-    elif network in EVERY and network not in DETECTORS and spec.head == "detection":
+    elif network in MODELS and spec.head == "detection":
         what = f"{network!r} returns maps, and finds no objects by itself"
         remedy = f"choose another head, or one of the networks {', '.join(DETECTORS)}"
         yield Problem(f"{key}.head", what, remedy)

@@ -29,6 +29,12 @@ class DetectorNetwork(Protocol):
 
     n_classes: int
 
+    def losses(self, images: Tensor, truths: Sequence[Truth]) -> dict[str, Tensor]:
+        """Return the losses of a batch."""
+
+    def detect(self, images: Tensor) -> list[Found]:
+        """Return the objects of each image."""
+
     def pyramid(self, images: Tensor) -> list[Tensor]:
         """Return the features of all levels."""
 
@@ -61,14 +67,12 @@ class Detector(Segmenter):
 
     def losses(self, images: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the network's losses; ``targets["regression"]`` (N, 1, *size) has the ids."""
-        return self.network.losses_of(
-            self.network.pyramid(images), images.shape[2:], _truths(targets)
-        )
+        return self.network.losses(images, _truths(targets))
 
     @torch.no_grad()
     def detect(self, images: Tensor) -> list[Found]:
         """Return the objects of each image (N, C, *size), in its pixels."""
-        return self.network.detect_in(self.network.pyramid(images), images.shape[2:])
+        return self.network.detect(images)
 
     @torch.no_grad()
     def predict(self, images: Tensor) -> Tensor:

@@ -101,6 +101,8 @@ def segments(prediction: Prediction, *, regions: bool) -> list[Segment]:
 class Coco:
     """The instances of all images in one JSON file, as COCO's detection task has them."""
 
+    file = "coco.json"
+
     def __init__(self, classes: Mapping[int, ClassSpec]) -> None:
         self.images: list[dict[str, Any]] = []
         self.annotations: list[dict[str, Any]] = []
@@ -108,8 +110,7 @@ class Coco:
 
     def add(self, prediction: Prediction) -> None:
         """Add a case."""
-        image = _image(prediction, len(self.images) + 1)
-        self.images.append(image)
+        image = self._add_image(prediction)
         for segment in segments(prediction, regions=False):
             size = image["height"], image["width"]
             entry = {
@@ -122,18 +123,24 @@ class Coco:
             self.annotations.append(entry)
 
     def write(self, folder: Path) -> None:
-        """Write ``coco.json``."""
+        """Write the JSON file."""
         content = {"images": self.images, "annotations": self.annotations}
-        write_json(folder / "coco.json", {**content, "categories": _categories(self.classes)})
+        write_json(folder / self.file, {**content, "categories": _categories(self.classes)})
+
+    def _add_image(self, prediction: Prediction) -> dict[str, Any]:
+        image = _image(prediction, len(self.images) + 1)
+        self.images.append(image)
+        return image
 
 
 class CocoPanoptic(Coco):
     """Instances and regions of all images: ``panoptic/<name>.png`` and ``panoptic.json``."""
 
+    file = "panoptic.json"
+
     def add_to(self, folder: Path, prediction: Prediction, stem: str) -> None:
         """Add a case, and write its PNG: ids as R + 256 G + 65,536 B, 0 for nothing."""
-        image = _image(prediction, len(self.images) + 1)
-        self.images.append(image)
+        image = self._add_image(prediction)
         found = segments(prediction, regions=True)
         numbers = np.zeros((image["height"], image["width"]), np.uint32)
         infos = []
@@ -147,11 +154,6 @@ class CocoPanoptic(Coco):
         Image.fromarray(np.stack(channels, axis=-1)).save(folder / "panoptic" / name)
         entry = {"image_id": image["id"], "file_name": name, "segments_info": infos}
         self.annotations.append(entry)
-
-    def write(self, folder: Path) -> None:
-        """Write ``panoptic.json``."""
-        content = {"images": self.images, "annotations": self.annotations}
-        write_json(folder / "panoptic.json", {**content, "categories": _categories(self.classes)})
 
 
 def geojson(prediction: Prediction, classes: Mapping[int, ClassSpec]) -> dict[str, Any]:

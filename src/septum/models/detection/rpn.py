@@ -10,6 +10,7 @@ level and 16,384 pixels of it, not an image: an image may hold thousands of obje
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -126,7 +127,7 @@ class RegionProposals(nn.Module):
         size: Sequence[int],
     ) -> Tensor:
         """Return the proposals of an image: the best of each level, without near-duplicates."""
-        area = torch.tensor(size).prod().item() / 128 ** len(size)
+        area = math.prod(size) / 128 ** len(size)
         most = max(1, round(BEFORE_NMS * max(1.0, area)))
         boxes, scores, levels = [], [], []
         for level, (score, code, place) in enumerate(zip(logits, codes, places, strict=True)):
