@@ -9,6 +9,8 @@ import pytest
 
 from septum.config import ClassSpec, Decode
 from septum.decode import decode
+from septum.detecting import Scene
+from septum.detections import Detection
 from septum.metrics import average_precision
 from septum.tuning import best_decoder
 
@@ -51,7 +53,9 @@ def test_of_equal_scores_the_simplest_wins():
         "method": "components",
         "threshold": 0.5,
         "seed_threshold": None,
+        "overlap": None,
         "min_size": 8,
+        "min_stuff": None,
         "score": 1.0,
     }
 
@@ -79,11 +83,13 @@ def test_what_is_fixed_stays():
     predictions = [case(halo=0.62, core=0.9)]
     found = tune(predictions, threshold=0.42, min_size=3, method="watershed", seed_threshold=0.77)
     score = found.pop("score")
+    assert found.pop("overlap") is None
     assert found == {
         "method": "watershed",
         "threshold": 0.42,
         "seed_threshold": 0.77,
         "min_size": 3,
+        "min_stuff": None,
     }
     _, instance = decode(
         predictions[0][0], head="semantic", classes=ONE, annotation="instance", **found
@@ -109,7 +115,9 @@ def test_semantic_annotation_has_nothing_to_tune():
         "method": "argmax",
         "threshold": None,
         "seed_threshold": None,
+        "overlap": None,
         "min_size": None,
+        "min_stuff": None,
         "score": None,
     }
 
@@ -126,3 +134,54 @@ def test_the_result_is_json(head):
 
 def test_default_minimum_size_is_half_of_the_smallest_objects():
     assert tune([case(halo=0.2, core=0.9)], default=None)["min_size"] == 50
+
+
+def detections(*boxes):
+    """Objects (y, x, height, width, score) of the first class."""
+    return [Detection((y, x), np.ones((h, w), bool), score, 1) for y, x, h, w, score in boxes]
+
+
+def test_of_a_detector_the_score_and_the_overlap_are_tuned():
+    truth = np.zeros((40, 40), int)
+    truth[2:12, 8:24] = 2  # 16 wide, of which a better one covers the first 4
+    truth[2:12, 2:12] = 1
+    found = detections((2, 2, 10, 10, 0.9), (2, 8, 10, 16, 0.6), (25, 25, 8, 8, 0.45))
+    best = tune([(Scene(found), None, truth)], head="detection")
+    assert best["method"] == "objects"
+    assert 0.45 < best["threshold"] <= 0.6
+    assert best["score"] == 1.0
+    # covered by a quarter: an overlap of 0.2 would drop it
+    assert best["overlap"] == 0.5
+    # and of two answers for one object the lesser one is dropped, which asks for a low overlap
+    truth = np.where(truth == 1, truth, 0)
+    found = detections((2, 2, 10, 10, 0.9), (5, 2, 10, 10, 0.8))
+    best = tune([(Scene(found), None, truth)], head="detection", threshold=0.4, min_size=0)
+    assert best["overlap"] == 0.5
+    found = detections((2, 2, 10, 10, 0.9), (8, 2, 10, 10, 0.8))
+    best = tune([(Scene(found), None, truth)], head="detection", threshold=0.4, min_size=0)
+    assert best["overlap"] == 0.2
+
+
+PANOPTIC = {1: ClassSpec(name="axon"), 2: ClassSpec(name="myelin", kind="stuff")}
+
+
+def test_of_panoptic_annotation_pq_decides_and_little_stuff_is_dropped():
+    semantic = np.zeros((40, 40), int)
+    semantic[5:15, 5:15] = 1
+    instance = semantic.copy()
+    stuff = np.zeros((40, 40), int)
+    stuff[30:34, 30:34] = 2  # 16 pixels that are none
+    found = Scene(detections((5, 5, 10, 10, 0.9)), stuff)
+    how = {"head": "panoptic", "classes": PANOPTIC, "annotation": "panoptic"}
+    best = best_decoder([(found, semantic, instance)], settings=Decode(), min_size_default=5, **how)
+    assert best["score"] == 1.0
+    assert best["min_stuff"] == 40  # the first of 0, 10, 40, 160 above 16
+    semantic[30:34, 30:34] = 2
+    best = best_decoder([(found, semantic, instance)], settings=Decode(), min_size_default=5, **how)
+    assert (best["score"], best["min_stuff"]) == (1.0, 0)
+    # half of the stuff is wrong: things and stuff count alike
+    semantic[30:32, 30:34] = 0
+    best = best_decoder(
+        [(found, semantic, instance)], settings=Decode(min_stuff=0), min_size_default=5, **how
+    )
+    assert best["score"] == 0.5  # an IoU of 0.5 is no match

@@ -31,8 +31,7 @@ from septum.crosschecks import cross_checks, misfits
 from septum.demo_names import DEMO_CASES
 from septum.errors import Problem, SeptumError, fail
 from septum.grid import as_written, expand
-from septum.head_names import unfit_settings
-from septum.models import DETECTORS
+from septum.head_names import OF_DETECTORS, unfit_settings
 from septum.sources import is_address
 from septum.wording import problems_of
 
@@ -40,6 +39,7 @@ Auto = Literal["auto"]
 ReaderName = Literal[
     "auto", "nifti", "tiff", "tiff_stack", "tiff_channels", "raster", "mask_folder", "ome_zarr"
 ]
+HeadName = Literal["semantic", "border", "distance", "stardist", "flows", "detection", "panoptic"]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=1)]
@@ -176,7 +176,9 @@ class Decode(Section):
     method: Literal["auto", "components", "watershed", "stars", "flows", "objects"] = "auto"
     threshold: Annotated[float, Field(gt=0.0, lt=1.0)] | Auto = "auto"
     seed_threshold: Annotated[float, Field(gt=0.0, lt=1.0)] | Auto = "auto"
+    overlap: Fraction | Auto = "auto"
     min_size: Annotated[int, Field(ge=0)] | Auto = "auto"
+    min_stuff: Annotated[int, Field(ge=0)] | Auto = "auto"
 
 
 class Evaluate(Section):
@@ -306,7 +308,7 @@ class Experiment(Section):
     network: str | None = None
     method: str | None = None
     options: dict[str, Any] = {}
-    head: Literal["semantic", "border", "distance", "stardist", "flows", "detection"] = "semantic"
+    head: HeadName = "semantic"
     datasets: list[str] | Literal["all"] = "all"
     seed: Seed | None = None
     pretrained: Pretrained | None = None
@@ -322,8 +324,8 @@ class Experiment(Section):
         data = _without_nulls(data)
         if isinstance(data, Mapping) and "options" in data:
             data = {**data, "options": _without_nulls(data["options"])}
-        if isinstance(data, Mapping) and data.get("network") in DETECTORS:
-            data = {"head": "detection", **data}
+        if isinstance(data, Mapping) and data.get("network") in OF_DETECTORS:
+            data = {"head": OF_DETECTORS[data["network"]], **data}
         return data
 
     @field_validator("pretrained", mode="before")
@@ -406,14 +408,10 @@ class Config(Section):
             for name in ("train", "predict", "decode")
         }
         # set for all, these are for the heads that they fit; an experiment's own are checked
-        method, refined = sections["decode"].method, sections["predict"].crf is not None
-        for where, *_ in unfit_settings(spec.head, method=method, refined=refined):
+        for where, neutral, *_ in unfit_settings(spec.head, sections):
             name, key = where.split(".")
             if key not in getattr(spec, name):
-                default = getattr(type(sections[name])(), key)
-                sections[name] = sections[name].model_copy(update={key: default})
-        if spec.head == "detection":  # it learns no map that weights could be of
-            sections["train"] = sections["train"].model_copy(update={"border_weights": False})
+                sections[name] = sections[name].model_copy(update={key: neutral})
         return Run(
             dataset=dataset,
             experiment=experiment,

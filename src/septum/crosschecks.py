@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from septum import classical
 from septum.classical import METHODS as BASELINES
 from septum.errors import Problem, SeptumError, nearest
-from septum.head_names import REGRESSING, unfit_settings
-from septum.models import DETECTORS, EVERY, MODELS
+from septum.head_names import OF_DETECTORS, REGRESSING, unfit_settings
+from septum.models import EVERY, MODELS
 from septum.staging import staging_problems
 
 if TYPE_CHECKING:
@@ -96,8 +96,7 @@ def _run_checks(config: Config, dataset: str, experiment: str) -> Iterator[Probl
         folds = config.folds(dataset, experiment)
         if spec.network is not None:
             run = config.run(dataset, experiment)
-            method, refined = run.decode.method, run.predict.crf is not None
-            for key, what, remedy in unfit_settings(run.head, method=method, refined=refined):
+            for key, _, what, remedy in unfit_settings(run.head, dict(run)):
                 yield Problem(f"experiments.{experiment}.{key}", what, remedy)
     except SeptumError as error:
         yield from error.problems
@@ -116,12 +115,12 @@ def _run_checks(config: Config, dataset: str, experiment: str) -> Iterator[Probl
 def _kind_checks(key: str, spec: Experiment) -> Iterator[Problem]:
     """Yield what is wrong about an experiment being a network's or a baseline's."""
     network, method = spec.network, spec.method
-    if network in DETECTORS and spec.head != "detection":
+    if spec.head != OF_DETECTORS.get(network, spec.head):
         what = f"{network!r} finds objects, and has no maps for the head {spec.head!r}"
         yield Problem(f"{key}.head", what, "leave it out")
-    elif network in MODELS and spec.head == "detection":
+    elif network in MODELS and spec.head in OF_DETECTORS.values():
         what = f"{network!r} returns maps, and finds no objects by itself"
-        remedy = f"choose another head, or one of the networks {', '.join(DETECTORS)}"
+        remedy = f"choose another head, or one of the networks {', '.join(OF_DETECTORS)}"
         yield Problem(f"{key}.head", what, remedy)
     if network is None and method is None:
         remedy = "add `network:` (docs/networks.md), or `method:` of a classical baseline"

@@ -22,7 +22,6 @@ the border head the one-pixel inner boundary.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -33,6 +32,7 @@ from septum.config import ClassSpec
 from septum.flow_objects import follow_flows
 from septum.heads import HEADS
 from septum.necks import split_necks
+from septum.panoptic import fill_with_stuff, likeliest_stuff
 from septum.star_objects import draw_stars
 
 SEEDED = ("watershed", "stars")
@@ -51,6 +51,7 @@ def decode(
     threshold: float | None = 0.5,
     seed_threshold: float | None = None,
     min_size: int | None = 0,
+    min_stuff: int | None = 0,
     spacing: Sequence[float] | None = None,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Return the class map and the instance map of predicted probabilities.
@@ -79,6 +80,8 @@ def decode(
         For ``stars``: probability above which a pixel proposes one.
     min_size : int
         Instances of fewer pixels are removed.
+    min_stuff : int
+        Stuff of fewer pixels is background (`septum.panoptic.fill_with_stuff`).
     spacing : sequence of float, optional
         Size of a pixel along each axis, as in training; 1 where it is not given.
 
@@ -118,9 +121,8 @@ def decode(
     instance, kept = _drop_small(labels, len(kinds), min_size or 0)
     semantic = class_ids[np.append(0, kinds[kept])][instance]
     if annotation == "panoptic":
-        stuff = [c for c in range(len(class_ids)) if c not in things]
-        rest = class_ids[stuff][np.argmax(probabilities[stuff], axis=0)]
-        semantic = np.where(instance > 0, semantic, rest)
+        stuff = likeliest_stuff(probabilities, classes)
+        semantic = fill_with_stuff(semantic, stuff, min_stuff or 0)
     return semantic, instance
 
 
@@ -242,8 +244,3 @@ def _drop_small(labels: np.ndarray, count: int, min_size: int) -> tuple[np.ndarr
     number = np.zeros(count + 1, np.uint32)
     number[kept + 1] = np.arange(1, len(kept) + 1)
     return number[labels], kept
-
-
-def parameters(decoder: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those entries of a model header's decoder that `decode` takes."""
-    return {k: decoder[k] for k in ("method", "threshold", "seed_threshold", "min_size")}

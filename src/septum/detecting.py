@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from tqdm import tqdm
 from septum.config import ClassSpec
 from septum.detections import Detection, Tile, join, resolve
 from septum.detector import Detector, to_detections
+from septum.panoptic import fill_with_stuff
 from septum.windows import plan_windows, read_window
 
 
@@ -83,28 +85,51 @@ def detect_tiled(
     return join(tiles, shape)
 
 
-def decode_detections(
-    found: Sequence[Detection],
+@dataclass(frozen=True)
+class Scene:
+    """What a detector sees in an image.
+
+    Parameters
+    ----------
+    found : list of Detection
+        Labels are channels, the classes by ascending id.
+    stuff : (*spatial) integer array, optional
+        Class of each pixel, were it none of an object's; None of detectors that know no stuff.
+    """
+
+    found: list[Detection]
+    stuff: np.ndarray | None = None
+
+
+def decode_scene(
+    scene: Scene,
     shape: Sequence[int],
     classes: Mapping[int, ClassSpec],
     *,
     threshold: float,
-    min_size: int | None,
+    overlap: float,
+    min_size: int,
+    min_stuff: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray, list[float]]:
     """Return the class map (uint16), the instance map (uint32) and the scores of objects.
 
     Parameters
     ----------
-    found : sequence of Detection
-        Of an image of this shape; labels are channels, the classes by ascending id.
+    scene : Scene
+        Of an image of this shape.
     shape : sequence of int
     classes : mapping of int to ClassSpec
         The foreground classes by their id.
-    threshold : float
-        Score from which on an object counts.
-    min_size : int
-        Instances of fewer pixels are removed.
+    threshold, overlap, min_size
+        Of objects (`septum.detections.resolve`).
+    min_stuff : int, optional
+        Of stuff (`septum.panoptic.fill_with_stuff`).
     """
-    instance, labels, scores = resolve(found, shape, threshold=threshold, min_size=min_size or 0)
+    instance, labels, scores = resolve(
+        scene.found, shape, threshold=threshold, overlap=overlap, min_size=min_size
+    )
     ids = np.array([0, *sorted(classes)], np.uint16)
-    return ids[np.array([0, *labels])][instance], instance, scores
+    semantic = ids[np.array([0, *labels])][instance]
+    if scene.stuff is not None:
+        semantic = fill_with_stuff(semantic, scene.stuff, min_stuff or 0)
+    return semantic, instance, scores

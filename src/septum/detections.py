@@ -17,10 +17,6 @@ HALF = 0.5
 """Probability above which a pixel belongs to the object."""
 SAME = 0.5
 """IoU, in the part that two tiles share, above which their objects are the same one."""
-VISIBLE = 0.5
-"""Share of its pixels that an object must keep, where better ones lie above it: with less it is
-dropped (panoptic segmentation, Kirillov et al. 2019, https://arxiv.org/abs/1801.00868, section 6).
-"""
 
 
 @dataclass(frozen=True)
@@ -154,12 +150,18 @@ def join(tiles: Sequence[Tile], shape: Sequence[int]) -> list[Detection]:
 
 
 def resolve(
-    found: Sequence[Detection], shape: Sequence[int], *, threshold: float, min_size: int
+    found: Sequence[Detection],
+    shape: Sequence[int],
+    *,
+    threshold: float,
+    overlap: float = 0.5,
+    min_size: int = 0,
 ) -> tuple[np.ndarray, list[int], list[float]]:
     """Give each pixel to one object: that of the highest score that claims it.
 
-    An object that keeps less than `VISIBLE` of its pixels is dropped, as is one of fewer than
-    ``min_size``. Of what an object keeps, the largest connected piece is its mask.
+    An object of which better ones cover more than ``overlap`` is dropped (Kirillov et al. 2019,
+    https://arxiv.org/abs/1801.00868, section 6), as is one of fewer pixels than ``min_size``. Of
+    what an object keeps, the largest connected piece is its mask.
 
     Parameters
     ----------
@@ -168,6 +170,8 @@ def resolve(
         Of the image.
     threshold : float
         Score from which on an object counts.
+    overlap : float
+        Share of its pixels.
     min_size : int
         Pixels.
 
@@ -187,7 +191,7 @@ def resolve(
             break
         region = tuple(slice(a, b) for a, b in zip(one.start, one.stop, strict=True))
         free = one.mask & (instance[region] == 0)
-        if free.sum() < VISIBLE * one.mask.sum():
+        if free.sum() < (1 - overlap) * one.mask.sum():
             continue
         free = _one_piece(free, fill=False)
         if free.sum() < max(1, min_size):

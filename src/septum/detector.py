@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from septum.detections import Detection, paste, resolve
+from septum.losses import dice_loss, weighted_cross_entropy
 from septum.models.blocks import Network
 from septum.models.detection.found import Found
 from septum.models.detection.targets import Truth, truth
@@ -67,7 +68,7 @@ class Detector(Segmenter):
 
     def losses(self, images: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the network's losses; ``targets["regression"]`` (N, 1, *size) has the ids."""
-        return self.network.losses(images, _truths(targets))
+        return self._losses(self.network.pyramid(images), targets)
 
     @torch.no_grad()
     def detect(self, images: Tensor) -> list[Found]:
@@ -77,28 +78,66 @@ class Detector(Segmenter):
     @torch.no_grad()
     def predict(self, images: Tensor) -> Tensor:
         """Return maps (N, 1 + classes, *size) that are 1 where an object of the class is."""
-        return self._draw(self.detect(images), images)
+        return self._maps(self.network.pyramid(images), images.shape[2:])
 
     @torch.no_grad()
     def validate(
         self, images: Tensor, targets: Mapping[str, Tensor]
     ) -> tuple[dict[str, Tensor], Tensor]:
         """Return what `losses` and `predict` return, of the same features."""
-        pyramid, size = self.network.pyramid(images), images.shape[2:]
-        losses = self.network.losses_of(pyramid, size, _truths(targets))
-        return losses, self._draw(self.network.detect_in(pyramid, size), images)
+        pyramid = self.network.pyramid(images)
+        return self._losses(pyramid, targets), self._maps(pyramid, images.shape[2:])
 
-    def _draw(self, found: Sequence[Found], images: Tensor) -> Tensor:
-        size = tuple(images.shape[2:])
+    def _losses(
+        self, pyramid: Sequence[Tensor], targets: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        size = targets["classes"].shape[1:]
+        return self.network.losses_of(pyramid, size, _truths(targets))
+
+    def _maps(self, pyramid: Sequence[Tensor], size: Sequence[int]) -> Tensor:
+        size = tuple(size)
         maps = []
-        for one in found:
+        for one in self.network.detect_in(pyramid, size):
             objects = to_detections(one, (0,) * len(size), size)
-            instance, labels, _ = resolve(objects, size, threshold=LIKELY, min_size=0)
+            instance, labels, _ = resolve(objects, size, threshold=LIKELY)
             channel = np.array([0, *labels])[instance]
             maps.append(torch.from_numpy(channel))
-        classes = torch.stack(maps).to(images.device)
+        classes = torch.stack(maps).to(pyramid[0].device)
         drawn = torch.nn.functional.one_hot(classes, 1 + self.network.n_classes)
         return drawn.movedim(-1, 1).float()
+
+
+class PanopticDetector(Detector):
+    """A detector that classifies the pixels, too (`septum.models.panoptic_fpn`).
+
+    Parameters
+    ----------
+    network : Network and DetectorNetwork
+        With ``semantic(pyramid, size)``, the logits of the classes of pixels.
+    cross_entropy, dice : float
+        Weights of the losses of these logits, beside those of the objects.
+    """
+
+    def __init__(self, network: Network, *, cross_entropy: float = 1.0, dice: float = 0.0) -> None:
+        super().__init__(network)
+        self.cross_entropy, self.dice = cross_entropy, dice
+
+    def _losses(
+        self, pyramid: Sequence[Tensor], targets: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        parts = super()._losses(pyramid, targets)
+        classes = targets["classes"]
+        logits = self.network.semantic(pyramid, classes.shape[1:])
+        if self.cross_entropy:
+            loss = weighted_cross_entropy(logits, classes)
+            parts["cross_entropy"] = self.cross_entropy * loss
+        if self.dice:
+            parts["dice"] = self.dice * dice_loss(logits, classes)
+        return parts
+
+    def _maps(self, pyramid: Sequence[Tensor], size: Sequence[int]) -> Tensor:
+        """Return the probabilities (N, 1 + classes, *size) of the classes of pixels."""
+        return torch.softmax(self.network.semantic(pyramid, size).float(), dim=1)
 
 
 def to_detections(found: Found, start: Sequence[int], stop: Sequence[int]) -> list[Detection]:

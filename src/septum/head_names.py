@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 # the ways of each head to instances (`septum.decode`), the simplest first
 METHODS = {
@@ -12,31 +13,42 @@ METHODS = {
     "stardist": ("stars",),
     "flows": ("flows",),
     "detection": ("objects",),
+    "panoptic": ("objects",),
 }
+# the head of each network that finds objects one by one (`septum.models.DETECTORS`)
+OF_DETECTORS = {"faster_rcnn": "detection", "mask_rcnn": "detection", "panoptic_fpn": "panoptic"}
 # heads that need single objects (`septum.regression`)
-REGRESSING = ("distance", "stardist", "flows", "detection")
+REGRESSING = ("distance", "stardist", "flows", "detection", "panoptic")
 
 
-def unfit_settings(head: str, *, method: str, refined: bool) -> Iterator[tuple[str, str, str]]:
+def unfit_settings(head: str, sections: Mapping[str, Any]) -> Iterator[tuple[str, Any, str, str]]:
     """Yield the settings that a head has no use for.
 
     Parameters
     ----------
     head : str
-    method : str
-        ``decode.method``.
-    refined : bool
-        Whether ``predict.crf`` is given.
+    sections : mapping
+        ``train``, ``predict`` and ``decode`` (`septum.config.Run`).
 
     Yields
     ------
-    key, what, remedy : str
-        The parts of a `septum.errors.Problem`; the key is ``decode.method`` or ``predict.crf``.
+    key : str
+        Such as ``decode.method``.
+    neutral : object
+        The value that fits every head.
+    what, remedy : str
+        As in a `septum.errors.Problem`.
     """
-    ways = ("auto", *METHODS[head])
+    method, ways = sections["decode"].method, ("auto", *METHODS[head])
     if method not in ways:
         what = f"{method!r} is no way to instances of the head {head!r}"
-        yield "decode.method", what, f"choose one of: {', '.join(ways)}"
-    if head in REGRESSING and refined:
+        yield "decode.method", "auto", what, f"choose one of: {', '.join(ways)}"
+    if head in REGRESSING and sections["predict"].crf is not None:
         what = f"refines classes, and would part them from what {head!r} regresses beside them"
-        yield "predict.crf", what, "set it to false, or choose semantic or border"
+        yield "predict.crf", None, what, "set it to false, or choose semantic or border"
+    if head == "detection" and sections["predict"].tta:
+        what = "averages maps, and the head 'detection' finds objects, which have no mean"
+        yield "predict.tta", False, what, "set it to false"
+    if head in OF_DETECTORS.values() and sections["train"].border_weights:
+        what = f"weighs pixels between objects, and the head {head!r} learns objects"
+        yield "train.border_weights", False, what, "set it to false"

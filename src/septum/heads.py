@@ -170,6 +170,10 @@ class DetectionHead(RegressionHead):
     regression = Objects
 
 
+class PanopticHead(DetectionHead):
+    """Objects one by one, and the classes of pixels beside them."""
+
+
 HEADS: dict[str, type[Head]] = {
     "semantic": SemanticHead,
     "border": BorderHead,
@@ -177,6 +181,7 @@ HEADS: dict[str, type[Head]] = {
     "stardist": StarDistHead,
     "flows": FlowsHead,
     "detection": DetectionHead,
+    "panoptic": PanopticHead,
 }
 
 

@@ -17,19 +17,21 @@ from torch import Tensor, nn
 from septum.config import CRF, Predict
 from septum.crf import refine
 from septum.decode import decode
-from septum.detecting import decode_detections, detect_tiled
-from septum.detections import Detection
+from septum.detecting import Scene, decode_scene, detect_tiled
 from septum.device import CHANNELS_LAST
 from septum.errors import fail
-from septum.head_names import METHODS
+from septum.head_names import METHODS, OF_DETECTORS
 from septum.heads import HEADS
 from septum.modelfile import ModelHeader, load_model
 from septum.normalise import normalise
+from septum.panoptic import likeliest_stuff
 from septum.planes import square_planes
 from septum.segmenter import Segmenter
 from septum.tiling import auto_tile, predict_tiled
 
-_DECODER = ("method", "threshold", "seed_threshold", "min_size")
+_DECODER = ("method", "threshold", "seed_threshold", "overlap", "min_size", "min_stuff")
+_OF_OBJECTS = ("threshold", "overlap", "min_size", "min_stuff")
+_OF_MAPS = ("method", "threshold", "seed_threshold", "min_size", "min_stuff")
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def load_models(paths: Sequence[str | Path], device: torch.device) -> Model:
     # weights laid out as the images are: a third faster on a CPU
     segmenters = [segmenter.to(memory_format=layout) for segmenter, _ in loaded]
     digests = tuple(hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in paths)
-    if len(loaded) > 1 and headers[0].head == "detection":
+    if len(loaded) > 1 and headers[0].head in OF_DETECTORS.values():
         what = "is one of several detectors, whose objects have no mean"
         raise fail(paths[1], what, "train one fold (train.folds: [0]), or predict with one model")
     if len(loaded) == 1:
@@ -129,8 +131,9 @@ def common_decoder(decoders: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     for name in _DECODER[1:]:
         values = [decoder[name] for decoder in chosen]
         common[name] = None if None in values else median(values)
-    if common["min_size"] is not None:
-        common["min_size"] = round(common["min_size"])
+    for name in ("min_size", "min_stuff"):
+        if common[name] is not None:
+            common[name] = round(common[name])
     return common
 
 
@@ -189,18 +192,19 @@ def predict_probabilities(
     return _refined(probabilities, normalised(np.asarray(image)), header, settings.crf, device)
 
 
-def predict_detections(
+def predict_scene(
     segmenter: Segmenter,
     header: ModelHeader,
     image: Any,
     statistics: Mapping[str, Any],
     settings: Predict,
-) -> list[Detection]:
-    """Return the objects that a detector finds in an image.
+) -> Scene:
+    """Return the objects that a detector finds in an image, and the stuff where it knows stuff.
 
-    The parameters are those of `predict_probabilities`.
+    The parameters are those of `predict_probabilities`; turned images (``predict.tta``) are
+    for the maps of stuff only.
     """
-    return detect_tiled(
+    found = detect_tiled(
         segmenter,
         image,
         tile=_tile(header, segmenter, settings),
@@ -210,6 +214,10 @@ def predict_detections(
         normalise=partial(normalise, statistics=statistics, normalisation=header.normalisation),
         progress=True,
     )
+    if header.head == "detection" or header.annotation != "panoptic":
+        return Scene(found)
+    probabilities = predict_probabilities(segmenter, header, image, statistics, settings)
+    return Scene(found, likeliest_stuff(probabilities, header.classes))
 
 
 def _tile(header: ModelHeader, segmenter: Segmenter, settings: Predict) -> Sequence[int]:
@@ -269,10 +277,10 @@ def predict_case(
     uint16 and uint32; where only classes are predicted, there are no instances and no scores.
     """
     header = model.header
-    if header.head == "detection":
-        found = predict_detections(model.segmenter, header, image, statistics, settings)
-        levels = {name: header.decoder[name] for name in ("threshold", "min_size")}
-        return decode_detections(found, image.shape[1:], header.classes, **levels)
+    if header.head in OF_DETECTORS.values():
+        scene = predict_scene(model.segmenter, header, image, statistics, settings)
+        levels = {name: header.decoder[name] for name in _OF_OBJECTS}
+        return decode_scene(scene, image.shape[1:], header.classes, **levels)
     probabilities = predict_probabilities(model.segmenter, header, image, statistics, settings)
     semantic, instance = decode(
         probabilities,
@@ -280,7 +288,7 @@ def predict_case(
         classes=header.classes,
         annotation=header.annotation,
         spacing=header.spacing,
-        **{name: header.decoder[name] for name in _DECODER},
+        **{name: header.decoder[name] for name in _OF_MAPS},
     )
     if instance is None:
         return semantic, None, None

@@ -241,7 +241,7 @@ def build_segmenter(
         outputs = HEADS[head].outputs(n_classes, spatial_dims)
         net = models.create(network, spatial_dims, in_channels, outputs, **options)
     if net.detects:
-        return net.detector()
+        return net.detector(cross_entropy=cross_entropy, dice=dice)
     return LogitsSegmenter(
         net,
         n_channels=HEADS[head].channels(n_classes),

@@ -12,12 +12,12 @@ from septum.budget import central_windows
 from septum.config import ClassSpec, Decode, Predict
 from septum.decode import SEEDED, decode
 from septum.descent import descend, mean_score
-from septum.detecting import decode_detections
-from septum.detections import Detection
-from septum.head_names import METHODS
+from septum.detecting import Scene, decode_scene
+from septum.head_names import METHODS, OF_DETECTORS
 from septum.metrics.matching import average_precision
+from septum.metrics.panoptic import panoptic_quality
 from septum.modelfile import ModelHeader
-from septum.predictor import predict_detections, predict_probabilities
+from septum.predictor import predict_probabilities, predict_scene
 from septum.segmenter import Segmenter
 from septum.store import open_case
 
@@ -29,10 +29,13 @@ THRESHOLDS = tuple(percent / 100 for percent in range(30, 75, 5))
 SEED_THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 SIZES = (0.5, 1, 2, 3)
 """Minimum sizes, in units of the dataset's default."""
-START = {"threshold": 0.5, "seed_threshold": 0.7}
+OVERLAPS = (0.2, 0.5, 0.8)
+STUFF = (0, 2, 8, 32)
+"""Least pixels of a class of stuff, in units of the dataset's default of the minimum size."""
+START = {"threshold": 0.5, "seed_threshold": 0.7, "overlap": 0.5}
 
-Found = np.ndarray | list[Detection]
-"""Probabilities (K, *spatial), or the objects of a detector."""
+Found = np.ndarray | Scene
+"""Probabilities (K, *spatial), or what a detector sees."""
 Prediction = tuple[Found, np.ndarray | None, np.ndarray]
 """What was found, true class map, true instance map."""
 
@@ -73,9 +76,11 @@ def tune_decoder(
         for path, window in central_windows(cases, most=MAX_PIXELS, least=LEAST_PIXELS):
             case = open_case(path)
             image = case.image[(slice(None), *window)]
-            predict = predict_detections if header.head == "detection" else _probabilities
+            detects = header.head in OF_DETECTORS.values()
+            predict = predict_scene if detects else _probabilities
             found = predict(segmenter, header, image, case.statistics, how)
-            predictions.append((found, None, np.asarray(case.instance[window])))
+            true = np.asarray(case.semantic[window]), np.asarray(case.instance[window])
+            predictions.append((found, *true))
     return best_decoder(
         predictions,
         head=header.head,
@@ -100,14 +105,14 @@ def best_decoder(
     """Return the decoder of the best score on given predictions.
 
     The score of a decoder is the mean over cases of AP averaged over IoU 0.50:0.05:0.95, all
-    classes taken together. For each method one parameter after the other takes its best value,
-    until none changes; of equal scores the simplest wins (``components``, then values near
-    the start).
+    classes taken together; of panoptic annotation, the mean over cases of PQ. For each method
+    one parameter after the other takes its best value, until none changes; of equal scores the
+    simplest wins (``components``, then values near the start).
 
     Parameters
     ----------
-    predictions : iterable of (probabilities, true semantic, true instance)
-        The class map is not looked at.
+    predictions : iterable of (probabilities or `Scene`, true semantic, true instance)
+        The class map is looked at for panoptic annotation only.
     head, classes, annotation
         As in `septum.decode.decode`.
     settings : Decode
@@ -118,12 +123,13 @@ def best_decoder(
     Returns
     -------
     dict
-        ``method``, ``threshold``, ``seed_threshold``, ``min_size``, ``score``: JSON-able; what
-        the method does not use, and a score of nothing, are None. Semantic annotation has
-        nothing to tune: method ``argmax``.
+        ``method``, ``threshold``, ``seed_threshold``, ``overlap``, ``min_size``, ``min_stuff``,
+        ``score``: JSON-able; what is not used, and a score of nothing, are None. Semantic
+        annotation has nothing to tune: method ``argmax``.
     """
     if annotation == "semantic":
-        return dict.fromkeys(("method", *START, "min_size", "score")) | {"method": "argmax"}
+        unused = dict.fromkeys((*START, "min_size", "min_stuff", "score"))
+        return {"method": "argmax", **unused}
     predictions = list(predictions)
     if min_size_default is None:
         min_size_default = _smallest(true for _, _, true in predictions)
@@ -137,7 +143,10 @@ def best_decoder(
         return tried[key]
 
     methods = METHODS[head] if settings.method == "auto" else (settings.method,)
-    found = [_best_of_method(method, settings, min_size_default, score) for method in methods]
+    unused = [name for name in ("min_stuff",) if annotation != "panoptic"]
+    found = [
+        _best_of_method(method, unused, settings, min_size_default, score) for method in methods
+    ]
     best = max(found, key=score)  # the first of equals
     result = score(best)
     return {**best, "score": None if result < 0 else result}
@@ -145,23 +154,30 @@ def best_decoder(
 
 def _best_of_method(
     method: str,
+    unused: Sequence[str],
     settings: Decode,
     min_size_default: int,
     score: Callable[[Mapping[str, Any]], float],
 ) -> dict[str, Any]:
     """Return the best parameters of a method; what is configured stays."""
-    start = {**START, "min_size": min_size_default}
+    start = {**START, "min_size": min_size_default, "min_stuff": 0}
     grid: dict[str, Sequence[Any]] = {
         "threshold": THRESHOLDS,
         "seed_threshold": SEED_THRESHOLDS,
+        "overlap": OVERLAPS,
         "min_size": sorted({round(factor * min_size_default) for factor in SIZES}),
+        "min_stuff": sorted({factor * min_size_default for factor in STUFF}),
     }
+    unused = [
+        *unused,
+        *([] if method in SEEDED else ["seed_threshold"]),
+        *([] if method == "objects" else ["overlap"]),
+    ]
     decoder: dict[str, Any] = {"method": method}
     for name, value in start.items():
         fixed = getattr(settings, name)
         decoder[name] = value if fixed == "auto" else fixed
-    if method not in SEEDED:
-        decoder["seed_threshold"] = None
+    decoder |= dict.fromkeys(unused)
     free = {
         name: sorted(values, key=lambda v, n=name: abs(v - start[n]))
         for name, values in grid.items()
@@ -171,19 +187,27 @@ def _best_of_method(
 
 
 def _score(predictions: Sequence[Prediction], decoder: Mapping[str, Any]) -> float:
-    """Return the mean over cases of the mean AP; -1 where no case has or is given an object."""
+    """Return the mean over cases of AP, or PQ; -1 where no case has or is given an object."""
     scores = []
-    for found, _, true in predictions:
-        instance = _instances(found, true.shape, decoder)
-        scores.append(float(average_precision(true, instance).mean()))
+    things = [i for i, spec in decoder["classes"].items() if spec.kind == "thing"]
+    for found, *true in predictions:
+        pred = _decoded(found, true[1].shape, decoder)
+        if decoder["annotation"] == "panoptic":
+            scores.append(panoptic_quality(tuple(true), pred, things=things).pq)
+        else:
+            scores.append(float(average_precision(true[1], pred[1]).mean()))
     return mean_score(scores)
 
 
-def _instances(found: Found, shape: Sequence[int], decoder: Mapping[str, Any]) -> np.ndarray:
-    if decoder["head"] != "detection":
-        return decode(found, **decoder)[1]
-    levels = {name: decoder[name] for name in ("threshold", "min_size")}
-    return decode_detections(found, shape, decoder["classes"], **levels)[1]
+def _decoded(
+    found: Found, shape: Sequence[int], decoder: Mapping[str, Any]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the class map and the instance map."""
+    if isinstance(found, Scene):
+        names = ("threshold", "overlap", "min_size", "min_stuff")
+        levels = {name: decoder[name] for name in names}
+        return decode_scene(found, shape, decoder["classes"], **levels)[:2]
+    return decode(found, **{k: v for k, v in decoder.items() if k != "overlap"})
 
 
 def _probabilities(*arguments: Any) -> np.ndarray:

@@ -8,12 +8,13 @@ import torch
 
 from septum import models
 from septum.config import ClassSpec
-from septum.detecting import decode_detections, detect_tiled
+from septum.detecting import Scene, decode_scene, detect_tiled
 from septum.detections import Detection
 from septum.detector import Detector
 from septum.models.detection.found import Found
 from septum.segmenter import build_segmenter
 
+LEVELS = {"threshold": 0.5, "overlap": 0.5, "min_size": 0}
 SMALL = {"backbone": "resnet18", "width": 0.125, "anchor_sizes": (8.0, 16.0)}
 
 
@@ -59,14 +60,14 @@ def test_tiles_count_each_object_once(axes):
     )
     assert len(found) == len(corners)
     classes = {7: ClassSpec(name="square")}
-    semantic, instance, scores = decode_detections(found, size, classes, threshold=0.5, min_size=0)
+    semantic, instance, scores = decode_scene(Scene(found), size, classes, **LEVELS)
     assert semantic.dtype == np.uint16
     np.testing.assert_array_equal(semantic, 7 * (truth > 0))
     assert scores == pytest.approx([0.9] * len(corners))
     for number in range(1, len(corners) + 1):
         (same,) = np.unique(instance[truth == number])
         np.testing.assert_array_equal(instance == same, truth == number)
-    _, none, _ = decode_detections(found, size, classes, threshold=0.95, min_size=0)
+    _, none, _ = decode_scene(Scene(found), size, classes, **{**LEVELS, "threshold": 0.95})
     assert not none.any()
 
 
@@ -78,9 +79,7 @@ def test_an_image_smaller_than_a_tile_has_no_objects_outside_it():
     for one in found:
         assert max(one.stop) <= 20
         assert one.stop[1] <= 13
-    _, instance, _ = decode_detections(
-        found, (20, 13), {1: ClassSpec(name="a")}, threshold=0.5, min_size=0
-    )
+    _, instance, _ = decode_scene(Scene(found), (20, 13), {1: ClassSpec(name="a")}, **LEVELS)
     np.testing.assert_array_equal(instance > 0, truth > 0)
 
 
@@ -88,7 +87,7 @@ def test_classes_are_channels_in_ascending_order_of_their_ids():
     mask = np.ones((2, 2), bool)
     found = [Detection((0, 0), mask, 0.9, 2), Detection((0, 4), mask, 0.8, 1)]
     classes = {9: ClassSpec(name="b"), 4: ClassSpec(name="a")}
-    semantic, _, _ = decode_detections(found, (2, 6), classes, threshold=0.5, min_size=0)
+    semantic, _, _ = decode_scene(Scene(found), (2, 6), classes, **LEVELS)
     assert semantic.tolist() == [[9, 9, 0, 0, 4, 4]] * 2
 
 

@@ -41,6 +41,7 @@ MODELS: dict[str, str] = {
 DETECTORS: dict[str, str] = {
     "faster_rcnn": "septum.models.mask_rcnn:FasterRCNN",
     "mask_rcnn": "septum.models.mask_rcnn:MaskRCNN",
+    "panoptic_fpn": "septum.models.panoptic_fpn:PanopticFPN",
 }
 EVERY = {**MODELS, **DETECTORS}
 

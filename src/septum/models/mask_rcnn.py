@@ -79,8 +79,8 @@ class FasterRCNN(Network):
         "batch", "instance" or "group", of the backbone.
     """
 
-    masks = False
     detects = True
+    deepest = 0  # level that the pyramid reaches in any case, with or without anchors
 
     def __init__(
         self,
@@ -101,10 +101,11 @@ class FasterRCNN(Network):
         levels = range(first_level, first_level + len(anchor_sizes))
         self.strides = tuple(2**level for level in levels)
         self.sizes = tuple(anchor_sizes)
+        built = range(first_level, max(levels[-1], self.deepest) + 1)
         # level 6 and up are pooled from the last features of the backbone
-        self._stages = [level - 2 for level in levels if level <= 5]
-        self._pooled = sum(level > 5 for level in levels)
-        self.stride = self.strides[-1]
+        self._stages = [level - 2 for level in built if level <= 5]
+        self._pooled = sum(level > 5 for level in built)
+        self.stride = 2 ** built[-1]
         self._least = 2  # one pixel is nothing to normalise by
         channels = scaled(256, width)
         self.body = ResNet(
@@ -127,8 +128,10 @@ class FasterRCNN(Network):
             spatial_dims, channels, hidden, self.n_classes, BOX_BINS[spatial_dims]
         )
         self.mask_head: nn.Module | None = None
-        if self.masks:
-            self.mask_head = MaskHead(spatial_dims, channels, channels, self.n_classes)
+        self.add_heads(channels)
+
+    def add_heads(self, channels: int) -> None:
+        """Add what a subclass has beyond boxes and classes, on features of so many channels."""
 
     @classmethod
     def options_for(cls, diameters: Mapping[str, float]) -> dict[str, object]:
@@ -144,8 +147,11 @@ class FasterRCNN(Network):
             "anchor_sizes": tuple(round(smallest * 2**n, 1) for n in range(min(count, 5))),
         }
 
-    def detector(self) -> Detector:
-        """Return this network under the contract of all architectures."""
+    def detector(self, **of_maps: float) -> Detector:
+        """Return this network under the contract of all architectures.
+
+        Weights of losses ``of_maps`` are for networks that have maps, and this one has none.
+        """
         return Detector(self)
 
     def pyramid(self, images: Tensor) -> list[Tensor]:
@@ -171,6 +177,7 @@ class FasterRCNN(Network):
         self, pyramid: Sequence[Tensor], size: Sequence[int], truths: Sequence[Truth]
     ) -> dict[str, Tensor]:
         """Return the losses of a batch of these features (see `losses`)."""
+        pyramid = pyramid[: len(self.strides)]
         proposed = self.rpn(pyramid, size, [true.boxes for true in truths])
         boxes, which, counts = [], [], []
         level = OBJECT[self.spatial_dims]
@@ -252,6 +259,7 @@ class FasterRCNN(Network):
     @torch.no_grad()
     def detect_in(self, pyramid: Sequence[Tensor], size: Sequence[int]) -> list[Found]:
         """Return the objects that these features of a batch hold."""
+        pyramid = pyramid[: len(self.strides)]
         proposals = self.rpn(pyramid, size, None).boxes
         logits, codes = self.box_head(self._pool(pyramid, proposals, BOX_BINS))
         counts = [len(p) for p in proposals]
@@ -297,4 +305,6 @@ class FasterRCNN(Network):
 class MaskRCNN(FasterRCNN):
     """Boxes, classes and masks (parameters: see `FasterRCNN`)."""
 
-    masks = True
+    def add_heads(self, channels: int) -> None:
+        """Add the mask head."""
+        self.mask_head = MaskHead(self.spatial_dims, channels, channels, self.n_classes)

@@ -1,0 +1,60 @@
+"""Things and stuff in one map: what objects leave is stuff.
+
+Objects come first, whatever the classes of their pixels are; of the rest each pixel has the
+class of stuff that it most likely is. Classes of stuff that are left with next to nothing are
+mistakes, and become background (Kirillov, Girshick, He, Dollár, "Panoptic Feature Pyramid
+Networks", CVPR 2019, https://arxiv.org/abs/1901.02446, section 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from septum.config import ClassSpec
+
+
+def likeliest_stuff(probabilities: np.ndarray, classes: Mapping[int, ClassSpec]) -> np.ndarray:
+    """Return the class of each pixel, were it none of an object's.
+
+    Parameters
+    ----------
+    probabilities : (1 + classes or more, *spatial) float array
+        Background, then the classes by ascending id; what follows is not looked at.
+    classes : mapping of int to ClassSpec
+        The foreground classes by their id.
+
+    Returns
+    -------
+    (*spatial) uint16 array
+        Ids of stuff, 0 background.
+    """
+    ids = np.array([0, *sorted(classes)], np.uint16)
+    stuff = [c for c, i in enumerate(ids) if c == 0 or classes[int(i)].kind == "stuff"]
+    return ids[stuff][np.argmax(probabilities[stuff], axis=0)]
+
+
+def fill_with_stuff(semantic: np.ndarray, stuff: np.ndarray, min_stuff: int = 0) -> np.ndarray:
+    """Return the class map of objects and, where there is none, of stuff.
+
+    Parameters
+    ----------
+    semantic : (*spatial) integer array
+        Classes of the objects; 0 where there is none.
+    stuff : (*spatial) integer array
+        Classes of stuff, 0 background.
+    min_stuff : int
+        A class of stuff of fewer pixels than these, outside of objects, is background.
+
+    Returns
+    -------
+    (*spatial) uint16 array
+    """
+    rest = np.where(semantic > 0, 0, stuff)
+    if min_stuff > 1:
+        sizes = np.bincount(rest.ravel())
+        kept = np.arange(len(sizes), dtype=rest.dtype)
+        kept[sizes < min_stuff] = 0
+        rest = kept[rest]
+    return np.where(semantic > 0, semantic, rest).astype(np.uint16)
