@@ -20,6 +20,7 @@ include: "pipeline/prepare.smk"
 include: "pipeline/train.smk"
 include: "pipeline/predict.smk"
 include: "pipeline/classical.smk"
+include: "pipeline/merge.smk"
 include: "pipeline/evaluate.smk"
 
 

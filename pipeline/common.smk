@@ -56,13 +56,19 @@ class Run(NamedTuple):
     experiment: str
 
 
-# Of the experiments: those that train a network, and those that tune a classical baseline.
+# Of the experiments: those that train a network, those that tune a classical baseline, and those
+# that merge two others.
 BASELINES = [
     key
     for key, name in EXPERIMENTS.items()
     if CONFIG.experiments[name].method is not None
 ]
-NETWORKS = [key for key in EXPERIMENTS if key not in BASELINES]
+MERGES = [
+    key
+    for key, name in EXPERIMENTS.items()
+    if CONFIG.experiments[name].merge is not None
+]
+NETWORKS = [key for key in EXPERIMENTS if key not in BASELINES + MERGES]
 
 if workflow.is_main_process:
     for problem in dict.fromkeys(map(CONFIG.as_written, CONFIG.left_out())):
@@ -297,7 +303,7 @@ def trained_folds(wildcards):
 def all_models(wildcards):
     """Return what an experiment predicts with: a file a fold."""
     folder = f"{RESULTS}/{wildcards.dataset}/{wildcards.experiment}"
-    tuned = wildcards.experiment in BASELINES
+    tuned = wildcards.experiment in BASELINES + MERGES
     file = "parameters.json" if tuned else "model.safetensors"
     return [f"{folder}/fold{fold}/{file}" for fold in trained_folds(wildcards)]
 
@@ -388,6 +394,43 @@ def baseline_code(stage):
     return digest
 
 
+# ---- merges of two experiments ----
+
+
+def merge_of(wildcards):
+    return CONFIG.experiments[EXPERIMENTS[wildcards.experiment]].merge
+
+
+def merged_parts(wildcards):
+    """Return the two runs that a merge is made of: of the objects, of the classes of pixels."""
+    merge = merge_of(wildcards)
+    names = (merge.instances, merge.semantic)
+    return [Run(wildcards.dataset, septum_cases.safe_name(name)) for name in names]
+
+
+def merged_predictions(part):
+    """Return an input function: the batches that one of the two predicted, or one batch."""
+
+    def folders(wildcards):
+        run = merged_parts(wildcards)[part]
+        if "batch" not in wildcards.keys():
+            return predicted_folders(run)
+        return f"{RESULTS}/{run.dataset}/{run.experiment}/predicted/{wildcards.batch}"
+
+    return folders
+
+
+def merged_costs(file):
+    """Return an input function: what the two took, by a path within their folders."""
+
+    def files(wildcards):
+        runs = merged_parts(wildcards)
+        path = file.format(**dict(wildcards.items()))
+        return [f"{RESULTS}/{run.dataset}/{run.experiment}/{path}" for run in runs]
+
+    return files
+
+
 # ---- evaluate and report ----
 
 
@@ -453,6 +496,7 @@ def report_settings(wildcards):
                         "name": EXPERIMENTS[run.experiment],
                         "folds": trained_folds(run),
                         "classical": run.experiment in BASELINES,
+                        "merged": run.experiment in MERGES,
                     }
                     for run in RUNS
                     if run.dataset == dataset

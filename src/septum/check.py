@@ -180,9 +180,10 @@ def _check_experiments(config: Config, plans: dict[str, Plan | None]) -> Iterato
     """Yield what is wrong with the networks or baselines, patches, tiles and folds."""
     for dataset, experiment in config.runs():
         plan, key = plans[dataset], f"experiments.{experiment}"
-        if config.experiments[experiment].method is None:
+        spec = config.experiments[experiment]
+        if spec.network is not None:
             yield from _check_network(config, config.run(dataset, experiment), plan)
-        else:
+        elif spec.method is not None:
             yield from _check_baseline(config.baseline(dataset, experiment), key, plan)
         folds = config.folds(dataset, experiment)
         wanted = [] if folds == "all" else folds

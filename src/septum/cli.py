@@ -193,6 +193,40 @@ def _fit(a: Arguments) -> None:
     )
 
 
+def _tune_merge(a: Arguments) -> None:
+    from septum.config import Merge, parse_section
+    from septum.merging import tune_merge
+    from septum.plan import read_plan
+
+    tune_merge(
+        merge=parse_section(Merge, a.settings),
+        experiment=a.experiment,
+        instances=a.instances,
+        semantic=a.semantic,
+        cases=a.cases,
+        plan=read_plan(a.plan),
+        fold=a.fold,
+        earlier=a.earlier,
+        out=a.out,
+        digests={"code": a.code},
+        threads=_threads(a),
+    )
+
+
+def _merge(a: Arguments) -> None:
+    from septum.merging import merge_batch
+
+    merge_batch(
+        parameters=a.parameters,
+        instances=a.instances,
+        semantic=a.semantic,
+        earlier=a.earlier,
+        out=a.out,
+        costs=a.costs,
+        threads=_threads(a),
+    )
+
+
 def _threads(a: Arguments) -> int:
     """Return the threads that a job may use: all, unless it is told otherwise."""
     return a.threads or os.cpu_count() or 1
@@ -394,6 +428,24 @@ def _parser() -> argparse.ArgumentParser:
     s.parser.add_argument(
         "--costs", type=Path, metavar="JSON", help="where to write what --cases took"
     )
+    s.threads().out("folder of the predictions")
+
+    s = stage("tune-merge", _tune_merge, "tune how two experiments are merged to panoptic maps")
+    s.settings("instances and semantic: the names of the two experiments")
+    s.parser.add_argument("--experiment", required=True, help="name of the merge")
+    s.folders("instances", what="predictions of the objects")
+    s.folders("semantic", what="predictions of the classes of pixels")
+    s.folders("cases").path("plan")
+    s.parser.add_argument("--fold", type=int, default=0)
+    s.folders("earlier", optional=True, what="costs.json of the two trainings")
+    s.parser.add_argument("--code", default="", help="digest of the code, kept in the file")
+    s.threads().out("parameters.json")
+
+    s = stage("merge", _merge, "merge the objects and the classes of pixels of two experiments")
+    s.folders("parameters", what="parameters.json, one a fold")
+    s.path("instances").path("semantic")
+    s.folders("earlier", optional=True, what="costs of the two predictions")
+    s.parser.add_argument("--costs", type=Path, metavar="JSON", help="where to write what it took")
     s.threads().out("folder of the predictions")
 
     s = stage("export", _export, "deliver predictions in the format and geometry of the images")

@@ -33,7 +33,7 @@ def code_digest(*modules: str, without: tuple[str, ...] = ()) -> str:
 
 
 # read before any stage runs: what they decide travels in the settings of the stages
-PLAN_TIME = ("septum.crosschecks", "septum.grid", "septum.staging")
+PLAN_TIME = ("septum.crosschecks", "septum.grid", "septum.merges", "septum.staging")
 
 
 @cache

@@ -296,17 +296,30 @@ class Pretrained(Section):
         return is_address(self.source)
 
 
+class Merge(Section):
+    """Two experiments as one panoptic result (`septum.merging`)."""
+
+    instances: str
+    semantic: str
+
+    def __str__(self) -> str:
+        """Return both in short, for messages and tables."""
+        return f"{self.instances} + {self.semantic}"
+
+
 class Experiment(Section):
-    """A network, its head, and what differs from the top-level sections; or a baseline.
+    """A network, its head, and what differs from the top-level sections; or a baseline; or a merge.
 
     In a file, an entry with lists stands for several of them (`septum.grid`).
 
-    One of ``network`` and ``method`` (a classical baseline) is given. A baseline takes
-    ``options`` and ``datasets``; all other keys are for networks.
+    One of ``network``, ``method`` (a classical baseline) and ``merge`` (of two experiments) is
+    given. A baseline takes ``options`` and ``datasets``, a merge ``datasets``; all other keys
+    are for networks.
     """
 
     network: str | None = None
     method: str | None = None
+    merge: Merge | None = None
     options: dict[str, Any] = {}
     head: HeadName = "semantic"
     datasets: list[str] | Literal["all"] = "all"
@@ -432,14 +445,20 @@ class Config(Section):
 
     def folds(self, dataset: str, experiment: str) -> list[int] | Literal["all"]:
         """Return the folds that an experiment is trained, or tuned, on."""
-        if self.experiments[experiment].method is None:
+        spec = self.experiments[experiment]
+        if spec.merge is not None:
+            return self.folds(dataset, spec.merge.instances)
+        if spec.method is None:
             return self.run(dataset, experiment).train.folds
         where = f"datasets.{dataset}.train"
         return _merged(self.train, (where, self.datasets[dataset].train)).folds
 
     def folds_key(self, dataset: str, experiment: str) -> str:
         """Return the key that says them, for messages."""
-        if self.experiments[experiment].method is None:
+        spec = self.experiments[experiment]
+        if spec.merge is not None:
+            return self.folds_key(dataset, spec.merge.instances)
+        if spec.method is None:
             return f"experiments.{experiment}.train.folds"
         of_dataset = "folds" in self.datasets[dataset].train
         return f"datasets.{dataset}.train.folds" if of_dataset else "train.folds"
@@ -459,8 +478,15 @@ class Config(Section):
         An experiment that names no datasets runs on all that it can answer for (`left_out`).
         """
         for dataset, name in self._wanted():
-            if self.experiments[name].datasets != "all" or not any(misfits(self, dataset, name)):
+            if self.runs_on(dataset, name):
                 yield dataset, name
+
+    def runs_on(self, dataset: str, name: str) -> bool:
+        """Say whether an experiment is to be computed on a dataset (see `runs`)."""
+        wanted = self.experiments[name].datasets
+        if not self.datasets[dataset].has_labels or (wanted != "all" and dataset not in wanted):
+            return False
+        return wanted != "all" or not any(misfits(self, dataset, name))
 
     def left_out(self) -> Iterator[Problem]:
         """Yield why an experiment that names no datasets does not run on one."""

@@ -12,6 +12,7 @@ from septum import classical
 from septum.classical import METHODS as BASELINES
 from septum.errors import Problem, SeptumError, nearest
 from septum.head_names import OF_DETECTORS, REGRESSING, unfit_settings
+from septum.merges import merge_misfits, merge_problems
 from septum.models import EVERY, MODELS
 from septum.staging import staging_problems
 
@@ -23,8 +24,9 @@ RESERVED = {
     "datasets": {"logs", "report.html"},
     "experiments": {"demo", "cases", "copies", "weights", "logs", "plan.json", "leaderboard.csv"},
 }
-# what an experiment with a `method` may say
+# what an experiment with a `method`, or a `merge`, may say
 BASELINE_KEYS = {"method", "options", "datasets"}
+MERGE_KEYS = {"merge", "datasets"}
 
 
 def cross_checks(config: Config) -> Iterator[Problem]:
@@ -37,6 +39,7 @@ def cross_checks(config: Config) -> Iterator[Problem]:
         yield from _pattern_checks(f"datasets.{name}", dataset)
     for name, experiment in config.experiments.items():
         yield from _kind_checks(f"experiments.{name}", experiment)
+        yield from merge_problems(config, name)
         wanted = [] if experiment.datasets == "all" else experiment.datasets
         for dataset in wanted:
             key = f"experiments.{name}.datasets"
@@ -82,6 +85,8 @@ def misfits(config: Config, dataset: str, experiment: str) -> Iterator[Problem]:
             annotation=data.annotation,
             spatial_dims=data.spatial_dims,
         )
+    if spec.merge is not None:
+        yield from merge_misfits(config, dataset, experiment)
     if spec.head in REGRESSING and data.annotation == "semantic":
         what = f"{spec.head!r} tells objects apart, and {dataset} has classes only"
         yield Problem(f"{key}.head", what, "choose semantic, or name other datasets")
@@ -90,7 +95,9 @@ def misfits(config: Config, dataset: str, experiment: str) -> Iterator[Problem]:
 def _run_checks(config: Config, dataset: str, experiment: str) -> Iterator[Problem]:
     """Yield what an experiment cannot do on a dataset."""
     spec, data = config.experiments[experiment], config.datasets[dataset]
-    if (spec.network is None) == (spec.method is None):
+    if any(_kind_checks(f"experiments.{experiment}", spec)) or any(
+        merge_problems(config, experiment)
+    ):
         return  # which is said once, for all datasets
     try:
         folds = config.folds(dataset, experiment)
@@ -115,6 +122,17 @@ def _run_checks(config: Config, dataset: str, experiment: str) -> Iterator[Probl
 def _kind_checks(key: str, spec: Experiment) -> Iterator[Problem]:
     """Yield what is wrong about an experiment being a network's or a baseline's."""
     network, method = spec.network, spec.method
+    kinds = {"network": network, "method": method, "merge": spec.merge}
+    given = [f"a {kind} ({value})" for kind, value in kinds.items() if value is not None]
+    if len(given) > 1:
+        what = f"names both {' and '.join(given)}"
+        yield Problem(key, what, "keep one of the two, and set the other to null")
+        return
+    if spec.merge is not None:
+        for name in sorted(spec.model_fields_set - MERGE_KEYS):
+            remedy = "take it out; a merge is made of what two experiments predicted"
+            yield Problem(f"{key}.{name}", "is for networks", remedy)
+        return
     if spec.head != OF_DETECTORS.get(network, spec.head):
         what = f"{network!r} finds objects, and has no maps for the head {spec.head!r}"
         yield Problem(f"{key}.head", what, "leave it out")
@@ -125,9 +143,6 @@ def _kind_checks(key: str, spec: Experiment) -> Iterator[Problem]:
     if network is None and method is None:
         remedy = "add `network:` (docs/networks.md), or `method:` of a classical baseline"
         yield Problem(key, "names neither a network nor a method", f"{remedy} (docs/baselines.md)")
-    elif network is not None and method is not None:
-        what = f"names both a network ({network}) and a method ({method})"
-        yield Problem(key, what, "keep one of the two, and set the other to null")
     elif method is None:
         if network in BASELINES:
             what = f"{network!r} is a classical baseline, not a network"

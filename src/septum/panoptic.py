@@ -8,7 +8,7 @@ Networks", CVPR 2019, https://arxiv.org/abs/1901.02446, section 4).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -58,3 +58,52 @@ def fill_with_stuff(semantic: np.ndarray, stuff: np.ndarray, min_stuff: int = 0)
         kept[sizes < min_stuff] = 0
         rest = kept[rest]
     return np.where(semantic > 0, semantic, rest).astype(np.uint16)
+
+
+def panoptic_merge(
+    objects: tuple[np.ndarray, np.ndarray, Sequence[float] | None],
+    classes_of_pixels: np.ndarray,
+    classes: Mapping[int, ClassSpec],
+    *,
+    threshold: float = 0.0,
+    min_stuff: int = 0,
+) -> tuple[np.ndarray, np.ndarray, list[float]]:
+    """Merge one model's objects with another's classes of pixels.
+
+    Objects come first. Where there is none, a pixel has the class that the other model gives
+    it, if this is stuff; a pixel that it takes for a thing is background.
+
+    Parameters
+    ----------
+    objects : (semantic, instance, scores)
+        Integer maps (*spatial) of one model, 0 where there is no object, and the scores of its
+        objects 1 … n; without scores all count.
+    classes_of_pixels : (*spatial) integer array
+        The class map of the other model.
+    classes : mapping of int to ClassSpec
+        The foreground classes by their id.
+    threshold : float
+        Score from which on an object counts.
+    min_stuff : int
+        As in `fill_with_stuff`.
+
+    Returns
+    -------
+    semantic : (*spatial) uint16 array
+    instance : (*spatial) uint32 array
+        The objects that count, 1 … n in their order.
+    scores : list of n float
+        1 where there were none.
+    """
+    semantic, instance, scores = objects
+    if scores is None:
+        scores = np.ones(int(instance.max(initial=0)))
+    scores = np.asarray(scores, float)
+    kept = np.flatnonzero(scores >= threshold)
+    number = np.zeros(len(scores) + 1, np.uint32)
+    number[kept + 1] = np.arange(1, len(kept) + 1)
+    instance = number[instance]
+    stuff_ids = [i for i, spec in classes.items() if spec.kind == "stuff"]
+    stuff = np.where(np.isin(classes_of_pixels, stuff_ids), classes_of_pixels, 0)
+    things = np.where(instance > 0, semantic, 0)
+    return fill_with_stuff(things, stuff, min_stuff), instance, scores[kept].tolist()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -95,6 +96,7 @@ def write_batch(
     costs: str | Path | None = None,
     device: str = "cpu",
     threads: int = 1,
+    earlier: Sequence[PredictionCosts] = (),
 ) -> None:
     """Predict the cases of a batch and write them to one folder, whole or not at all.
 
@@ -110,14 +112,20 @@ def write_batch(
         File for what it took (`septum.measure.PredictionCosts`).
     device, threads : str, int
         What is predicted with (`septum.measure.usage`), for the record of costs.
+    earlier : sequence of PredictionCosts
+        Of predictions that these are made of; theirs are added.
     """
+    before: Counter[str] = Counter()
+    for record in earlier:
+        for case in record.cases:
+            before[case.case] += case.seconds
     taken = []
     with atomic_path(out) as folder:
         folder.mkdir()
         for name, path, subset, fold in jobs:
             start = time.monotonic()
             found = predict(name, path, fold)
-            seconds = time.monotonic() - start
+            seconds = time.monotonic() - start + before[name]
             models = len(found.attributes["models"])
             taken.append(
                 CaseCosts(case=name, models=models, pixels=found.semantic.size, seconds=seconds)
@@ -133,8 +141,10 @@ def write_batch(
             )
             _report(name, f"{subset}, {fold}", found, seconds)
     if costs is not None:
-        used = usage(device, threads).model_dump()
-        write_costs(Path(costs), PredictionCosts(**used, cases=taken))
+        used = usage(device, threads)
+        for one in earlier:
+            used = used.after(one)
+        write_costs(Path(costs), PredictionCosts(**used.model_dump(), cases=taken))
 
 
 def find_stems(

@@ -33,7 +33,8 @@ def staging_problems(config: Config) -> Iterator[Problem]:
             yield Problem(key, what, nearest(other, config.experiments))
             continue
         if config.experiments[other].network is None:
-            what = f"{other!r} is a classical baseline, which has no weights"
+            kind = "classical baseline" if config.experiments[other].method else "merge"
+            what = f"{other!r} is a {kind}, which has no weights"
             yield Problem(key, what, "name an experiment with a network")
             continue
         cycle = _cycle(config, name)

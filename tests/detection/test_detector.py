@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,8 @@ from septum.config import ClassSpec
 from septum.detecting import Scene, decode_scene, detect_tiled
 from septum.detections import Detection
 from septum.detector import Detector
+from septum.errors import SeptumError
+from septum.models import DETECTORS, check_options, create, fitted_options
 from septum.models.detection.found import Found
 from septum.segmenter import build_segmenter
 
@@ -133,3 +137,17 @@ def test_anchors_follow_the_objects(smallest, largest, level, sizes):
     assert given["anchor_sizes"] == [9]
     assert models.fitted_options("unet", {}, {"5": 1.0, "95": 2.0}) == {}
     assert models.fitted_options("mask_rcnn", {}, None) == {}
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_options_that_follow_the_objects_survive_a_model_file(name):
+    fitted = fitted_options(name, {"ratios": [0.5, 1, 2]}, {"5": 9.0, "95": 30.0})
+    plain = json.loads(json.dumps(check_options(name, fitted)))
+    assert plain["anchor_sizes"] == [9.0, 18.0, 36.0]
+    again = check_options(name, plain)
+    network = create(name, 2, 1, 2, **{**again, "backbone": "resnet18", "width": 0.125})
+    assert list(network.sizes) == [9.0, 18.0, 36.0]
+    with pytest.raises(SeptumError, match=r"anchor_sizes: cannot be \[0\]"):
+        check_options(name, {"anchor_sizes": [0]})
+    with pytest.raises(SeptumError, match="anchor_sizes"):
+        check_options(name, {"anchor_sizes": ["8"]})

@@ -90,6 +90,30 @@ def test_networks_and_baselines_keep_to_their_own_rules(tmp_path):
     assert resources(done.stdout, "gpu")["fit"] == 0
 
 
+def test_a_merge_reads_two_experiments_and_keeps_to_its_own_rules(tmp_path):
+    (tmp_path / "both.yaml").write_text(
+        "datasets: {demo_nuclei: null, t: {demo: tissue}}\n"
+        f"experiments: {{{NONE_SHIPPED}objects: {{network: mask_rcnn}}, "
+        "pixels: {network: fcn8s}, both: {merge: {instances: objects, semantic: pixels}}}\n"
+        "train: {folds: [0, 2]}\n"
+    )
+    done = snakemake("--configfile", str(tmp_path / "both.yaml"), cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    jobs = re.split(r"^(?:local)?rule ", done.stdout, flags=re.M)[1:]
+    made = [(job.split(":")[0], re.findall(r"^ +(?:in|out)put: (.*)$", job, re.M)) for job in jobs]
+    made = [(rule, *files) for rule, files in made if len(files) == 2]
+    both = {(rule, out): read for rule, read, out in made if "t/both/" in out}
+    folder = "results/t"
+    parts = f"{folder}/objects/predicted/1of1, {folder}/pixels/predicted/1of1"
+    for fold in (0, 2):
+        record = f"{folder}/both/fold{fold}/parameters.json, {folder}/both/fold{fold}/costs.json"
+        assert both["tune_merge", record].startswith(parts)
+    merged = f"{folder}/both/predicted/1of1, {folder}/both/costs/1of1.json"
+    assert f"{folder}/both/fold2/parameters.json" in both["panoptic_merge", merged]
+    rules = {rule for rule, _ in both}
+    assert rules == {"tune_merge", "panoptic_merge", "export", "evaluate"}
+
+
 def test_a_broken_configuration_says_so_without_a_traceback(tmp_path):
     done = snakemake("--config", "trian={}", cwd=tmp_path)
     assert done.returncode != 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
@@ -16,8 +16,8 @@ from septum.errors import fail
 FORMAT_VERSION = 1
 
 
-class Fitted(Section):
-    """A tuned baseline: what stands in ``parameters.json``.
+class Record(Section):
+    """What stands in a ``parameters.json``: of a tuned baseline, or of a merge of two experiments.
 
     Attributes
     ----------
@@ -42,11 +42,20 @@ class Fitted(Section):
     spatial_dims: int
     in_channels: int
     annotation: Literal["instance", "semantic", "panoptic"]
-    classes: dict[int, ClassSpec] = Field(min_length=1, max_length=1)
+    classes: dict[int, ClassSpec]
     spacing: tuple[float, ...]
     unit: Literal["pixel", "micrometer", "millimeter"]
     digests: dict[str, str] = Field(default_factory=dict)
     fitted: dict[str, Any] = Field(default_factory=dict)
+
+
+class Fitted(Record):
+    """A tuned baseline, which knows one class."""
+
+    classes: dict[int, ClassSpec] = Field(min_length=1, max_length=1)
+
+
+Kind = TypeVar("Kind", bound=Record)
 
 
 def read_fitted(path: str | Path) -> Fitted:
@@ -57,12 +66,12 @@ def read_fitted(path: str | Path) -> Fitted:
     SeptumError
         If it is missing, is none, or its parameters are not those of its method.
     """
-    fitted = read_record(Path(path))
+    fitted = read_record(Path(path), Fitted)
     create(fitted.method, fitted.parameters, where=str(path))
     return fitted
 
 
-def read_record(path: Path) -> Fitted:
+def read_record(path: Path, kind: type[Kind]) -> Kind:
     """Read a ``parameters.json`` without importing its method, for those who only show it.
 
     Raises
@@ -70,23 +79,24 @@ def read_record(path: Path) -> Fitted:
     SeptumError
         If it is missing or is none.
     """
+    owner = "a baseline" if kind is Fitted else "a merge"
     remedy = "give a parameters.json that the workflow wrote"
     try:
-        fitted = Fitted.model_validate_json(path.read_text(encoding="utf-8"))
+        record = kind.model_validate_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise fail(path, "does not exist", "run the workflow again") from None
     except OSError as error:
         raise fail(path, f"cannot be read ({error.strerror})", "check the path") from None
     except UnicodeDecodeError:
-        raise fail(path, "is no text, and so no parameters of a baseline", remedy) from None
+        raise fail(path, f"is no text, and so no parameters of {owner}", remedy) from None
     except ValidationError as error:
         first = error.errors()[0]
-        what = f"holds no parameters of a baseline ({'.'.join(map(str, first['loc']))}"
+        what = f"holds no parameters of {owner} ({'.'.join(map(str, first['loc']))}"
         raise fail(path, f"{what}: {first['msg']})", remedy) from None
-    if fitted.format_version > FORMAT_VERSION:
-        what = f"has format {fitted.format_version}, but this Septum reads {FORMAT_VERSION}"
+    if record.format_version > FORMAT_VERSION:
+        what = f"has format {record.format_version}, but this Septum reads {FORMAT_VERSION}"
         raise fail(path, what, "update Septum to the version that wrote it")
-    return fitted
+    return record
 
 
 def common_baseline(baselines: Sequence[Fitted]) -> Fitted:

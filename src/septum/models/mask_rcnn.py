@@ -36,7 +36,10 @@ from septum.models.detection.targets import Truth, mask_targets
 from septum.models.resnet import ResNet, ResNetNorm
 from septum.models.vgg import Width, scaled
 
-Sizes = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1, max_length=5)]
+Length = Annotated[float, Field(gt=0, strict=True)]
+# not strict: in YAML and in model files a tuple is a list
+Sizes = Annotated[tuple[Length, ...], Field(strict=False, min_length=1, max_length=5)]
+Ratios = Annotated[tuple[Length, ...], Field(strict=False, min_length=1)]
 
 PUBLISHED = (32.0, 64.0, 128.0, 256.0, 512.0)
 """Sizes of the anchors, made for photographs."""
@@ -92,7 +95,7 @@ class FasterRCNN(Network):
         width: Width = 1.0,
         anchor_sizes: Sizes | None = None,
         first_level: Literal[2, 3, 4, 5] = 2,
-        ratios: tuple[Annotated[float, Field(gt=0)], ...] = (1.0, 2.0),
+        ratios: Ratios = (1.0, 2.0),
         norm: ResNetNorm = "batch",
     ) -> None:
         super().__init__()

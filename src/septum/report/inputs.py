@@ -14,9 +14,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from septum.classical.fitted import Fitted, common_baseline, read_record
+from septum.classical.fitted import Fitted, Record, common_baseline, read_record
 from septum.config import Weights
 from septum.errors import fail
+from septum.merging import Merged
 from septum.plan import Plan, read_plan
 from septum.scores import Row, Scores, read_rows, read_scores
 from septum.store import case_paths
@@ -40,8 +41,9 @@ class Experiment:
         By fold: header of the model file, and ``weights``, the number of trained numbers.
     predicted : dict of str to Path
         Predictions by case.
-    baseline : Fitted, optional
-        Of a baseline, which has neither histories nor models: what predicts its test cases.
+    baseline : Record, optional
+        Of a baseline or a merge, which has neither histories nor models: what predicts its
+        test cases.
     """
 
     key: str
@@ -50,7 +52,7 @@ class Experiment:
     histories: dict[int, list[Row]]
     models: dict[int, dict[str, Any]]
     predicted: dict[str, Path]
-    baseline: Fitted | None = None
+    baseline: Record | None = None
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,8 @@ def read_dataset(results: Path, spec: Mapping[str, Any]) -> Dataset:
     spec : mapping
         ``name``; ``folder`` in ``results``; ``batches``, their names; ``weights``, the settings
         of the weight maps; ``experiments``, from the name of the folder to ``name``, the
-        configuration's, ``folds``, those trained or tuned, and ``classical``, whether it is a
-        baseline.
+        configuration's, ``folds``, those trained or tuned, ``classical``, whether it is a
+        baseline, and ``merged``, whether it is a merge.
 
     Raises
     ------
@@ -144,7 +146,12 @@ _BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 
 
 def _read_experiment(
-    folder: Path, name: str, folds: list[int], batches: list[str], classical: bool = False
+    folder: Path,
+    name: str,
+    folds: list[int],
+    batches: list[str],
+    classical: bool = False,
+    merged: bool = False,
 ) -> Experiment:
     paths = {fold: folder / f"fold{fold}" for fold in folds}
     results = {
@@ -152,10 +159,11 @@ def _read_experiment(
         "scores": read_scores(folder / "cases.csv", folder / "classes.csv"),
         "predicted": case_paths(folder / "predicted" / batch for batch in batches),
     }
-    if classical:
-        tuned = [read_record(path / "parameters.json") for path in paths.values()]
+    if classical or merged:
+        kind = Fitted if classical else Merged
+        tuned = [read_record(path / "parameters.json", kind) for path in paths.values()]
         return Experiment(
-            name=f"{name} (classical)",
+            name=f"{name} ({'classical' if classical else 'merged'})",
             histories={},
             models={},
             baseline=common_baseline(tuned),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from septum.leaderboard import difference
+from septum.merging import Merged
 from septum.plan import Plan
 from septum.report.inputs import Dataset, Experiment
 from septum.scores import Row, number
@@ -217,12 +218,14 @@ def derived_rows(plan: Plan) -> list[tuple[str, str, str]]:
 def network_row(experiment: Experiment) -> list[str]:
     """Return network, size, decoder, epochs, best validation IoU and time of training.
 
-    Of a baseline: its method, and the parameters that it was tuned to.
+    Of a baseline or a merge: its method, and the parameters that it was tuned to.
     """
     if experiment.baseline is not None:
         tuned = experiment.baseline.parameters
         found = ", ".join(f"{key} {_value(value)}" for key, value in _set(tuned))
-        return [experiment.baseline.method, "classical", NOTHING, found, *[NOTHING] * 4]
+        merged = isinstance(experiment.baseline, Merged)
+        kind = str(experiment.baseline.merge) if merged else "classical"
+        return [experiment.baseline.method, kind, NOTHING, found, *[NOTHING] * 4]
     header = next(iter(experiment.models.values()), {})
     histories = list(experiment.histories.values())
     options = ", ".join(f"{key} {_value(value)}" for key, value in _set(header.get("options")))
