@@ -9,7 +9,7 @@ import json
 import math
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,8 @@ class Experiment:
         Predictions by case.
     baseline : Fitted, optional
         Of a baseline, which has neither histories nor models: what predicts its test cases.
+    pooled, confusion : list of rows
+        Of ``pooled.csv``, scores by class, and of ``confusion.csv``, pixels by pair of classes.
     """
 
     key: str
@@ -51,6 +53,8 @@ class Experiment:
     models: dict[int, dict[str, Any]]
     predicted: dict[str, Path]
     baseline: Fitted | None = None
+    pooled: list[Row] = field(default_factory=list)
+    confusion: list[Row] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -150,6 +154,10 @@ def _read_experiment(
     results = {
         "key": folder.name,
         "scores": read_scores(folder / "cases.csv", folder / "classes.csv"),
+        "pooled": read_rows(
+            folder / "pooled.csv", {"subset", "class", "class_name", "kind", "iou"}
+        ),
+        "confusion": read_rows(folder / "confusion.csv", {"subset", "true", "predicted", "pixels"}),
         "predicted": case_paths(folder / "predicted" / batch for batch in batches),
     }
     if classical:
