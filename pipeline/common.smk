@@ -469,7 +469,8 @@ def report_inputs(wildcards):
         files += [f"{RESULTS}/{dataset}/cases/{batch}" for batch in BATCHES[dataset]]
     for run in RUNS:
         folder = f"{RESULTS}/{run.dataset}/{run.experiment}"
-        files += [f"{folder}/cases.csv", f"{folder}/classes.csv"]
+        tables = ("cases", "classes", "pooled", "confusion")
+        files += [f"{folder}/{table}.csv" for table in tables]
         files += predicted_folders(run) + all_models(run)
     return files
 

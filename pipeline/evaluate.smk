@@ -16,6 +16,7 @@ rule evaluate:
         ),
         classes=f"{RESULTS}/{{dataset}}/{{experiment}}/classes.csv",
         pooled=f"{RESULTS}/{{dataset}}/{{experiment}}/pooled.csv",
+        confusion=f"{RESULTS}/{{dataset}}/{{experiment}}/confusion.csv",
         objects=f"{RESULTS}/{{dataset}}/{{experiment}}/objects.npz",
     log:
         f"{RESULTS}/{{dataset}}/{{experiment}}/logs/evaluate.log",
@@ -34,7 +35,8 @@ rule evaluate:
         "python -m septum evaluate --settings {params.settings:q} --cases {input.cases:q} "
         "--predicted {input.predicted:q} --plan {input.plan:q} --threads {threads} "
         "--out-cases {output.cases:q} --out-classes {output.classes:q} "
-        "--out-pooled {output.pooled:q} --out-objects {output.objects:q} > {log:q} 2>&1"
+        "--out-pooled {output.pooled:q} --out-confusion {output.confusion:q} "
+        "--out-objects {output.objects:q} > {log:q} 2>&1"
 
 
 rule leaderboard:

@@ -146,6 +146,7 @@ class Project(Lab):
                          *plan, "--out-cases", folder / "cases.csv",
                          "--out-classes", folder / "classes.csv",
                          "--out-pooled", folder / "pooled.csv",
+                         "--out-confusion", folder / "confusion.csv",
                          "--out-objects", folder / "objects.npz"],
         }  # fmt: skip
 

@@ -231,7 +231,7 @@ class Experiment:
             derived={},
         )
         write_json(self.folder / "plan.json", plan.to_json())
-        names = ("cases.csv", "classes.csv", "pooled.csv", "objects.npz")
+        names = ("cases.csv", "classes.csv", "pooled.csv", "confusion.csv", "objects.npz")
         out = [self.folder / "out" / name for name in names]
         evaluate_experiment(
             cases=sorted((self.folder / "cases").iterdir()),
@@ -241,7 +241,8 @@ class Experiment:
             out_cases=out[0],
             out_classes=out[1],
             out_pooled=out[2],
-            out_objects=out[3],
+            out_confusion=out[3],
+            out_objects=out[4],
             workers=workers,
         )
         return [list(csv.DictReader(path.open(encoding="utf-8", newline=""))) for path in out[:2]]
@@ -271,6 +272,30 @@ def test_rows_of_an_experiment(experiment):
     assert not undefined & {"n_true", "n_pred", "tp", "pixel_accuracy", "mean_iou"}
     assert [row["case"] for row in classes] == ["Zürich, 2", "a<script>", "empty"]
     assert {row["class_name"] for row in classes} == {"nucleus"}
+
+
+def test_pixels_of_each_pair_of_classes(experiment):
+    true, pred = nuclei()
+    experiment.add("b", true, pred)
+    experiment.add("a", true, true, fold="0", subset="val")
+    experiment.run()
+    text = (experiment.folder / "out" / "confusion.csv").read_text(encoding="utf-8")
+    assert text.splitlines() == [
+        "case,fold,subset,true,true_name,predicted,predicted_name,pixels",
+        "a,0,val,0,background,0,background,32",
+        "a,0,val,1,nucleus,1,nucleus,16",
+        "b,ensemble,test,0,background,0,background,31",
+        "b,ensemble,test,0,background,1,nucleus,1",
+        "b,ensemble,test,1,nucleus,0,background,7",
+        "b,ensemble,test,1,nucleus,1,nucleus,9",
+    ]
+
+
+def test_a_class_taken_for_another_is_counted_by_its_class():
+    """Of 60 pixels: 32 of grass, 16 of persons, and 12 of a dog that is taken for a person."""
+    confusion = score(*panoptic(), classes=TISSUE).confusion
+    assert confusion.classes.tolist() == [0, 1, 2, 3]
+    assert confusion.counts.tolist() == [[0, 0, 0, 0], [0, 32, 0, 0], [0, 0, 16, 0], [0, 0, 12, 0]]
 
 
 def test_spacing_of_the_case_is_used(experiment):
@@ -340,7 +365,7 @@ def test_bytes_do_not_depend_on_workers(experiment):
         experiment.add(f"c{k}", *nuclei())
     experiment.run()
     files = sorted((experiment.folder / "out").iterdir())
-    assert len(files) == 4
+    assert len(files) == 5
     before = [path.read_bytes() for path in files]
     experiment.run(workers=3)
     assert [path.read_bytes() for path in files] == before

@@ -67,6 +67,37 @@ def test_baselines_are_marked_and_networks_compared_with_the_best(tmp_path):
     ]
 
 
+def panoptic_lines(tmp_path, things, stuff, coco):
+    file = tmp_path / "leaderboard.csv"
+    head = "dataset,experiment,kind,subset,cases,ranked_by,pq_pooled,pq_things_pooled,"
+    rows = [
+        f"d,net,network,test,8,pq_pooled,0.5,{things},{stuff},{coco}",
+        "d,otsu,classical,test,8,pq_pooled,0.25,0.25,,0.125",
+    ]
+    file.write_text("\n".join([head + "pq_stuff_pooled,coco_ap", *rows]))
+    return table_lines(read_rows(file))[1:]
+
+
+def test_things_and_stuff_are_shown_where_there_are_both(tmp_path):
+    assert panoptic_lines(tmp_path, 0.375, 0.625, "") == [
+        "                    PQ pooled  PQ things  PQ stuff  behind the best",
+        "  net               0.500      0.375      0.625",
+        "  otsu (classical)  0.250      0.250      –",
+    ]
+    assert panoptic_lines(tmp_path, 0.5, "", "")[0] == (
+        "                    PQ pooled  behind the best"
+    )
+
+
+def test_average_precision_is_shown_of_objects_with_scores(tmp_path):
+    """A classical baseline gives its objects no scores: its AP is that of the order of cases."""
+    assert panoptic_lines(tmp_path, 0.5, "", 0.75) == [
+        "                    PQ pooled  COCO AP  behind the best",
+        "  net               0.500      0.750",
+        "  otsu (classical)  0.250      –",
+    ]
+
+
 def test_costs_are_a_table_below_the_scores(tmp_path):
     file = ranked(tmp_path, "cells")
     header, p, q = file.read_text(encoding="utf-8").splitlines()

@@ -69,6 +69,11 @@ def test_rows_of_two_cases_by_hand():
     assert every["pq"] == pytest.approx((things["pq"] + stuff["pq"]) / 2)
     assert (things["tp"], stuff["tp"], every["tp"], every["fn"]) == (5, 4, 9, 3)
     assert [row["classes"] for row in rows[4:]] == [2, 2, 4]
+    # pixels: sky 36 of 37 and 36 of 36; dogs 6 of 12; persons 23 of 30 and 24 of 24
+    assert (sky["iou"], dog["iou"]) == (pytest.approx(72 / 73), 0.5)
+    assert person["iou"] == pytest.approx(47 / 54)
+    assert things["iou"] == pytest.approx((47 / 54 + 0.5) / 2)
+    assert every["iou"] == pytest.approx((72 / 73 + 1 + 47 / 54 + 0.5) / 4)
     assert (sky["sq"], grass["rq"]) == (pytest.approx((1 + SKY_PQ) / 2), 1)
     assert not any("coco_ap" in row for row in (sky, grass, stuff, every))
 

@@ -314,6 +314,7 @@ def _evaluate(a: Arguments) -> None:
         out_cases=a.out_cases,
         out_classes=a.out_classes,
         out_pooled=a.out_pooled,
+        out_confusion=a.out_confusion,
         out_objects=a.out_objects,
         workers=a.threads or 1,
     )
@@ -463,6 +464,7 @@ def _parser() -> argparse.ArgumentParser:
     s.parser.add_argument("--out-cases", type=Path, required=True, metavar="CSV")
     s.parser.add_argument("--out-classes", type=Path, required=True, metavar="CSV")
     s.parser.add_argument("--out-pooled", type=Path, required=True, metavar="CSV")
+    s.parser.add_argument("--out-confusion", type=Path, required=True, metavar="CSV")
     s.parser.add_argument("--out-objects", type=Path, required=True, metavar="NPZ")
 
     s = stage("leaderboard", _leaderboard, "rank the experiments of a dataset, or show the ranking")

@@ -1,12 +1,13 @@
-"""Scores of an experiment: by case ``cases.csv`` and ``classes.csv``, and ``pooled.csv``.
+"""Scores of an experiment: ``cases.csv``, ``classes.csv``, ``confusion.csv``, ``pooled.csv``.
 
 All overlap scores of a case come from one pass over its pixels (`septum.metrics`). A score
 that is undefined (nothing in truth and prediction) is an empty field; means leave it out, and
 ``n_true`` and ``n_pred`` say where that was so. A surface distance to nothing is ``inf``, for
 the class and for its case. Sums are kept beside the ratios, so that cases can be pooled: PQ of
-a class over all cases is Σ iou_sum / Σ (tp + fp/2 + fn/2) of its rows in ``classes.csv``. The
-objects of all cases lie in ``objects.npz``, cases in the order of ``cases.csv``: from them the
-leaderboard pools and resamples COCO's average precision (`septum.metrics.objects`).
+a class over all cases is Σ iou_sum / Σ (tp + fp/2 + fn/2) of its rows in ``classes.csv``, and
+what is taken for what are sums of pixels in ``confusion.csv``. The objects of all cases lie in
+``objects.npz``, cases in the order of ``cases.csv``: from them the leaderboard pools and resamples
+COCO's average precision (`septum.metrics.objects`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from septum.config import Evaluate
 from septum.errors import Problem, SeptumError, fail
 from septum.metrics.case import AP_COLUMNS, CaseScores, Row, evaluate_case
 from septum.metrics.objects import pool
+from septum.metrics.semantic import Confusion
 from septum.plan import Plan, read_plan
 from septum.pooled import COLUMNS, pooled_rows
 from septum.store import case_paths, open_prediction, read_case, read_prediction, write_text
@@ -42,6 +44,7 @@ CLASS_COLUMNS = (
     *("intersection", "union", "true_pixels", "pred_pixels"),
     *("pq", "sq", "rq", "tp", "fp", "fn", "iou_sum", "hd95", "assd"),
 )
+CONFUSION_COLUMNS = (*WHERE_COLUMNS, "true", "true_name", "predicted", "predicted_name", "pixels")
 
 
 def evaluate_experiment(
@@ -53,6 +56,7 @@ def evaluate_experiment(
     out_cases: Path,
     out_classes: Path,
     out_pooled: Path,
+    out_confusion: Path,
     out_objects: Path,
     workers: int = 1,
 ) -> None:
@@ -65,7 +69,7 @@ def evaluate_experiment(
     plan : Path
         The dataset's plan.json.
     settings : Evaluate
-    out_cases, out_classes, out_pooled : Path
+    out_cases, out_classes, out_pooled, out_confusion : Path
         The CSV files to write; rows are sorted by case.
     out_objects : Path
         The scored objects (``.npz``).
@@ -93,6 +97,13 @@ def evaluate_experiment(
     write_text(out_cases, _csv(CASE_COLUMNS, of_cases))
     write_text(out_classes, _csv(CLASS_COLUMNS, of_classes))
     write_text(out_pooled, _csv(COLUMNS, _pooled(chosen, scored)))
+    class_names = {0: "background"} | {i: spec.name for i, spec in resolved.classes.items()}
+    of_pairs = [
+        {**chosen[name], **row}
+        for name in names
+        for row in _pairs_of_classes(scored[name].confusion, class_names)
+    ]
+    write_text(out_confusion, _csv(CONFUSION_COLUMNS, of_pairs))
     pool(scored[name].objects for name in names).save(out_objects)
 
 
@@ -102,6 +113,22 @@ def _pooled(chosen: Mapping[str, Row], scored: Mapping[str, CaseScores]) -> list
         names = [name for name in scored if chosen[name]["subset"] == subset]
         rows += pooled_rows(subset, [scored[name] for name in names]) if names else []
     return rows
+
+
+def _pairs_of_classes(confusion: Confusion, names: Mapping[int, str]) -> list[Row]:
+    """Return a row for each pair of true and predicted class that shares pixels."""
+    return [
+        {
+            "true": int(true),
+            "true_name": names[int(true)],
+            "predicted": int(predicted),
+            "predicted_name": names[int(predicted)],
+            "pixels": int(confusion.counts[i, j]),
+        }
+        for i, true in enumerate(confusion.classes)
+        for j, predicted in enumerate(confusion.classes)
+        if confusion.counts[i, j]
+    ]
 
 
 def _chosen(predictions: Mapping[str, Path]) -> dict[str, Row]:

@@ -34,6 +34,9 @@ FEWEST = 6
 """With fewer paired cases no test of signs can reach 5 %: even if all favour one, 2 · ½⁵ = 6 %."""
 
 
+KINDS = ("pq_things_pooled", "pq_stuff_pooled")
+
+
 def write_leaderboard(
     *,
     dataset: str,
@@ -147,6 +150,28 @@ def difference(
     weights = _with_all(resample(bootstrap, common, *seed))
     a, b = (_statistic(one, score, weights) for one in pair)
     return estimate(a[0] - b[0], a[1:] - b[1:], len(common))
+
+
+def has_scores(row: Row) -> bool:
+    """Whether an experiment's objects have scores, which COCO's average precision ranks by.
+
+    Classical baselines give none: their objects count as equally sure, and the precision
+    depends on the order of the cases.
+    """
+    return row.get("kind") != "classical" and math.isfinite(number(row, "coco_ap"))
+
+
+def says_something(rows: Sequence[Row], column: str) -> bool:
+    """Whether a column of scores tells a reader more than the others do.
+
+    PQ of things and of stuff does where there are both, COCO's average precisions where objects
+    have scores; any other does where it holds a number.
+    """
+    if column in KINDS:
+        return all(any(math.isfinite(number(row, kind)) for row in rows) for kind in KINDS)
+    if column.startswith("coco_"):
+        return any(map(has_scores, rows))
+    return any(math.isfinite(number(row, column)) for row in rows)
 
 
 def told_apart(row: Row) -> bool | None:

@@ -10,10 +10,27 @@ from septum.cases import safe_name
 from septum.config import Config
 from septum.costtext import UNKNOWN, cost_texts
 from septum.errors import Problem, SeptumError, fail
-from septum.leaderboard import against_baseline, best_baseline, told_apart
+from septum.leaderboard import (
+    against_baseline,
+    best_baseline,
+    has_scores,
+    says_something,
+    told_apart,
+)
 from septum.scores import Row, number, read_rows
 
-SHOWN = ("pq_pooled", "ap50", "ap75", "ap90", "iou", "dice")
+SHOWN = (
+    *("pq_pooled", "pq_things_pooled", "pq_stuff_pooled"),
+    *("ap50", "ap75", "ap90", "coco_ap", "iou", "dice"),
+)
+TITLES = {
+    "pq_pooled": "PQ pooled",
+    "pq_things_pooled": "PQ things",
+    "pq_stuff_pooled": "PQ stuff",
+    "coco_ap": "COCO AP",
+    "iou": "IoU",
+    "dice": "Dice",
+}
 
 
 def print_leaderboards(config: Config, results: Path) -> None:
@@ -62,12 +79,11 @@ def table_lines(rows: Sequence[Row]) -> list[str]:
     if not rows:
         return ["no experiment was scored"]
     first = rows[0]
-    shown = [name for name in SHOWN if any(math.isfinite(number(row, name)) for row in rows)]
+    shown = [name for name in SHOWN if says_something(rows, name)]
     if first["ranked_by"] != "pq_pooled":
         # of one segment a class it is but the IoU
         shown = [name for name in shown if name != "pq_pooled"]
-    titles = {"pq_pooled": "PQ pooled", "iou": "IoU", "dice": "Dice"}
-    header = ["", *(titles.get(name, name.upper()) for name in shown), "behind the best"]
+    header = ["", *(TITLES.get(name, name.upper()) for name in shown), "behind the best"]
     body = [[_name(row), *(_interval(row, name) for name in shown), _behind(row)] for row in rows]
     floor = best_baseline(rows)
     if floor is not None and any(map(against_baseline, rows)):
@@ -100,6 +116,8 @@ def _aligned(table: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _interval(row: Row, name: str) -> str:
+    if name.startswith("coco_") and not has_scores(row):
+        return "–"
     value, low, high = (number(row, name + end) for end in ("", "_low", "_high"))
     if math.isnan(value):
         return "–"

@@ -2,12 +2,14 @@
 
 Objects are added up over cases before anything is divided, as COCO's panoptic quality and
 average precision want it: a row for each class, and rows for the things, the stuff and all
-classes, whose quality is the mean over their classes that occur.
+classes, whose quality is the mean over their classes that occur. ``iou``, of pixels, is pooled
+in the same way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import reduce
 
 import numpy as np
 
@@ -15,10 +17,12 @@ from septum.metrics.case import CaseScores, Row
 from septum.metrics.coco import CocoPrecision, area_ranges, coco_precision
 from septum.metrics.objects import pool
 from septum.metrics.panoptic import ClassSums, PanopticSums
+from septum.metrics.ratio import mean
+from septum.metrics.semantic import Confusion
 
 COLUMNS = (
     *("subset", "class", "class_name", "kind", "cases", "classes"),
-    *("pq", "sq", "rq", "tp", "fp", "fn", "iou_sum"),
+    *("iou", "pq", "sq", "rq", "tp", "fp", "fn", "iou_sum"),
     *("coco_ap", "coco_ap50", "coco_ap75", "coco_box_ap", "coco_box_ap50", "coco_box_ap75"),
     *("coco_ap_small", "coco_ap_medium", "coco_ap_large", "small_to_px", "large_from_px"),
 )
@@ -35,6 +39,7 @@ def pooled_rows(subset: str, scored: Sequence[CaseScores]) -> list[Row]:
         Its cases. COCO's columns are of things only, and of masks where they do not say ``box``.
     """
     sums = sum((_sums(case.classes) for case in scored), PanopticSums({}))
+    ious = _ious(scored)
     named = {int(row["class"]): row for case in scored for row in case.classes}
     things = [i for i in sorted(named) if named[i]["kind"] == "thing"]
     stuff = [i for i in sorted(named) if i not in things]
@@ -44,17 +49,24 @@ def pooled_rows(subset: str, scored: Sequence[CaseScores]) -> list[Row]:
     for class_id in sorted(named):
         row = {key: named[class_id][key] for key in ("class", "class_name", "kind")}
         coco = _coco_scores(precisions, class_id) if class_id in things else {}
-        rows.append({**start, **row, **_panoptic_scores(sums, [class_id]), **coco})
+        scores = {"iou": ious[class_id], **_panoptic_scores(sums, [class_id])}
+        rows.append({**start, **row, **scores, **coco})
     for kind, ids in (("things", things), ("stuff", stuff), ("all", sorted(named))):
         row = {"class": "", "class_name": kind, "kind": kind}
         coco = _coco_scores(precisions) if kind == "things" and things else {}
-        rows.append({**start, **row, **_panoptic_scores(sums, ids), **coco})
+        scores = {"iou": mean(ious[i] for i in ids), **_panoptic_scores(sums, ids)}
+        rows.append({**start, **row, **scores, **coco})
     return rows
 
 
 def _sums(rows: Iterable[Row]) -> PanopticSums:
     names = ("iou_sum", "tp", "fp", "fn")
     return PanopticSums({int(r["class"]): ClassSums(*(r[name] for name in names)) for r in rows})
+
+
+def _ious(scored: Sequence[CaseScores]) -> dict[int, float]:
+    confusion = reduce(Confusion.__add__, (case.confusion for case in scored))
+    return dict(zip(confusion.classes.tolist(), confusion.iou.tolist(), strict=True))
 
 
 def _panoptic_scores(sums: PanopticSums, ids: Collection[int]) -> Row:

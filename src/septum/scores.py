@@ -20,6 +20,8 @@ TEXT = (
     "subset",
     "class",
     "class_name",
+    "true_name",
+    "predicted_name",
     "kind",
     "dataset",
     "experiment",

@@ -60,6 +60,39 @@ def test_memory_is_that_of_training():
     assert facts.cost(network, 1, (10, 10)).activations == 2 * (4 * 2 * 100)
 
 
+def narrow_cost(name):
+    return facts.cost_at(name, facts.narrow_setting(name))
+
+
+def test_cost_of_masks_by_layer():
+    """Mask R-CNN is Faster R-CNN and masks of the 64 objects that a training step looks at."""
+    with_masks, without = narrow_cost("mask_rcnn"), narrow_cost("faster_rcnn")
+    bins, width, masks = 14 * 14, 64, 3  # of background and two classes
+    convolutions = 4 * 9 * bins * width * width
+    doubled = 4 * bins * width * width
+    last = 4 * bins * width * masks
+    assert with_masks.flops - without.flops == 64 * 2 * (convolutions + doubled + last)
+    weights = 4 * (9 * width + 1) * width + (4 * width + 1) * width + (width + 1) * masks
+    assert with_masks.parameters - without.parameters == weights
+    # of each layer its result, and of the masks what the loss compares
+    assert with_masks.activations > without.activations + 4 * 64 * 4 * bins * width
+
+
+def test_cost_of_boxes_does_not_depend_on_the_objects(monkeypatch):
+    """128 proposals, whatever the image holds: four times as many objects cost no more."""
+    before = narrow_cost("faster_rcnn").flops
+    lattice = facts._lattice
+    monkeypatch.setattr(facts, "_lattice", lambda size: lattice(size, 20))
+    assert narrow_cost("faster_rcnn").flops == before
+
+
+def test_a_lattice_of_objects():
+    ids = facts._lattice((8, 12), count=2)
+    assert ids[0].tolist() == [1, 1, 1, 0, 0, 0, 3, 3, 3, 0, 0, 0]
+    assert ids[:, 0].tolist() == [1, 1, 0, 0, 2, 2, 0, 0]
+    assert ids.max() == 4
+
+
 def test_cost_of_the_unet_by_layer():
     with torch.device("meta"):
         network = models.create("unet", 2, 1, 2)
@@ -143,8 +176,8 @@ def _tables():
 
 def test_docs_agree_with_the_code():
     tables = _tables()
-    assert [sorted(table) for table in tables] == [sorted(models.MODELS)] * 2, "run: make docs"
-    for name in sorted(models.MODELS):
+    assert [sorted(table) for table in tables] == [models.names()] * 2, "run: make docs"
+    for name in models.names():
         for cells, setting, column in [
             (tables[0][name], facts.paper_setting(name), 3),
             (tables[1][name], facts.narrow_setting(name), 1),
@@ -153,11 +186,13 @@ def test_docs_agree_with_the_code():
             assert cells[column] == f"{count:,}", f"{name}: run: make docs"
         label, link = factsheet.paper(name)
         assert tables[0][name][0] == f"[{label}]({link})", f"{name}: run: make docs"
+        # of a detector there is none to state
+        assert (tables[0][name][-1] == "–") == (name in models.DETECTORS), "run: make docs"
 
 
 def test_docs_tell_the_departures():
     text = DOCS.read_text(encoding="utf-8")
-    for name in sorted(models.MODELS):
+    for name in models.names():
         assert f": {factsheet.departures(name)}\n" in text, f"{name}: run: make docs"
 
 
@@ -165,6 +200,8 @@ def test_docs_tell_the_departures():
     ("name", "paper"),
     [
         ("unet", ("Ronneberger et al. 2015", "https://arxiv.org/abs/1505.04597")),
+        ("mask_rcnn", ("He et al. 2017", "https://arxiv.org/abs/1703.06870")),
+        ("faster_rcnn", ("Ren et al. 2015", "https://arxiv.org/abs/1506.01497")),
         ("monai:SegResNet", ("Myronenko 2018", "https://arxiv.org/abs/1810.11654")),
     ],
 )

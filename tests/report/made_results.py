@@ -148,6 +148,7 @@ class Results:
             out_cases=folder / network / "cases.csv",
             out_classes=folder / network / "classes.csv",
             out_pooled=folder / network / "pooled.csv",
+            out_confusion=folder / network / "confusion.csv",
             out_objects=folder / network / "objects.npz",
         )
 

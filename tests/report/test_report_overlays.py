@@ -96,6 +96,58 @@ def test_wrong_pixels_of_classes():
     assert canvas[(true == 1) & (pred == 1) & inner, 3].max() == 0
 
 
+COLOURS = {1: "#102030", 2: "#405060"}
+
+
+def two_classes(labels):
+    """Return the class map of squares of which 1 and 2 are of class 1, the others of class 2."""
+    return np.select([labels > 2, labels > 0], [2, 1]).astype(np.uint16)
+
+
+def test_of_several_classes_objects_have_the_colour_of_their_class_and_a_border():
+    labels = squares()
+    frame = choose_frame(labels)
+    canvas = decoded(draw_labels(two_classes(labels), labels, frame, COLOURS))
+    shown = frame.labels(labels)
+    edge = outlines(shown, frame.line)
+    for number in (1, 2, 3, 4):
+        colour = COLOURS[1 if number < 3 else 2]
+        assert colour_share(canvas, shown == number, colour) == 1.0
+    assert (canvas[edge, 3] == 255).all(), "a border between objects of one class too"
+    assert (canvas[(shown > 0) & ~edge, 3] < 255).all()
+
+
+def test_of_several_classes_borders_have_the_colour_of_the_class_around_the_error():
+    true, pred = squares(), flawed(squares())
+    frame = choose_frame(true)
+    classes = two_classes(true), np.where(pred == 4, 2, two_classes(true) * (pred > 0))
+    errors = object_errors(true, pred)
+    uri = draw_errors((classes[0], true), (classes[1], pred), errors, frame, COLOURS)
+    canvas, true, pred = decoded(uri), frame.labels(true), frame.labels(pred)
+    for labels, number, kind, class_id in [
+        (pred, 1, "merged", 1),
+        (pred, 2, "split", 2),
+        (pred, 4, "spurious", 2),
+        (true, 4, "missed", 2),
+    ]:
+        area, edge = labels == number, outlines(labels, frame.line)
+        wall = (canvas[..., :3] == 255).all(axis=-1)
+        assert colour_share(canvas, area & edge, COLOURS[class_id]) == 1.0
+        assert colour_share(canvas, area & ~edge & ~wall, OBJECT_MARKS[kind].colour) == 1.0
+
+
+def test_of_several_classes_a_found_object_has_the_line_of_its_class_alone():
+    labels = squares()
+    frame = choose_frame(labels)
+    pair = two_classes(labels), labels
+    canvas = decoded(draw_errors(pair, pair, object_errors(labels, labels), frame, COLOURS))
+    shown = frame.labels(labels)
+    edge = outlines(shown, frame.line)
+    assert colour_share(canvas, edge & (shown == 1), COLOURS[1]) == 1.0
+    assert colour_share(canvas, edge & (shown == 3), COLOURS[2]) == 1.0
+    assert canvas[~edge, 3].max() == 0
+
+
 def test_labels_have_a_colour_each():
     labels = squares()
     frame = choose_frame(labels)

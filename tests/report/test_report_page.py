@@ -587,6 +587,8 @@ def test_datasets_side_by_side(results):
         ("leaderboard.csv", "leaderboard.csv"),
         ("plan.json", "plan.json"),
         ("good/cases.csv", "cases.csv"),
+        ("good/pooled.csv", "pooled.csv"),
+        ("good/confusion.csv", "confusion.csv"),
         ("good/predicted/1of1", "1of1"),
     ],
 )

@@ -40,11 +40,14 @@ class CaseScores:
         One a foreground class, by the names of the columns of ``classes.csv``.
     objects : ScoredObjects or None
         What COCO's average precision is pooled from; None without instances.
+    confusion : Confusion
+        Pixels by true and predicted class, background included.
     """
 
     case: Row
     classes: list[Row]
-    objects: ScoredObjects | None = None
+    objects: ScoredObjects | None
+    confusion: Confusion
 
 
 def evaluate_case(
@@ -133,7 +136,7 @@ def evaluate_case(
     if things:
         labels = (true_semantic, true_instance), (pred_semantic, pred_instance)
         objects = scored_objects(table.of_classes(things), *labels, scores)
-    return CaseScores(case, rows, objects)
+    return CaseScores(case, rows, objects, confusion)
 
 
 def _panoptic_parts(sums: PanopticSums, things: Collection[int]) -> Row:

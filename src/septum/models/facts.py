@@ -1,12 +1,13 @@
 """What a network costs, before it is trained: parameters, operations, memory.
 
-Counted on torch's "meta" device, where tensors have shapes and no values.
-`septum.models.factsheet` writes it into docs/networks.md.
+Counted on torch's "meta" device, where tensors have shapes and no values; what a detector
+computes depends on values, so it is given an image of noise and a lattice of objects
+(`detector_cost`). `septum.models.factsheet` writes it into docs/networks.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,9 +47,11 @@ PAPER: dict[str, Setting] = {
     "deeplabv3": Setting(2, 3, 21, (513, 513)),
     "deeplabv3plus": Setting(2, 3, 21, (513, 513)),
     "dense_unet": Setting(2, 3, 11, (224, 224)),
+    "faster_rcnn": Setting(2, 3, 91, (800, 1333)),
     "fcn16s": Setting(2, 3, 21, (500, 500)),
     "fcn32s": Setting(2, 3, 21, (500, 500)),
     "fcn8s": Setting(2, 3, 21, (500, 500)),
+    "mask_rcnn": Setting(2, 3, 91, (800, 1333)),
     "monai:DynUNet": Setting(3, 4, 4, (128, 128, 128)),
     "monai:MedNeXt": Setting(3, 1, 14, (128, 128, 128)),
     "monai:SegResNet": Setting(3, 4, 3, (160, 192, 128)),
@@ -66,9 +69,11 @@ NARROW: dict[str, dict[str, Any]] = {
     "deeplabv3": {"width": 0.25},
     "deeplabv3plus": {"width": 0.25},
     "dense_unet": {"width": 16, "growth": 4},
+    "faster_rcnn": {"width": 0.25},
     "fcn16s": {"width": 0.125},
     "fcn32s": {"width": 0.125},
     "fcn8s": {"width": 0.125},
+    "mask_rcnn": {"width": 0.25},
     "monai:DynUNet": {"width": 10},
     "monai:MedNeXt": {"width": 16},
     "monai:SegResNet": {"width": 16},
@@ -89,8 +94,8 @@ class Cost:
     parameters : int
         Trained numbers.
     flops : int
-        Operations of one forward pass of one image: two for each multiplication and addition
-        of convolutions and matrix products; nothing else is counted.
+        Operations of one forward pass of one image (of a detector: in training): two for each
+        multiplication and addition of convolutions and matrix products; nothing else is counted.
     activations : int
         Bytes that one training image keeps from the forward for the backward pass, in
         float32. An estimate from below of the peak: weights, gradients, the optimizer's state
@@ -132,6 +137,16 @@ def count_parameters(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters())
 
 
+def cost_at(name: str, setting: Setting) -> Cost:
+    """Return what one image costs a network of the table, however it is counted."""
+    network = without_values(name, setting)
+    if not network.detects:
+        return cost(network, setting.in_channels, setting.size)
+    channels = setting.in_channels, setting.out_channels
+    network = models.create(name, setting.spatial_dims, *channels, **setting.options)
+    return detector_cost(network, setting.in_channels, setting.size)
+
+
 def cost(network: Network, in_channels: int, size: Sequence[int]) -> Cost:
     """Return what one image costs.
 
@@ -149,11 +164,45 @@ def cost(network: Network, in_channels: int, size: Sequence[int]) -> Cost:
     return Cost(
         count_parameters(network),
         counter.get_total_flops(),
-        _kept_for_backward(network.train(), images),
+        _kept_for_backward(network.train(), images, lambda: network.training_logits(images)),
     )
 
 
-def _kept_for_backward(network: Network, images: Tensor) -> int:
+def detector_cost(network: Network, in_channels: int, size: Sequence[int]) -> Cost:
+    """Return what a training step's forward pass of one image costs a detector.
+
+    Features and proposals are of the whole image, the heads of those proposals that the step
+    looks at: a fixed number, for the objects are more than it may take.
+
+    Parameters
+    ----------
+    network : Network
+        One that detects, with values.
+    in_channels : int
+    size : sequence of int
+        The image has the next legal one.
+    """
+    size = network.legal_size(size)
+    torch.manual_seed(0)
+    images = torch.rand(1, in_channels, *size)
+    instance = _lattice(size)[None, None]
+    targets = {"regression": instance, "classes": (instance[:, 0] > 0).long()}
+    detector = network.detector().train()
+    with FlopCounterMode(display=False) as counter:
+        kept = _kept_for_backward(network, images, lambda: detector.losses(images, targets))
+    return Cost(count_parameters(network), counter.get_total_flops(), kept)
+
+
+def _lattice(size: Sequence[int], count: int = 10) -> Tensor:
+    """Return ids of ``count`` objects along each axis, each as wide as the gap to the next."""
+    along = [torch.arange(n) * 2 * count // n for n in size]
+    places = torch.meshgrid(*along, indexing="ij")
+    inside = torch.stack([place % 2 == 0 for place in places]).all(dim=0)
+    ids = sum(place // 2 * count**axis for axis, place in enumerate(places)) + 1
+    return torch.where(inside, ids, 0)
+
+
+def _kept_for_backward(network: Network, images: Tensor, run: Callable[[], object]) -> int:
     own = {t.untyped_storage()._cdata for t in (*network.parameters(), *network.buffers(), images)}
     kept: dict[int, Tensor] = {}
 
@@ -162,7 +211,7 @@ def _kept_for_backward(network: Network, images: Tensor) -> int:
         return tensor
 
     with saved_tensors_hooks(keep, lambda tensor: tensor):
-        network.training_logits(images)
+        run()
     return sum(t.untyped_storage().nbytes() for key, t in kept.items() if key not in own)
 
 

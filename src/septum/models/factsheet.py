@@ -2,7 +2,8 @@
 
 Numbers come from `septum.models.facts` and `septum.models.receptive_field`, paper and
 departures from the docstring of each network's module: its second paragraph begins with
-authors, year and link, and another begins with "Departures".
+authors, year and link (or that of the class, where a module holds networks of several papers),
+and a sentence of another begins with "Departures".
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ import importlib
 import inspect
 import re
 import sys
-from itertools import groupby
 from pathlib import Path
+from types import ModuleType
 
 import torch
 
@@ -20,6 +21,7 @@ from septum import models
 from septum.atomic import write_text
 from septum.errors import SeptumError, fail
 from septum.models import facts
+from septum.models.blocks import Network
 from septum.models.receptive_field import receptive_field
 
 BEGIN, END = "<!-- written by make docs -->", "<!-- end of what make docs writes -->"
@@ -32,9 +34,19 @@ gradients and the convolutions' working space come on top. Receptive field: pixe
 that a central logit depends on, measured; statistics of normalisations over the image do not
 count. SegNet's is a lower bound: it varies with the places of the maxima."""
 
+DETECTORS = """
+Detectors ({names}) have no logits. What is counted of them is the forward pass of a training
+step: backbone, pyramid and proposals of the whole image, and the heads of the proposals that a step
+looks at: 128, of which 64 are objects and have masks, however many the image holds. Prediction
+looks at each proposal and each object found, and costs more in a crowded image. Channels count
+background and classes. They have no receptive field to state: an object is judged by the features
+of its own box, from the level of the pyramid that fits its size."""
+
 PAPER_HEAD = """\
 | network | paper | image | channels | parameters | GFLOP | memory | receptive field |
 |---|---|---|---|---:|---:|---:|---:|"""
+
+PAPER = re.compile(r"(.+?)(\d{4}).*?(https?://[^\s,;]+)")
 
 NARROW_HEAD = """\
 | network | options | parameters | GFLOP | memory |
@@ -43,11 +55,12 @@ NARROW_HEAD = """\
 
 def markdown() -> str:
     """Return the tables and the list of departures."""
-    papers = [_paper_row(name) for name in sorted(models.MODELS)]
-    narrow = [_narrow_row(name) for name in sorted(models.MODELS)]
+    papers = [_paper_row(name) for name in models.names()]
+    narrow = [_narrow_row(name) for name in models.names()]
     return "\n".join(
         [
             INTRODUCTION,
+            DETECTORS.format(names=", ".join(f"`{name}`" for name in sorted(models.DETECTORS))),
             "\nAt the setting of the paper:\n",
             PAPER_HEAD,
             *papers,
@@ -77,7 +90,8 @@ def write(path: Path, text: str) -> None:
 
 def paper(name: str) -> tuple[str, str]:
     """Return a network's paper as (first author and year, link)."""
-    found = re.match(r"(.+?)(\d{4}).*?(https?://[^\s,;]+)", _paragraphs(name)[1])
+    of_class = _paragraphs(_network(name))[1]
+    found = PAPER.match(of_class) or PAPER.match(_paragraphs(_module(name))[1])
     if not found:
         where = models.module(name)
         raise fail(where, "names no paper", "begin the second paragraph with authors, year, link")
@@ -88,8 +102,8 @@ def paper(name: str) -> tuple[str, str]:
 
 def departures(name: str) -> str:
     """Return what the docstring of a network's module says of departures from the paper."""
-    for paragraph in _paragraphs(name):
-        found = re.match(r"Departures[^:]*: (.*)", paragraph)
+    for paragraph in _paragraphs(_module(name)):
+        found = re.search(r"(?:^|\. )Departures[^:]*: (.*)", paragraph)
         if found:
             text = found[1].replace("``", "`")
             return text[0].upper() + text[1:]
@@ -97,8 +111,16 @@ def departures(name: str) -> str:
     raise fail(where, "names no departures", "add a paragraph 'Departures from the paper: …'")
 
 
-def _paragraphs(name: str) -> list[str]:
-    doc = inspect.getdoc(importlib.import_module(models.module(name))) or ""
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(models.module(name))
+
+
+def _network(name: str) -> type[Network]:
+    return getattr(_module(name), models.EVERY[name].partition(":")[2])
+
+
+def _paragraphs(documented: object) -> list[str]:
+    doc = inspect.getdoc(documented) or ""
     return [*(" ".join(part.split()) for part in doc.split("\n\n")), "", ""]
 
 
@@ -106,26 +128,29 @@ def _paper_row(name: str) -> str:
     print(name, file=sys.stderr)  # some take a minute
     setting = facts.paper_setting(name)
     network = facts.without_values(name, setting)
-    cost = facts.cost(network, setting.in_channels, setting.size)
-    torch.manual_seed(0)
-    narrow = models.create(name, 2, 1, 1, **facts.narrow_setting(name).options)
-    field = receptive_field(narrow)
     label, link = paper(name)
     cells = [
         f"`{name}`",
         f"[{label}]({link})",
         " × ".join(str(n) for n in network.legal_size(setting.size)),
         f"{setting.in_channels} → {setting.out_channels}",
-        *_cells(cost),
-        "whole image" if field is None else f"{field}",
+        *_cells(facts.cost_at(name, setting)),
+        _field(name),
     ]
     return f"| {' | '.join(cells)} |"
 
 
+def _field(name: str) -> str:
+    if name in models.DETECTORS:
+        return "–"
+    torch.manual_seed(0)
+    field = receptive_field(models.create(name, 2, 1, 1, **facts.narrow_setting(name).options))
+    return "whole image" if field is None else f"{field}"
+
+
 def _narrow_row(name: str) -> str:
     setting = facts.narrow_setting(name)
-    network = facts.without_values(name, setting)
-    cost = facts.cost(network, setting.in_channels, setting.size)
+    cost = facts.cost_at(name, setting)
     options = ", ".join(f"{key}: {value}" for key, value in setting.options.items())
     return f"| {' | '.join([f'`{name}`', f'`{options}`', *_cells(cost)])} |"
 
@@ -140,10 +165,12 @@ def _cells(cost: facts.Cost) -> list[str]:
 
 def _departures() -> list[str]:
     """Return a list item a module, for all networks that it holds."""
+    groups: dict[str, list[str]] = {}
+    for name in models.names():
+        groups.setdefault(models.module(name), []).append(name)
     return [
         f"- {', '.join(f'`{name}`' for name in group)}: {departures(group[0])}"
-        for _, names in groupby(sorted(models.MODELS), key=models.module)
-        for group in [list(names)]
+        for group in groups.values()
     ]
 
 

@@ -62,6 +62,8 @@ OVERLAP = OBJECT
 class FasterRCNN(Network):
     """Boxes and classes.
 
+    Ren, He, Girshick, Sun 2015, https://arxiv.org/abs/1506.01497.
+
     Parameters
     ----------
     spatial_dims, in_channels : int

@@ -2,6 +2,7 @@
 
 Errors: Okabe and Ito, "Color Universal Design" (2008), brightened for dark images; each also
 has a filling of its own. Networks: Tol's "bright" scheme (2021); each line also has a dash.
+Classes: Tol's "muted" scheme, without the colours that errors have; each class is also named.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ class Mark:
     ----------
     colour : str
         ``#rrggbb``.
-    filling : {"none", "solid", "hatched"}
+    filling : {"none", "solid", "hatched", "dotted"}
     meaning : str
         For the legend.
     """
@@ -40,14 +41,14 @@ OBJECT_MARKS = {
 PIXEL_MARKS = {
     "missed": Mark("#ff7a1a", "hatched", "missed pixels"),
     "spurious": Mark("#4db8f0", "solid", "spurious pixels"),
-    "confused": Mark("#e07bc0", "solid", "pixels of another class"),
+    "confused": Mark("#b18cff", "dotted", "pixels of another class"),
 }
 
 NETWORKS = ("#4477aa", "#ee6677", "#228833", "#aa3377", "#b8a02a", "#2f9fc4", "#777777")
 DASHES = ("", "6 3", "2 3", "8 3 2 3", "12 4", "4 2 1 2", "1 2")
 
-# darker than the errors, which must not be taken for a class
-_CLASSES = ("#6f5bd6", "#8a6d3b", "#2f7d44", "#3458c4", "#7a8288", "#9c3d4d")
+# neither cyan nor sand, which would be taken for the errors' blue and yellow
+_CLASSES = ("#44aa99", "#332288", "#999933", "#cc6677", "#117733", "#882255", "#aa4499", "#dddddd")
 _GOLDEN = 0.6180339887498949
 
 

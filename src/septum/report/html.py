@@ -17,6 +17,7 @@ from septum.atomic import write_text
 from septum.config import Evaluate, Report
 from septum.leaderboard import against_baseline, best_baseline, told_apart
 from septum.report.charts import ap_chart, iou_chart, loss_charts, score_bars
+from septum.report.classes import by_class
 from septum.report.colours import OBJECT_MARKS, PIXEL_MARKS, class_colours, network_style
 from septum.report.costs import cost_charts, cost_table, devices
 from septum.report.figures import stacked_bar
@@ -111,6 +112,7 @@ def _view(
         "has_objects": dataset.has_objects,
         "ap_chart": ap_chart(dataset),
         "errors": _errors(dataset),
+        "by_class": by_class(dataset),
         "costs": cost_table(dataset),
         "cost_charts": cost_charts(dataset),
         "measured_on": devices(dataset),
@@ -121,6 +123,8 @@ def _view(
             (spec.name, spec.kind, class_colours(dataset.plan)[number])
             for number, spec in sorted(dataset.plan.classes.items())
         ],
+        "several": len(dataset.plan.classes) > 1,
+        "stuff": [spec.name for spec in dataset.plan.classes.values() if spec.kind == "stuff"],
         "case_columns": columns,
         "case_rows": [
             (experiment, row, subset_name(str(row["subset"])), case_cells(row, columns))

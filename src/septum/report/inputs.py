@@ -9,7 +9,7 @@ import json
 import math
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,8 @@ class Experiment:
     baseline : Record, optional
         Of a baseline or a merge, which has neither histories nor models: what predicts its
         test cases.
+    pooled, confusion : list of rows
+        Of ``pooled.csv``, scores by class, and of ``confusion.csv``, pixels by pair of classes.
     """
 
     key: str
@@ -53,6 +55,8 @@ class Experiment:
     models: dict[int, dict[str, Any]]
     predicted: dict[str, Path]
     baseline: Record | None = None
+    pooled: list[Row] = field(default_factory=list)
+    confusion: list[Row] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -157,6 +161,10 @@ def _read_experiment(
     results = {
         "key": folder.name,
         "scores": read_scores(folder / "cases.csv", folder / "classes.csv"),
+        "pooled": read_rows(
+            folder / "pooled.csv", {"subset", "class", "class_name", "kind", "iou"}
+        ),
+        "confusion": read_rows(folder / "confusion.csv", {"subset", "true", "predicted", "pixels"}),
         "predicted": case_paths(folder / "predicted" / batch for batch in batches),
     }
     if classical or merged:

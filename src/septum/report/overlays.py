@@ -113,16 +113,22 @@ def draw_labels(
     frame: Frame,
     colours: dict[int, str],
 ) -> str:
-    """Return an overlay of labels: each object in a colour of its own, stuff by class."""
+    """Return an overlay of labels, with the borders of objects.
+
+    Of one class each object has a colour of its own; of several it has that of its class.
+    """
     canvas = _canvas(frame)
     objects = None if instance is None else frame.labels(instance)
     if semantic is not None:
         classes = frame.labels(semantic)
-        if objects is not None:
+        if objects is not None and len(colours) < 2:
             classes = np.where(objects > 0, 0, classes)
         for number, colour in colours.items():
             _fill(canvas, classes == number, colour, FILL)
         _outline_classes(canvas, classes, colours, frame.line)
+        if objects is not None and len(colours) > 1:
+            _fill_classes(canvas, outlines(objects, frame.line), classes, colours)
+            objects = None
     if objects is not None:
         ids, position = np.unique(objects, return_inverse=True)
         table = np.array([object_colour(int(number)) for number in ids], np.uint8)
@@ -148,7 +154,8 @@ def draw_errors(
         None where no single objects are told apart.
     frame : Frame
     colours : dict of int to str
-        By class.
+        By class. Where there are several, borders have the colour of the class, and an object
+        with an error has the colour of the error within it.
     """
     canvas = _canvas(frame)
     true_classes, pred_classes = frame.labels(true[0]), frame.labels(pred[0])
@@ -164,7 +171,8 @@ def draw_errors(
             colours,
             frame.line,
         )
-        _draw_object_errors(canvas, true_objects, pred_objects, errors, frame.line)
+        maps = (true_classes, true_objects), (pred_classes, pred_objects)
+        _draw_object_errors(canvas, *maps, errors, colours, frame.line)
     return _data_uri(Image.fromarray(canvas), lossless=True)
 
 
@@ -177,21 +185,47 @@ def outlines(labels: np.ndarray, width: int) -> np.ndarray:
 
 
 def _draw_object_errors(
-    canvas: Canvas, true: np.ndarray, pred: np.ndarray, errors: ObjectErrors, line: int
+    canvas: Canvas,
+    true: tuple[np.ndarray, np.ndarray],
+    pred: tuple[np.ndarray, np.ndarray],
+    errors: ObjectErrors,
+    colours: dict[int, str],
+    line: int,
 ) -> None:
-    true_edge, pred_edge = outlines(true, line), outlines(pred, line)
-    found = np.isin(pred, errors.pred("matched"))
-    _fill(canvas, pred_edge & found, OBJECT_MARKS["matched"].colour, 1.0)
+    (true_classes, true_objects), (pred_classes, pred_objects) = true, pred
+    found = np.isin(pred_objects, errors.pred("matched"))
+    _border(canvas, pred_objects, found, pred_classes, OBJECT_MARKS["matched"], colours, line)
     for kind in ("merged", "split", "spurious"):
-        mark, area = OBJECT_MARKS[kind], np.isin(pred, errors.pred(kind))
+        mark, area = OBJECT_MARKS[kind], np.isin(pred_objects, errors.pred(kind))
         _paint(canvas, area, mark)
-        _fill(canvas, pred_edge & area, mark.colour, 1.0)
+        _border(canvas, pred_objects, area, pred_classes, mark, colours, line)
     # the walls that a merged object lacks
-    merged = np.isin(true, errors.true("merged")) & np.isin(pred, errors.pred("merged"))
-    _fill(canvas, true_edge & merged & ~pred_edge, "#ffffff", 0.85)
-    missed = np.isin(true, errors.true("missed"))
+    merged = np.isin(true_objects, errors.true("merged"))
+    merged &= np.isin(pred_objects, errors.pred("merged"))
+    walls = outlines(true_objects, line) & merged & ~outlines(pred_objects, line)
+    _fill(canvas, walls, "#ffffff", 0.85)
+    missed = np.isin(true_objects, errors.true("missed"))
     _paint(canvas, missed, OBJECT_MARKS["missed"])
-    _fill(canvas, true_edge & missed, OBJECT_MARKS["missed"].colour, 1.0)
+    _border(canvas, true_objects, missed, true_classes, OBJECT_MARKS["missed"], colours, line)
+
+
+def _border(
+    canvas: Canvas,
+    objects: np.ndarray,
+    area: np.ndarray,
+    classes: np.ndarray,
+    mark: Mark,
+    colours: dict[int, str],
+    line: int,
+) -> None:
+    """Draw the borders of the objects of an area: of the error, and of the class around it."""
+    edge = outlines(objects, line) & area
+    if len(colours) < 2:
+        _fill(canvas, edge, mark.colour, 1.0)
+        return
+    if mark.filling != "none":
+        _fill(canvas, outlines(objects, 2 * line) & area, mark.colour, 1.0)
+    _fill_classes(canvas, edge, classes, colours)
 
 
 def _draw_pixel_errors(
@@ -207,9 +241,14 @@ def _draw_pixel_errors(
 def _outline_classes(
     canvas: Canvas, classes: np.ndarray, colours: dict[int, str], line: int
 ) -> None:
-    edge = outlines(classes, line)
+    _fill_classes(canvas, outlines(classes, line), classes, colours)
+
+
+def _fill_classes(
+    canvas: Canvas, area: np.ndarray, classes: np.ndarray, colours: dict[int, str]
+) -> None:
     for number, colour in colours.items():
-        _fill(canvas, edge & (classes == number), colour, 1.0)
+        _fill(canvas, area & (classes == number), colour, 1.0)
 
 
 def _paint(canvas: Canvas, area: np.ndarray, mark: Mark) -> None:
@@ -217,6 +256,10 @@ def _paint(canvas: Canvas, area: np.ndarray, mark: Mark) -> None:
         y, x = np.indices(area.shape, sparse=True)
         _fill(canvas, area, mark.colour, 0.15)
         _fill(canvas, area & ((x + y) % 6 < 2), mark.colour, 0.9)
+    elif mark.filling == "dotted":
+        y, x = np.indices(area.shape, sparse=True)
+        _fill(canvas, area, mark.colour, 0.15)
+        _fill(canvas, area & (x % 6 < 3) & (y % 6 < 3), mark.colour, 0.9)
     elif mark.filling == "solid":
         _fill(canvas, area, mark.colour, FILL)
 

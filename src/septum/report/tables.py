@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from septum.leaderboard import difference
+from septum.leaderboard import difference, has_scores, says_something
 from septum.merging import Merged
 from septum.plan import Plan
 from septum.report.inputs import Dataset, Experiment
@@ -30,11 +30,14 @@ class Column:
 
 SCORES = (
     Column("pq_pooled", "PQ pooled", 3, "panoptic quality of the objects of all cases together"),
+    Column("pq_things_pooled", "PQ things", 3, "pooled PQ, mean over the thing classes"),
+    Column("pq_stuff_pooled", "PQ stuff", 3, "pooled PQ, mean over the stuff classes"),
     Column("pq", "PQ", 3, "panoptic quality, IoU > 0.5"),
     Column("ap", "AP", 3, "mean of AP at IoU 0.50, 0.55, … 0.95"),
     Column("ap50", "AP50", 3, "TP / (TP + FP + FN) at IoU 0.50"),
     Column("ap75", "AP75", 3, "TP / (TP + FP + FN) at IoU 0.75"),
     Column("ap90", "AP90", 3, "TP / (TP + FP + FN) at IoU 0.90"),
+    Column("coco_ap", "COCO AP", 3, "area under the precision-recall curve of scored objects"),
     Column("iou", "IoU", 3, "intersection over union of pixels, mean over foreground classes"),
     Column("dice", "Dice", 3, "2 · intersection / (true + predicted pixels)"),
     Column("pixel_accuracy", "Pixel acc.", 3, "share of pixels with the right class"),
@@ -50,7 +53,10 @@ COUNTS = (
     Column("split", "Split", 0, "true objects split into several", higher_is_better=False),
     Column("spurious", "Spurious", 0, "predicted objects not there", higher_is_better=False),
 )
-IN_LEADERBOARD = ("pq_pooled", "ap50", "ap75", "ap90", "iou", "dice", "hd95")
+IN_LEADERBOARD = (
+    *("pq_pooled", "pq_things_pooled", "pq_stuff_pooled"),
+    *("ap50", "ap75", "ap90", "coco_ap", "iou", "dice", "hd95"),
+)
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,9 @@ def leaderboard_columns(dataset: Dataset) -> list[Column]:
     """
     wanted = [c for c in _meaningful(dataset) if c.key in IN_LEADERBOARD]
     rows = dataset.leaderboard
-    known = [c for c in wanted if _any(rows, c.key) or any(_infinite(row, c) for row in rows)]
+    known = [
+        c for c in wanted if says_something(rows, c.key) or any(_infinite(row, c) for row in rows)
+    ]
     return sorted(known, key=lambda column: column.key != dataset.ranked_by)
 
 
@@ -81,7 +89,7 @@ def leaderboard_cells(rows: Sequence[Row], column: Column) -> list[Cell]:
     A distance is a mean over the cases where it is finite, and says how many are not. Where
     networks differ in that, their means are over different cases, and none is called the best.
     """
-    values = [number(row, column.key) for row in rows]
+    values = [_told(row, column) for row in rows]
     infinite = [_infinite(row, column) for row in rows]
     known = [value for value in values if math.isfinite(value)]
     best = (max if column.higher_is_better else min)(known, default=math.nan)
@@ -92,7 +100,7 @@ def leaderboard_cells(rows: Sequence[Row], column: Column) -> list[Cell]:
         Cell(
             text,
             value,
-            interval_text(row, column.key, column.digits),
+            interval_text(row, column.key, column.digits) if text != NOTHING else "",
             differ and text == number_text(best, column.digits),
             f"{count} infinite" if count else "",
         )
@@ -269,6 +277,13 @@ def _meaningful(dataset: Dataset) -> list[Column]:
 
 def _any(rows: Sequence[Row], key: str) -> bool:
     return any(not math.isnan(number(row, key)) for row in rows)
+
+
+def _told(row: Row, column: Column) -> float:
+    """Return a score; NaN for an average precision of objects without scores."""
+    if column.key.startswith("coco_") and not has_scores(row):
+        return math.nan
+    return number(row, column.key)
 
 
 def _infinite(row: Row, column: Column) -> int:
