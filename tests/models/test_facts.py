@@ -65,17 +65,17 @@ def narrow_cost(name):
 
 
 def test_cost_of_masks_by_layer():
-    """Mask R-CNN is Faster R-CNN and masks of the 64 objects that a training step looks at."""
+    """Mask R-CNN is Faster R-CNN and masks of the 16 objects that a training step looks at."""
     with_masks, without = narrow_cost("mask_rcnn"), narrow_cost("faster_rcnn")
     bins, width, masks = 14 * 14, 64, 3  # of background and two classes
     convolutions = 4 * 9 * bins * width * width
     doubled = 4 * bins * width * width
     last = 4 * bins * width * masks
-    assert with_masks.flops - without.flops == 64 * 2 * (convolutions + doubled + last)
+    assert with_masks.flops - without.flops == 16 * 2 * (convolutions + doubled + last)
     weights = 4 * (9 * width + 1) * width + (4 * width + 1) * width + (width + 1) * masks
     assert with_masks.parameters - without.parameters == weights
     # of each layer its result, and of the masks what the loss compares
-    assert with_masks.activations > without.activations + 4 * 64 * 4 * bins * width
+    assert with_masks.activations > without.activations + 4 * 16 * 4 * bins * width
 
 
 def test_cost_of_boxes_does_not_depend_on_the_objects(monkeypatch):

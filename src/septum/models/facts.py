@@ -56,6 +56,7 @@ PAPER: dict[str, Setting] = {
     "monai:MedNeXt": Setting(3, 1, 14, (128, 128, 128)),
     "monai:SegResNet": Setting(3, 4, 3, (160, 192, 128)),
     "monai:SwinUNETR": Setting(3, 4, 3, (128, 128, 128)),
+    "panoptic_fpn": Setting(2, 3, 81, (800, 1333)),
     "pspnet": Setting(2, 3, 21, (473, 473)),
     "segnet": Setting(2, 3, 11, (360, 480)),
     "unet": Setting(2, 1, 2, (572, 572)),
@@ -78,6 +79,7 @@ NARROW: dict[str, dict[str, Any]] = {
     "monai:MedNeXt": {"width": 16},
     "monai:SegResNet": {"width": 16},
     "monai:SwinUNETR": {"width": 12},
+    "panoptic_fpn": {"width": 0.25},
     "pspnet": {"width": 0.25},
     "segnet": {"width": 0.25},
     "unet": {"width": 16},
@@ -193,7 +195,7 @@ def detector_cost(network: Network, in_channels: int, size: Sequence[int]) -> Co
     return Cost(count_parameters(network), counter.get_total_flops(), kept)
 
 
-def _lattice(size: Sequence[int], count: int = 10) -> Tensor:
+def _lattice(size: Sequence[int], count: int = 12) -> Tensor:
     """Return ids of ``count`` objects along each axis, each as wide as the gap to the next."""
     along = [torch.arange(n) * 2 * count // n for n in size]
     places = torch.meshgrid(*along, indexing="ij")

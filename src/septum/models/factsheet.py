@@ -37,10 +37,11 @@ count. SegNet's is a lower bound: it varies with the places of the maxima."""
 DETECTORS = """
 Detectors ({names}) have no logits. What is counted of them is the forward pass of a training
 step: backbone, pyramid and proposals of the whole image, and the heads of the proposals that a step
-looks at: 128, of which 64 are objects and have masks, however many the image holds. Prediction
-looks at each proposal and each object found, and costs more in a crowded image. Channels count
-background and classes. They have no receptive field to state: an object is judged by the features
-of its own box, from the level of the pyramid that fits its size."""
+looks at: 512 and 128 masks at the setting of the paper, 128 and 16 masks in a small image, however
+many objects it holds. Prediction looks at each proposal and each object found, and costs more in
+a crowded image. Channels count background and classes. They have no receptive
+field to state: an object is judged by the features of its own box, from the level of the pyramid
+that fits its size."""
 
 PAPER_HEAD = """\
 | network | paper | image | channels | parameters | GFLOP | memory | receptive field |

@@ -7,8 +7,9 @@ R-CNN (Ren et al. 2015, https://arxiv.org/abs/1506.01497). With the defaults, th
 
 In 2-D and 3-D from one code. Departures: sizes of anchors and number of levels follow the
 objects of the data (``anchor_sizes``); images keep their size; the number of detections has no
-cap; normalisation is trained; in 3-D there are fewer bins, and lower IoU count as a match. For
-those of the proposals see `septum.models.detection.rpn`.
+cap, and those of the proposals and masks that a step looks at grow with the image;
+normalisation is trained; in 3-D there are fewer bins, and lower IoU count as a match. For those
+of the proposals see `septum.models.detection.rpn`.
 """
 
 from __future__ import annotations
@@ -47,8 +48,10 @@ WEIGHTS = (10.0, 5.0)
 """On shifts and logarithms of a class's box."""
 OBJECT = {2: 0.5, 3: 0.35}
 """IoU from which on a proposal is an object; in 3-D what is as far off has 0.5^(3/2)."""
-SAMPLE, SHARE = 128, 0.5
-"""Proposals of an image that a step looks at, and how many of them may be objects."""
+SAMPLE, SHARE, MASKS = (128, 512), 0.5, (16, 128)
+"""Proposals that a step looks at in 128 pixels to the axis, and at most (the paper's number) in an
+image of any size; the share that may be objects; of how many objects it looks at the mask, which
+takes most of a step's time."""
 BOX_BINS = {2: 7, 3: 5}
 """Bins of the pooled features along each axis, by the number of axes."""
 MASK_BINS = {2: 14, 3: 7}
@@ -185,16 +188,18 @@ class FasterRCNN(Network):
         pyramid = pyramid[: len(self.strides)]
         proposed = self.rpn(pyramid, size, [true.boxes for true in truths])
         boxes, which, counts = [], [], []
+        area = math.prod(size) / 128 ** len(size)
+        looked_at, masks = (min(most, round(n * max(1.0, area))) for n, most in (SAMPLE, MASKS))
         level = OBJECT[self.spatial_dims]
         for proposals, true in zip(proposed.boxes, truths, strict=True):
             # the true boxes are proposals too: else the first steps would have no objects
             proposals = torch.cat([true.boxes, proposals])
             found = match(proposals, true.boxes, above=level, below=level)
-            positive, negative = sample(found, SAMPLE, SHARE)
+            positive, negative = sample(found, looked_at, SHARE)
             chosen = torch.cat([positive, negative])
             boxes.append(proposals[chosen])
             which.append(found[chosen])
-            counts.append(len(positive))
+            counts.append(min(len(positive), masks))  # drawn at random: the first are any
         return {
             **proposed.losses,
             **self._box_losses(pyramid, boxes, which, truths),
