@@ -16,10 +16,11 @@ from septum.detecting import decode_detections
 from septum.detections import Detection
 from septum.head_names import METHODS
 from septum.metrics.matching import average_precision
+from septum.metrics.overlap import OverlapTable
 from septum.modelfile import ModelHeader
 from septum.predictor import predict_detections, predict_probabilities
 from septum.segmenter import Segmenter
-from septum.store import open_case
+from septum.store import VOID, open_case
 
 MAX_PIXELS = 2**23
 """Validation pixels that are looked at; about a minute of tuning."""
@@ -75,7 +76,8 @@ def tune_decoder(
             image = case.image[(slice(None), *window)]
             predict = predict_detections if header.head == "detection" else _probabilities
             found = predict(segmenter, header, image, case.statistics, how)
-            predictions.append((found, None, np.asarray(case.instance[window])))
+            maps = [np.asarray(labels[window]) for labels in (case.semantic, case.instance)]
+            predictions.append((found, *maps))
     return best_decoder(
         predictions,
         head=header.head,
@@ -107,7 +109,7 @@ def best_decoder(
     Parameters
     ----------
     predictions : iterable of (probabilities, true semantic, true instance)
-        The class map is not looked at.
+        Of the class map, which may be None, only what is void is looked at.
     head, classes, annotation
         As in `septum.decode.decode`.
     settings : Decode
@@ -173,9 +175,11 @@ def _best_of_method(
 def _score(predictions: Sequence[Prediction], decoder: Mapping[str, Any]) -> float:
     """Return the mean over cases of the mean AP; -1 where no case has or is given an object."""
     scores = []
-    for found, _, true in predictions:
+    for found, classes, true in predictions:
         instance = _instances(found, true.shape, decoder)
-        scores.append(float(average_precision(true, instance).mean()))
+        void = None if classes is None else classes == VOID
+        table = OverlapTable.from_labels(true, instance, void)
+        scores.append(float(average_precision(table).mean()))
     return mean_score(scores)
 
 
