@@ -156,7 +156,11 @@ def test_what_of_an_object_is_void_is_none_of_it():
         ([[2, 4, 4]], [[6, 6, 6]], "the object 6 crosses classes in c/a.tif: 1 of 2, 2 of 4"),
         ([[2, 0]], [[6, 6]], "the object 6 crosses classes in c/a.tif: 1 of background, 1 of 2"),
         ([[0, 0, 2]], [[6, 6, 1]], "the object 6 has no class: its 2 pixels are 0 in c/a.tif"),
-        ([[0, 0, 2, 4]], [[6, 5, 1, 1]], "(and so do 2 other objects)"),
+        (
+            [[0, 0, 2, 4]],
+            [[6, 5, 1, 1]],
+            "the object 1 crosses classes in c/a.tif: 1 of 2, 1 of 4 pixels (and 2 more like it)",
+        ),
     ],
 )
 def test_objects_of_no_class_or_several(classes, objects, what):

@@ -210,10 +210,10 @@ def _stray(
     strange: np.ndarray,
     paths: Sequence[Path],
 ) -> Problem:
-    """Say which object has no class, or several: the first of them, and how many there are."""
-    number = numbered[strange][0]
-    name, more = int(objects[strange][0]), np.unique(numbered[strange]).size - 1
-    others = f" (and so do {more} other objects)" if more else ""
+    """Say which object has no class, or several: that of lowest id, and how many there are."""
+    wrong = np.unique(numbered[strange])
+    number, name = wrong[0], int(objects[numbered == wrong[0]][0])
+    others = f" (and {wrong.size - 1} more like it)" if wrong.size > 1 else ""
     found, pixels = np.unique(semantic[numbered == number], return_counts=True)
     if found.size > 1:
         parts = [f"{n} of {i or 'background'}" for i, n in zip(found, pixels, strict=True)]
