@@ -118,9 +118,11 @@ def demo_kind(wildcards):
 
 
 def batch_cases(wildcards):
-    """Return the cases of a batch as one JSON string: [name, [image, …], label or null]."""
+    """Return the cases of a batch as one JSON string: name, [[image, …], label or null, …]."""
     found = BATCHES[wildcards.dataset][wildcards.batch]
-    return as_json({case.name: [list(case.images), case.labels] for case in found})
+    return as_json(
+        {case.name: [list(case.images), case.labels, *case.parts] for case in found}
+    )
 
 
 def batch_paths(wildcards):
@@ -128,11 +130,9 @@ def batch_paths(wildcards):
     paths = []
     for case in BATCHES[wildcards.dataset][wildcards.batch]:
         paths += case.images
-        if case.labels is not None:
-            paths.append(
-                os.path.dirname(case.labels) if "*" in case.labels else case.labels
-            )
-    return paths
+        for path in case.label_files:
+            paths.append(os.path.dirname(path) if "*" in path else path)
+    return list(dict.fromkeys(paths))
 
 
 def batch_files(wildcards):
@@ -172,7 +172,8 @@ def batch_contents(wildcards):
 
 def prepare_settings(wildcards):
     """Return what reading a case depends on: not the split, not the training."""
-    return as_json(some_of(spec_of(wildcards), "reader annotation classes spacing"))
+    keys = "reader annotation classes void labels instances segments spacing"
+    return as_json(some_of(spec_of(wildcards), keys))
 
 
 def batch_folders(stage):

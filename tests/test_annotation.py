@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from septum.annotation import annotate
+from septum.annotation import annotate, annotate_classes, annotate_pair
 from septum.config import Dataset
 from septum.errors import SeptumError
+from septum.store import VOID
 
 
 def dataset(annotation: str, classes: dict | None = None) -> Dataset:
@@ -99,3 +100,102 @@ def test_errors(numbers, kind, classes, where, message):
     assert message in problem.what
     if "not declared" in message:
         assert "datasets.ds.classes" in problem.remedy
+
+
+# ---- void, and labels in more than one file
+
+
+def with_void(numbers, kind, void, classes=None):
+    spec = dataset(kind, classes).model_copy(update={"void": void})
+    return annotate(np.array(numbers, np.uint32), spec, "ds", Path("l/a.tif"))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "kind", "void", "semantic", "instance"),
+    [
+        ([[0, 3, 255, 9]], "instance", 255, [[0, 1, VOID, 1]], [[0, 1, 0, 2]]),
+        # void between them leaves two pieces
+        ([[1, 128, 1, 0]], "binary", 128, [[1, VOID, 1, 0]], [[1, 0, 2, 0]]),
+        ([[0, 2, 65535]], "semantic", 65535, [[0, 2, VOID]], None),
+        ([[0, 2, 1]], "semantic", 0, [[VOID, 2, 1]], None),
+        ([[0, 2001, 255000, 255007]], "panoptic", 255, [[0, 2, VOID, VOID]], [[0, 1, 0, 0]]),
+    ],
+)
+def test_void_is_of_no_class_and_no_object(numbers, kind, void, semantic, instance):
+    classes = {1: "cell"} if kind in ("instance", "binary") else CLASSES
+    found = with_void(numbers, kind, void, classes)
+    assert found.semantic.tolist() == semantic
+    assert instance is None or found.instance.tolist() == instance
+    assert found.counts["void"] == sum(row.count(VOID) for row in semantic)
+
+
+def pair(classes, objects, void="auto"):
+    spec = dataset("panoptic", CLASSES).model_copy(update={"void": void})
+    maps = np.array(classes, np.uint32), np.array(objects, np.uint32)
+    return annotate_pair(*maps, spec, "ds", [Path("c/a.tif"), Path("o/a.tif")])
+
+
+def test_a_map_of_classes_and_one_of_objects():
+    found = pair([[0, 1, 2, 2, 2, 4]], [[0, 5, 900, 900, 0, 70000]])
+    assert found.semantic.tolist() == [[0, 1, 2, 2, 2, 4]]
+    assert found.instance.tolist() == [[0, 0, 1, 1, 0, 2]]
+    assert found.counts == {"objects": 2, "renumbered": True, "unnumbered": 1, "ignored": 1}
+    assert (found.semantic.dtype, found.instance.dtype) == (np.uint16, np.uint32)
+
+
+def test_what_of_an_object_is_void_is_none_of_it():
+    found = pair([[2, 2, 255, 255, 4]], [[3, 3, 3, 8, 9]], void=255)
+    assert found.semantic.tolist() == [[2, 2, VOID, VOID, 4]]
+    assert found.instance.tolist() == [[1, 1, 0, 0, 2]]
+    assert found.counts["void"] == 2
+
+
+@pytest.mark.parametrize(
+    ("classes", "objects", "what"),
+    [
+        ([[2, 4, 4]], [[6, 6, 6]], "the object 6 crosses classes in c/a.tif: 1 of 2, 2 of 4"),
+        ([[2, 0]], [[6, 6]], "the object 6 crosses classes in c/a.tif: 1 of background, 1 of 2"),
+        ([[0, 0, 2]], [[6, 6, 1]], "the object 6 has no class: its 2 pixels are 0 in c/a.tif"),
+        (
+            [[0, 0, 2, 4]],
+            [[6, 5, 1, 1]],
+            "the object 1 crosses classes in c/a.tif: 1 of 2, 1 of 4 pixels (and 2 more like it)",
+        ),
+    ],
+)
+def test_objects_of_no_class_or_several(classes, objects, what):
+    with pytest.raises(SeptumError) as caught:
+        pair(classes, objects)
+    (problem,) = caught.value.problems
+    assert problem.where == "o/a.tif"
+    assert what in problem.what
+
+
+def by_class(*maps, void="auto"):
+    spec = dataset("panoptic", CLASSES).model_copy(update={"void": void})
+    paths = [Path(f"{name}/a.tif") for name in ("glia", "mitochondrion", "profile")]
+    return annotate_classes([np.array(m, np.uint32) for m in maps], spec, "a", paths)
+
+
+def test_a_map_of_objects_for_each_class():
+    found = by_class([[9, 0, 0, 0, 0]], [[0, 3, 0, 7, 0]], [[0, 0, 3, 0, 0]])
+    assert found.semantic.tolist() == [[1, 2, 4, 2, 0]]
+    assert found.instance.tolist() == [[0, 1, 3, 2, 0]]
+    assert found.counts == {"objects": 3, "renumbered": True, "unnumbered": 0}
+
+
+def test_void_in_any_map_is_void_and_no_overlap():
+    found = by_class([[1, 255, 0]], [[0, 1, 1]], [[0, 0, 255]], void=255)
+    assert found.semantic.tolist() == [[1, VOID, VOID]]
+    assert found.instance.tolist() == [[0, 0, 0]]
+
+
+def test_classes_that_overlap_are_named_with_case_and_pixels():
+    with pytest.raises(SeptumError) as caught:
+        by_class([[1, 1, 1, 0]], [[0, 1, 1, 0]], [[5, 0, 0, 5]])
+    first, second = caught.value.problems
+    assert first.where == "mitochondrion/a.tif"
+    assert first.what == (
+        "marks 2 pixels of the case 'a' as mitochondrion, which glia/a.tif marks as glia"
+    )
+    assert second.what.startswith("marks 1 pixels of the case 'a' as profile, which glia/a.tif")

@@ -305,6 +305,78 @@ def class_not_declared(lab: Lab) -> tuple:
     return lab.both(annotation="semantic", classes={1: "cell", 2: "matrix"})
 
 
+CELLS = {1: "cell", 2: {"name": "matrix", "kind": "stuff"}}
+COCO = [{"id": 1, "name": "cell", "isthing": 1}, {"id": 2, "name": "matrix", "isthing": 0}]
+
+
+def in_parts(lab: Lab, folders: tuple[str, ...], c1: tuple, cases: str, **changes) -> tuple:
+    """Put a label map of each case into each folder; ``c1`` are those of c1."""
+    good = [np.where(OBJECTS > 0, 1, 0), OBJECTS, OBJECTS * 0]
+    files = {}
+    for i in range(6):
+        name, paths = f"c{i}", [str(lab.folder / f"images/c{i}.png")]
+        for folder, content in zip(folders, c1 if i == 1 else good, strict=False):
+            (lab.folder / folder).mkdir(exist_ok=True)
+            paths.append(str(lab.put(folder, f"{name}.tif", content.astype(np.uint16))))
+        files[name] = [paths[:1], *paths[1:]]
+    changes = {"annotation": "panoptic", "classes": CELLS, "labels": cases} | changes
+    return lab.check(**changes), lab.prepare(cases=json.dumps(files), **changes)
+
+
+def pair(classes: np.ndarray, objects: np.ndarray) -> Callable[[Lab], tuple]:
+    """Return what puts maps of classes and of objects in place of those of c1."""
+
+    def build(lab: Lab) -> tuple:
+        folders, maps = ("classes", "objects"), (classes, objects)
+        rest = {"instances": "objects/{case}.tif"}
+        return in_parts(lab, folders, maps, "classes/{case}.tif", **rest)
+
+    return build
+
+
+def per_class(cells: np.ndarray, matrix: np.ndarray) -> Callable[[Lab], tuple]:
+    """Return what puts maps of the objects of each class in place of those of c1."""
+
+    def build(lab: Lab) -> tuple:
+        (lab.folder / "by").mkdir()
+        folders, maps = ("by/cell", "by/matrix"), (cells, matrix)
+        # all but c1 have no matrix
+        for name in folders:
+            (lab.folder / name).mkdir()
+        both = in_parts(lab, folders, maps, "by/{class}/{case}.tif")
+        for i in (0, 2, 3, 4, 5):
+            lab.put("by/matrix", f"c{i}.tif", OBJECTS * 0)
+        return both
+
+    return build
+
+
+def coco(change: Callable[[dict], object], cut: int = 0, **dataset) -> Callable[[Lab], tuple]:
+    """Return what writes COCO-panoptic labels, their JSON changed."""
+
+    def build(lab: Lab) -> tuple:
+        content = {"annotations": [], "categories": [dict(c) for c in COCO]}
+        files, path = {}, lab.folder / "coco.json"
+        for i in range(6):
+            colours = np.dstack([OBJECTS.astype(np.uint8), *[np.zeros(SIZE, np.uint8)] * 2])
+            label = lab.put("labels", f"c{i}.png", colours)
+            segments = [{"id": k, "category_id": 1, "iscrowd": 0} for k in (1, 2)]
+            entry = {"file_name": label.name, "segments_info": segments}
+            content["annotations"].append(entry)
+            files[f"c{i}"] = [[str(lab.folder / f"images/c{i}.png")], str(label), str(path)]
+        change(content)
+        text = json.dumps(content)
+        path.write_text(text[: len(text) - cut])
+        changes = {"annotation": "panoptic", "segments": "coco.json", "void": "none"} | dataset
+        return lab.check(**changes), lab.prepare(cases=json.dumps(files), **changes)
+
+    return build
+
+
+def segments_of_c1(content: dict) -> list:
+    return content["annotations"][1]["segments_info"]
+
+
 def results_below_a_file(lab: Lab) -> list:
     (lab.folder / "file").touch()
     return lab.check(top={"results": str(lab.folder / "file" / "results")})
@@ -350,6 +422,30 @@ READ: list[Row] = [
     ("no-mask", empty_mask_folder, "{lab}/labels/c1.masks", "holds no mask", "add the masks"),
     ("class", class_not_declared, "{lab}/labels/c1.tif", "a class id that is not declared: 7",
      "declare it in datasets.cells.classes"),
+    ("class-of-a-pair", pair(OBJECTS * 7, OBJECTS), "{lab}/classes/c1.tif",
+     "class ids that are not declared: 7, 14", "or as `void`"),
+    ("no-class", pair(OBJECTS == 2, OBJECTS), "{lab}/objects/c1.tif",
+     "the object 1 has no class: its 36 pixels are 0 in {lab}/classes/c1.tif",
+     "or take the object out"),
+    ("two-classes", pair(np.where(OBJECTS, 1 + (np.indices(SIZE)[0] % 2), 0), OBJECTS),
+     "{lab}/objects/c1.tif", "the object 1 crosses classes in {lab}/classes/c1.tif: 18 of 1, 18",
+     "an object number to each part"),
+    ("pair-shape", pair(np.sign(OBJECTS), OBJECTS[:9]), "{lab}/objects/c1.tif",
+     "has shape (9, 32), but {lab}/classes/c1.tif of the same case (32, 32)", "the same pixels"),
+    ("overlap", per_class(OBJECTS, OBJECTS == 2), "{lab}/by/matrix/c1.tif",
+     "marks 36 pixels of the case 'c1' as matrix, which {lab}/by/cell/c1.tif marks as cell",
+     "give each pixel one class"),
+    ("coco-no-image", coco(lambda c: c["annotations"].pop(1)), "{lab}/coco.json",
+     "has no annotation with the file_name 'c1.png'", "leave the image out by `exclude`"),
+    ("coco-no-segment", coco(lambda c: segments_of_c1(c).append({"id": 3, "category_id": 1})),
+     "{lab}/coco.json", "names segments that {lab}/labels/c1.png does not have: 3",
+     "export both anew"),
+    ("coco-no-name", coco(lambda c: segments_of_c1(c).pop()), "{lab}/labels/c1.png",
+     "holds segment ids that {lab}/coco.json does not name: 2", "add them to segments_info"),
+    ("coco-cut", coco(lambda c: None, cut=30), "{lab}/coco.json", "is not valid JSON", "copy"),
+    ("coco-kind", coco(lambda c: None, classes={1: {"name": "cell", "kind": "stuff"}}),
+     "datasets.cells.classes", "declares 'cell' as stuff, but {lab}/coco.json has it as thing",
+     "say `kind: thing`"),
     ("label-gone", label_that_is_gone, "{lab}/labels/gone.tif", "does not exist", "check the path"),
     ("reader-nifti", lambda lab: lab.both(reader="nifti"), "datasets.cells.reader",
      "is 'nifti', which cannot read .png files", "set it to auto, or to raster"),
@@ -368,6 +464,26 @@ CONFIGURED: list[Row] = [
      "~nobody0/{case}.png matches nothing", "check the path"),
     ("missing-label", missing_label, "datasets.cells.labels",
      "the case 'c1' has no label labels/c1.*", "leave it out by `exclude: ['c1']`"),
+    ("void-class", checked(annotation="semantic", classes={1: "cell"}, void=1),
+     "datasets.cells.void", "is 1, which is also a class (cell)", "take it out of `classes`"),
+    ("void", checked(void="white"), "datasets.cells.void", "cannot be 'white'", "'auto'"),
+    ("class-undeclared", checked(annotation="panoptic", labels="{class}/{case}.tif"),
+     "datasets.cells.labels", "has {class} in it, but no classes are declared", "declare them"),
+    ("class-of-objects", checked(labels="{class}/{case}.tif", classes={1: "cell"}),
+     "datasets.cells.labels", "is for `annotation: panoptic`, and not for instance",
+     "say `annotation: panoptic`"),
+    ("instances-of-objects", checked(instances="objects/{case}.tif"), "datasets.cells.instances",
+     "is for `annotation: panoptic`, and not for instance", "or take it out"),
+    ("instances-alone", checked(annotation="panoptic", classes=CELLS, labels=None,
+     instances="objects/{case}.tif"), "datasets.cells.instances", "is given without `labels`",
+     "the class maps"),
+    ("two-ways", checked(annotation="panoptic", classes=CELLS, instances="objects/{case}.tif",
+     segments="coco.json"), "datasets.cells", "mixes two ways to keep panoptic labels",
+     "keep one of"),
+    ("no-segments", checked(annotation="panoptic", segments="coco.json"),
+     "datasets.cells.segments", "{lab}/coco.json does not exist", "give the JSON file"),
+    ("segments-a-case", checked(annotation="panoptic", segments="{case}.json"),
+     "datasets.cells.segments", "is one file for all cases", "take {case} out"),
     ("name-twice", name_twice, "datasets.cells.images",
      "the case 'c1' is found twice: {lab}/images/c1.png and {lab}/more/c1.png", "rename one"),
     ("two-kinds", labelled_and_unlabelled, "{lab}/new/c1.png",

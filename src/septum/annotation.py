@@ -1,4 +1,4 @@
-"""What the numbers of a label map mean: classes and objects.
+"""What the numbers of label maps mean: classes and objects.
 
 ``annotation: instance``
     Each number is an object of the one class.
@@ -10,11 +10,16 @@
 ``annotation: panoptic``
     ``class × 1000 + object``; object 0 is the class as a whole (stuff). Of a class declared
     as stuff the object part is ignored; pixels of a thing that carry no object number keep
-    their class and belong to no object. Up to 999 objects a class.
+    their class and belong to no object. Up to 999 objects a class. Or a map of classes and one
+    of objects (`annotate_pair`), or a map of objects a class (`annotate_classes`), or COCO's
+    (`septum.coco_labels`).
+
+Pixels that carry the number declared as ``void`` are `septum.store.VOID`, and of no object.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,10 +28,11 @@ import numpy as np
 from scipy import ndimage
 
 from septum.config import Dataset
-from septum.errors import fail
+from septum.errors import Problem, SeptumError, fail
 from septum.readers.labelmap import DIVISOR, renumber, split_panoptic
+from septum.store import VOID
 
-MAX_CLASS = 2**16 - 1
+MAX_CLASS = VOID - 1
 _NAMED = 5  # ids a message lists
 
 
@@ -40,7 +46,8 @@ class Annotation:
     instance : array (*spatial) of uint32, optional
     counts : dict
         ``objects``; ``renumbered``: whether ids had gaps; ``unnumbered``: pixels of things
-        without an object number.
+        without an object number; ``ignored``: objects of stuff classes; ``void``: its pixels,
+        if there are any.
     """
 
     semantic: np.ndarray | None
@@ -67,15 +74,105 @@ def annotate(labels: np.ndarray, dataset: Dataset, dataset_name: str, path: Path
     key = f"datasets.{dataset_name}.classes"
     if dataset.annotation in ("instance", "binary"):
         only = _only_class(dataset, key)
+        void = labels == dataset.void_number
+        labels = np.where(void, 0, labels)
         if dataset.annotation == "binary":
             labels = ndimage.label(labels > 0)[0]
         instance, count = renumber(labels)
         semantic = np.where(instance > 0, only, 0).astype(np.uint16)
+        semantic[void] = VOID
         counts = {"objects": count, "renumbered": bool(labels.max(initial=0) > count)}
-        return Annotation(semantic, instance, counts)
+        return Annotation(semantic, instance, counts | count_void(semantic))
     if dataset.annotation == "semantic":
-        return Annotation(_classes(labels, dataset, key, path), None, {})
+        semantic = _classes(labels, dataset, key, path)
+        return Annotation(semantic, None, count_void(semantic))
     return _panoptic(labels, dataset, key, path)
+
+
+def annotate_pair(
+    classes: np.ndarray,
+    objects: np.ndarray,
+    dataset: Dataset,
+    dataset_name: str,
+    paths: Sequence[Path],
+) -> Annotation:
+    """Turn a map of classes and a map of objects of one shape into an annotation.
+
+    Parameters
+    ----------
+    classes, objects : arrays (*spatial) of unsigned int
+        Objects of a stuff class are ignored, and what of an object is void is none of it.
+    dataset : Dataset
+    dataset_name, paths
+        For messages: the file of each map.
+
+    Raises
+    ------
+    SeptumError
+        If a class is not declared, or an object has no class or several.
+    """
+    semantic = _classes(classes, dataset, f"datasets.{dataset_name}.classes", paths[0])
+    numbered, count = renumber(np.where(semantic == VOID, 0, objects))
+    kind = np.zeros(count + 1, np.uint16)
+    kind[numbered] = semantic
+    kind[0] = 0
+    strange = (numbered > 0) & ((kind[numbered] != semantic) | (semantic == 0))
+    if strange.any():
+        raise SeptumError(_stray(objects, numbered, semantic, strange, paths))
+    is_thing = np.isin(semantic, _things(dataset))
+    ignored = count - int(np.isin(kind[1:], _things(dataset)).sum())
+    return _numbered(semantic, is_thing, objects, ignored)
+
+
+def annotate_classes(
+    maps: Sequence[np.ndarray], dataset: Dataset, case: str, paths: Sequence[Path]
+) -> Annotation:
+    """Turn maps of the objects of each class, of one shape, into an annotation.
+
+    Parameters
+    ----------
+    maps : sequence of arrays (*spatial) of unsigned int
+        In the order of the declared classes' ids. Of a stuff class, everything but 0 is it.
+    dataset : Dataset
+    case, paths
+        For messages: the name of the case, and the file of each map.
+
+    Raises
+    ------
+    SeptumError
+        With every pair of classes that share pixels.
+    """
+    classes = sorted((dataset.classes or {}).items())
+    semantic = np.zeros(maps[0].shape, np.uint16)
+    instance = np.zeros(maps[0].shape, np.uint32)
+    void = np.logical_or.reduce([labels == dataset.void_number for labels in maps])
+    problems, count, renumbered = [], 0, False
+    for (number, spec), labels, path in zip(classes, maps, paths, strict=True):
+        labels = np.where(void, 0, labels)
+        inside = labels > 0
+        for (other, earlier), first in zip(classes, paths, strict=True):
+            shared = int((semantic[inside] == other).sum())
+            if shared:
+                what = f"marks {shared} pixels of the case {case!r} as {spec.name}, which {first}"
+                remedy = "give each pixel one class, or mark it as `void`"
+                problems.append(Problem(str(path), f"{what} marks as {earlier.name}", remedy))
+        semantic[inside] = number
+        if spec.kind == "thing":
+            own, objects = renumber(labels)
+            renumbered |= int(labels.max(initial=0)) > objects
+            instance[inside] = own[inside] + np.uint32(count)
+            count += objects
+    if problems:
+        raise SeptumError(problems)
+    semantic[void] = VOID
+    counts = {"objects": count, "renumbered": renumbered, "unnumbered": 0}
+    return Annotation(semantic, instance, counts | count_void(semantic))
+
+
+def count_void(semantic: np.ndarray) -> dict[str, int]:
+    """Return how many pixels are void, as `Annotation` keeps it."""
+    count = int((semantic == VOID).sum())
+    return {"void": count} if count else {}
 
 
 def _panoptic(labels: np.ndarray, dataset: Dataset, key: str, path: Path) -> Annotation:
@@ -85,15 +182,47 @@ def _panoptic(labels: np.ndarray, dataset: Dataset, key: str, path: Path) -> Ann
         what = f"holds the number {number}, which names an object but no class"
         raise fail(path, what, f"write class × {DIVISOR} + object, and 0 for background")
     semantic = _classes(classes, dataset, key, path)
-    things = [number for number, spec in (dataset.classes or {}).items() if spec.kind == "thing"]
-    is_thing = np.isin(semantic, things)
+    return _numbered(semantic, np.isin(semantic, _things(dataset)), objects)
+
+
+def _things(dataset: Dataset) -> list[int]:
+    return [number for number, spec in (dataset.classes or {}).items() if spec.kind == "thing"]
+
+
+def _numbered(
+    semantic: np.ndarray, is_thing: np.ndarray, objects: np.ndarray, ignored: int = 0
+) -> Annotation:
+    """Return the annotation whose objects are those of things."""
     instance, count = renumber(np.where(is_thing, objects, 0))
     counts = {
         "objects": count,
         "renumbered": True,
         "unnumbered": int((is_thing & (instance == 0)).sum()),
+        **({"ignored": ignored} if ignored else {}),
     }
-    return Annotation(semantic, instance, counts)
+    return Annotation(semantic, instance, counts | count_void(semantic))
+
+
+def _stray(
+    objects: np.ndarray,
+    numbered: np.ndarray,
+    semantic: np.ndarray,
+    strange: np.ndarray,
+    paths: Sequence[Path],
+) -> Problem:
+    """Say which object has no class, or several: that of lowest id, and how many there are."""
+    wrong = np.unique(numbered[strange])
+    number, name = wrong[0], int(objects[numbered == wrong[0]][0])
+    others = f" (and {wrong.size - 1} more like it)" if wrong.size > 1 else ""
+    found, pixels = np.unique(semantic[numbered == number], return_counts=True)
+    if found.size > 1:
+        parts = [f"{n} of {i or 'background'}" for i, n in zip(found, pixels, strict=True)]
+        what = f"the object {name} crosses classes in {paths[0]}: {', '.join(parts)} pixels"
+        remedy = "give all pixels of an object one class, or an object number to each part"
+    else:
+        what = f"the object {name} has no class: its {pixels[0]} pixels are 0 in {paths[0]}"
+        remedy = "write the class of the object into the class map, or take the object out"
+    return Problem(str(paths[1]), what + others, remedy)
 
 
 def _only_class(dataset: Dataset, key: str) -> int:
@@ -114,16 +243,17 @@ def _only_class(dataset: Dataset, key: str) -> int:
 
 
 def _classes(numbers: np.ndarray, dataset: Dataset, key: str, path: Path) -> np.ndarray:
-    """Return class ids as uint16, all of them declared (if any is)."""
+    """Return class ids as uint16, all of them declared (if any is), and `VOID`."""
     present = np.flatnonzero(np.bincount(numbers.ravel())) if _fits(numbers) else np.unique(numbers)
     known = set(dataset.classes) if dataset.classes else set(range(MAX_CLASS + 1))
-    strange = [int(number) for number in present if number and int(number) not in known]
+    known |= {0, dataset.void_number}
+    strange = [int(number) for number in present if int(number) not in known]
     if strange:
         shown = ", ".join(map(str, strange[:_NAMED])) + (", …" if len(strange) > _NAMED else "")
         several = "class ids that are" if len(strange) > 1 else "a class id that is"
         what = f"holds {several} not declared: {shown}"
-        raise fail(path, what, f"declare it in {key}, or correct the file")
-    return numbers.astype(np.uint16)
+        raise fail(path, what, f"declare it in {key}, or as `void`, or correct the file")
+    return np.where(numbers == dataset.void_number, VOID, numbers).astype(np.uint16)
 
 
 def _fits(numbers: np.ndarray) -> bool:

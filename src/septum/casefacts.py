@@ -11,7 +11,7 @@ import numpy as np
 from skimage.measure import label
 
 from septum.seeds import rng
-from septum.store import Case
+from septum.store import VOID, Case
 
 SAMPLE = 1_000
 
@@ -33,7 +33,8 @@ class CaseFacts:
     statistics : dict
         Intensities of the whole image, per channel (`septum.normalise.statistics`).
     class_pixels : dict of int to int
-        Pixels of each class, background (0) included; empty where there are no labels.
+        Pixels of each class, background (0) included and void not; empty where there are no
+        labels.
     thing_classes : frozenset of int
         Classes that have instances.
     object_pixels : ndarray of int64, shape (objects,), or None
@@ -93,7 +94,10 @@ def measure(case: Case, *, sample: int = SAMPLE) -> CaseFacts:
     object_pixels, touching, multipart = None, 0, 0
     if case.semantic is not None:
         semantic = np.asarray(case.semantic)
+        void = semantic == VOID
+        semantic = np.where(void, 0, semantic)
         counts = np.bincount(semantic.ravel())
+        counts[0] -= np.count_nonzero(void)
         class_pixels = {int(i): int(counts[i]) for i in np.flatnonzero(counts)}
         foreground = _sample_foreground(case, semantic, sample)
         if case.instance is not None:

@@ -12,7 +12,7 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -29,11 +29,20 @@ PIXELS_PER_JOB = 256 * 2**20
 
 @dataclass(frozen=True)
 class CaseFiles:
-    """The files of one case: image files (one a channel group) and, where annotated, labels."""
+    """The files of one case: image files (one a channel group) and, where annotated, labels.
+
+    ``parts`` are the other label files, where one is not enough (`septum.labelfiles`).
+    """
 
     name: str
     images: tuple[str, ...]
     labels: str | None = None
+    parts: tuple[str, ...] = ()
+
+    @property
+    def label_files(self) -> tuple[str, ...]:
+        """All label files."""
+        return () if self.labels is None else (self.labels, *self.parts)
 
 
 def safe_name(name: str) -> str:
@@ -98,19 +107,8 @@ def find_cases(config: Config, dataset: str) -> list[CaseFiles]:
     key = f"datasets.{dataset}"
     problems: list[Problem] = []
     images = _scan_channels(config, spec, spec.image_patterns, f"{key}.images", problems)
-    labels = _scan_labels(config, spec.labels, f"{key}.labels", problems) if spec.labels else {}
-    cases = []
-    for name, files in images.items():
-        # where no label is found at all, that is one problem, not one a case
-        if labels and name not in labels:
-            wanted = spec.labels.replace("{case}", name)
-            remedy = (
-                "add it, name images that have no labels by `unlabelled:`, "
-                f"or leave it out by `exclude: [{name!r}]`"
-            )
-            what = f"the case {name!r} has no label {wanted}"
-            problems.append(Problem(f"{key}.labels", what, remedy))
-        cases.append(CaseFiles(name, files, labels.get(name)))
+    labels = _find_labels(config, dataset, images, problems)
+    cases = [CaseFiles(name, files, *labels.get(name, ())) for name, files in images.items()]
     unlabelled = _scan_channels(
         config, spec, spec.unlabelled_patterns, f"{key}.unlabelled", problems
     )
@@ -231,7 +229,7 @@ def _demo_cases(config: Config, dataset: str, spec: Dataset) -> list[CaseFiles]:
 def _broken_links(cases: Sequence[CaseFiles]) -> Iterator[Problem]:
     """Yield the files that are links to nothing, as git-annex leaves what was not fetched."""
     for case in cases:
-        for path in (*case.images, *([case.labels] if case.labels else [])):
+        for path in (*case.images, *case.label_files):
             if os.path.islink(path) and not os.path.exists(path):
                 remedy = f"fetch that file, or leave the case out by `exclude: [{case.name!r}]`"
                 yield Problem(path, "is a link to a file that is not there", remedy)
@@ -291,6 +289,35 @@ def _scan_labels(config: Config, pattern: str, key: str, problems: list[Problem]
         return _scan(config, pattern, key, problems)
     folders = _scan(config, head, key, problems)
     return {name: f"{folder}/{tail}" for name, folder in folders.items()}
+
+
+def _find_labels(
+    config: Config, dataset: str, names: Iterable[str], problems: list[Problem]
+) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Return the first label file of each case, and its others."""
+    spec, key = config.datasets[dataset], f"datasets.{dataset}"
+    found: dict[str, list[str]] = {}
+    for part, pattern in spec.label_patterns.items():
+        labels = _scan_labels(config, pattern, f"{key}.{part}", problems)
+        for name in names:
+            if name in labels:
+                found.setdefault(name, []).append(labels[name])
+            # where no label is found at all, that is one problem, not one a case
+            elif labels:
+                wanted = pattern.replace("{case}", name)
+                remedy = (
+                    "add it, name images that have no labels by `unlabelled:`, "
+                    f"or leave it out by `exclude: [{name!r}]`"
+                )
+                what = f"the case {name!r} has no label {wanted}"
+                problems.append(Problem(f"{key}.{part}", what, remedy))
+    beside: tuple[str, ...] = ()
+    if spec.segments is not None:
+        beside = (str(resolve(config, spec.segments)),)
+        if not os.path.isfile(beside[0]):
+            remedy = "give the JSON file that belongs to the PNG files of `labels`"
+            problems.append(Problem(f"{key}.segments", f"{beside[0]} does not exist", remedy))
+    return {name: (files[0], (*files[1:], *beside)) for name, files in found.items()}
 
 
 def _walk(folder: str, parts: Sequence[str], name: str | None) -> Iterator[tuple[str, str]]:

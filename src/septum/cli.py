@@ -101,10 +101,12 @@ def _prepare(a: Arguments) -> None:
     cases = []
     for name, files in _parse(a.cases, "--cases").items():
         match files:
-            case [[*images], str() | None as labels] if all(isinstance(i, str) for i in images):
-                cases.append(CaseFiles(name, tuple(images), labels))
+            case [[*images], str() | None as labels, *parts] if all(
+                isinstance(path, str) for path in (*images, *parts)
+            ):
+                cases.append(CaseFiles(name, tuple(images), labels, tuple(parts)))
             case _:
-                remedy = 'give each case as "name": [["image", ...], "label" or null]'
+                remedy = 'give each case as "name": [["image", ...], "label" or null, ...]'
                 raise fail("--cases", f"does not say which files {name!r} has", remedy)
     prepare_batch(
         dataset=parse_section(Dataset, a.settings),

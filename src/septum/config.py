@@ -214,11 +214,14 @@ class Dataset(Section):
 
     images: str | list[str] | None = None
     labels: str | None = None
+    instances: str | None = None
+    segments: str | None = None
     unlabelled: str | list[str] | None = None
     demo: Literal["nuclei", "tissue", "volumes"] | None = None
     reader: ReaderName = "auto"
     annotation: Literal["instance", "binary", "semantic", "panoptic"] = "instance"
     classes: dict[Annotated[int, Field(ge=1)], ClassSpec] | None = None
+    void: Annotated[int, Field(ge=0)] | Literal["auto", "none"] = "auto"
     spacing: list[Positive] | None = None
     group: str | None = None
     table: str | None = None
@@ -265,6 +268,30 @@ class Dataset(Section):
     def has_labels(self) -> bool:
         """Whether there is anything to train on."""
         return self.labels is not None or self.demo is not None
+
+    @property
+    def layout(self) -> Literal["one", "pair", "coco", "by_class"]:
+        """Which files hold the labels of a case (`septum.labelfiles`)."""
+        if self.segments is not None:
+            return "coco"
+        if self.instances is not None:
+            return "pair"
+        return "by_class" if "{class}" in (self.labels or "") else "one"
+
+    @property
+    def label_patterns(self) -> dict[str, str]:
+        """The keys and patterns of a case's label maps; of several classes, by their ids."""
+        found = {"labels": self.labels, "instances": self.instances}
+        if self.layout == "by_class":
+            classes = sorted((self.classes or {}).items())
+            names = {f"labels ({spec.name})": spec.name for _, spec in classes}
+            found = {key: self.labels.replace("{class}", name) for key, name in names.items()}
+        return {key: pattern for key, pattern in found.items() if pattern is not None}
+
+    @property
+    def void_number(self) -> int | None:
+        """The number in the label files that marks void pixels, if any does."""
+        return self.void if isinstance(self.void, int) else None
 
     @property
     def spatial_dims(self) -> int | None:

@@ -71,7 +71,7 @@ def misfits(config: Config, dataset: str, experiment: str) -> Iterator[Problem]:
     """Yield why an experiment cannot answer for a dataset, as far as the configuration says."""
     spec, data = config.experiments[experiment], config.datasets[dataset]
     key = f"experiments.{experiment}"
-    undeclared = data.annotation == "semantic" and data.classes is None
+    undeclared = data.annotation in ("semantic", "panoptic") and data.classes is None
     if spec.method in BASELINES and undeclared and spec.datasets == "all":
         what = f"a classical method knows no classes, and those of {dataset} are not declared"
         remedy = f"declare the only one, datasets.{dataset}.classes: {{1: name}}"
@@ -182,12 +182,43 @@ def _pattern_checks(key: str, dataset: Dataset) -> Iterator[Problem]:
         remedy = "`images` is a pattern with {case} in it, `demo` the name of simulated data"
         yield Problem(key, "needs either images or demo, and not both", remedy)
     patterns = {"images": dataset.image_patterns, "unlabelled": dataset.unlabelled_patterns}
-    patterns["labels"] = [] if dataset.labels is None else [dataset.labels]
+    for name in ("labels", "instances"):
+        pattern = getattr(dataset, name)
+        patterns[name] = [] if pattern is None else [pattern]
     for name, found in patterns.items():
         for pattern in found:
             if "{case}" not in pattern:
                 remedy = "put {case} where the name of the case stands in the path"
                 yield Problem(f"{key}.{name}", f"the pattern {pattern!r} has no {{case}}", remedy)
-    if dataset.annotation == "panoptic" and dataset.classes is None:
-        remedy = "declare them: {1: nucleus, 2: {name: stroma, kind: stuff}}"
-        yield Problem(f"{key}.classes", "are needed for `annotation: panoptic`", remedy)
+    yield from _label_checks(key, dataset)
+
+
+def _label_checks(key: str, dataset: Dataset) -> Iterator[Problem]:
+    """Yield what is wrong with how the labels are kept, and with the number of void."""
+    declare = "declare them: {1: nucleus, 2: {name: stroma, kind: stuff}}"
+    per_class = "{class}" in (dataset.labels or "")
+    ways = {"instances": dataset.instances is not None, "segments": dataset.segments is not None}
+    ways["labels"] = per_class
+    used = [name for name, is_used in ways.items() if is_used]
+    for name in used:
+        what = "has {class} in it, which" if name == "labels" else "names a second file, which"
+        if dataset.annotation != "panoptic":
+            what += f" is for `annotation: panoptic`, and not for {dataset.annotation}"
+            yield Problem(f"{key}.{name}", what, "say `annotation: panoptic`, or take it out")
+        elif dataset.labels is None:
+            remedy = "give `labels`: the class maps, or COCO's PNG files"
+            yield Problem(f"{key}.{name}", "is given without `labels`", remedy)
+    if len(used) > 1:
+        what = f"mixes two ways to keep panoptic labels ({' and '.join(used)})"
+        remedy = "keep one of: `instances`, `segments`, {class} in `labels`"
+        yield Problem(key, what, f"{remedy} (docs/adding-a-dataset.md)")
+    if "{case}" in (dataset.segments or ""):
+        yield Problem(f"{key}.segments", "is one file for all cases", "take {case} out of it")
+    if per_class and dataset.classes is None:
+        yield Problem(f"{key}.labels", "has {class} in it, but no classes are declared", declare)
+    elif dataset.annotation == "panoptic" and dataset.classes is None and not dataset.segments:
+        yield Problem(f"{key}.classes", "are needed for `annotation: panoptic`", declare)
+    known = dataset.classes or {}
+    if dataset.void_number in known and not used and dataset.annotation in ("semantic", "panoptic"):
+        what = f"is {dataset.void}, which is also a class ({known[dataset.void].name})"
+        yield Problem(f"{key}.void", what, "take it out of `classes`, or give another number")

@@ -177,6 +177,7 @@ def _score(truth: Path, prediction: Path, plan: Plan, settings: Evaluate) -> Cas
             spacing=true.geometry.spacing,
             settings=settings,
             scores=pred.scores,
+            void=true.void,
         )
     except SeptumError as error:
         raise SeptumError(

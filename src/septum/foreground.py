@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from septum.store import VOID
+
 # Enough for a patch to land anywhere on an object; a stuff region or a semantic class has no
 # size to speak of, hence more.
 PER_THING = 64
@@ -66,7 +68,7 @@ def find_foreground(semantic: Any, instance: Any | None, rng: np.random.Generato
     Parameters
     ----------
     semantic : array-like of int, shape (*spatial)
-        Class ids, 0 background; numpy or zarr.
+        Class ids, 0 background, `septum.store.VOID` of no class; numpy or zarr.
     instance : array-like of int, shape (*spatial), or None
         Instance ids; pixels of a class with id 0 (stuff) count as one object of their class.
     rng : numpy.random.Generator
@@ -79,7 +81,7 @@ def find_foreground(semantic: Any, instance: Any | None, rng: np.random.Generato
     for start in range(0, shape[0], thick):
         rows = slice(start, start + thick)
         classes = np.asarray(semantic[rows]).reshape(-1)
-        found = np.flatnonzero(classes)
+        found = np.flatnonzero((classes != 0) & (classes != VOID))
         ids = np.zeros(found.shape, np.int64)
         if instance is not None:
             ids[:] = np.asarray(instance[rows]).reshape(-1)[found]

@@ -13,7 +13,9 @@ from collections.abc import Iterable
 import numpy as np
 
 from septum.errors import fail
+from septum.losses import IGNORE
 from septum.regression import Distance, Flows, Objects, Regression, Stars
+from septum.store import VOID
 from septum.weightmap import separate_touching
 
 
@@ -61,13 +63,14 @@ class Head(ABC):
         Parameters
         ----------
         semantic : (*spatial) int array
-            Class ids, 0 background.
+            Class ids, 0 background, `septum.store.VOID` for void.
         instance : (*spatial) int array or None
             Instance ids, 0 where there is none; None for semantic annotation.
 
         Returns
         -------
         (*spatial) int16 array
+            -1 where void (`septum.losses.IGNORE`).
 
         Raises
         ------
@@ -76,8 +79,10 @@ class Head(ABC):
         """
 
     def _classes_as_channels(self, semantic: np.ndarray) -> np.ndarray:
-        """Replace class ids by channels, in a new array."""
+        """Replace class ids by channels, void by `IGNORE`, in a new array."""
         semantic = np.asarray(semantic)
+        void = semantic == VOID
+        semantic = np.where(void, 0, semantic)
         beyond = semantic.max(initial=0) >= len(self._channel)
         channel = self._channel[np.minimum(semantic, len(self._channel) - 1)]
         if beyond or channel.min(initial=0) < 0:
@@ -87,6 +92,7 @@ class Head(ABC):
                 f"hold the class {', '.join(map(str, strange))}, which is not declared",
                 f"declare it under classes (declared: {', '.join(map(str, self.classes))})",
             )
+        channel[void] = IGNORE
         return channel
 
 

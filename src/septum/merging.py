@@ -36,7 +36,7 @@ from septum.metrics.panoptic import panoptic_quality
 from septum.panoptic import panoptic_merge
 from septum.plan import Plan
 from septum.predicting import files_of, one_a_fold, write_batch
-from septum.store import Prediction, case_paths, open_case, open_prediction, read_prediction
+from septum.store import VOID, Prediction, case_paths, open_case, open_prediction, read_prediction
 
 MAX_PIXELS = 2**24
 """Validation pixels that are looked at; about a minute of tuning."""
@@ -252,9 +252,12 @@ def _best(samples: Sequence[_Sample], plan: Plan) -> dict[str, Any]:
         key = tuple(limits.values())
         if key not in tried:
             qualities = []
-            for true, objects, pixels in samples:
+            for (semantic, instance), objects, pixels in samples:
                 merged = panoptic_merge(objects, pixels, plan.classes, **limits)
-                qualities.append(panoptic_quality(true, merged[:2], things=things).pq)
+                void = semantic == VOID
+                true = np.where(void, 0, semantic), instance
+                found = panoptic_quality(true, merged[:2], things=things, void=void)
+                qualities.append(found.pq)
             tried[key] = mean_score(qualities)
         return tried[key]
 

@@ -21,6 +21,7 @@ from septum.atomic import write_json
 from septum.config import ClassSpec
 from septum.errors import Problem
 from septum.outlines import Polygon, polygons
+from septum.readers.coco_panoptic import BACKGROUND
 from septum.rle import encode
 from septum.store import Prediction
 
@@ -102,6 +103,7 @@ class Coco:
     """The instances of all images in one JSON file, as COCO's detection task has them."""
 
     file = "coco.json"
+    info: Mapping[str, str] = {}
 
     def __init__(self, classes: Mapping[int, ClassSpec]) -> None:
         self.images: list[dict[str, Any]] = []
@@ -124,7 +126,7 @@ class Coco:
 
     def write(self, folder: Path) -> None:
         """Write the JSON file."""
-        content = {"images": self.images, "annotations": self.annotations}
+        content = {"info": self.info, "images": self.images, "annotations": self.annotations}
         write_json(folder / self.file, {**content, "categories": _categories(self.classes)})
 
     def _add_image(self, prediction: Prediction) -> dict[str, Any]:
@@ -134,9 +136,14 @@ class Coco:
 
 
 class CocoPanoptic(Coco):
-    """Instances and regions of all images: ``panoptic/<name>.png`` and ``panoptic.json``."""
+    """Instances and regions of all images: ``panoptic/<name>.png`` and ``panoptic.json``.
+
+    COCO has no background: its 0 is what nobody labelled, ours what is of no class. The file
+    says so (``info``), and `septum.coco_labels` reads it back as it was.
+    """
 
     file = "panoptic.json"
+    info = BACKGROUND
 
     def add_to(self, folder: Path, prediction: Prediction, stem: str) -> None:
         """Add a case, and write its PNG: ids as R + 256 G + 65,536 B, 0 for nothing."""
@@ -147,7 +154,10 @@ class CocoPanoptic(Coco):
         for number, segment in enumerate(found, start=1):
             rows, columns = segment.mask.shape
             numbers[segment.top :, segment.left :][:rows, :columns][segment.mask] = number
-            infos.append({"id": number, **segment.summary})
+            # pixels of a thing that is not told apart are no object
+            thing = self.classes[segment.class_id].kind == "thing"
+            crowd = int(thing and not segment.number and prediction.instance is not None)
+            infos.append({"id": number, **segment.summary, "iscrowd": crowd})
         name = f"{stem}.png"
         (folder / "panoptic").mkdir(exist_ok=True)
         channels = [(numbers >> shift & 255).astype(np.uint8) for shift in (0, 8, 16)]

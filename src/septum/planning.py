@@ -105,7 +105,7 @@ def make_plan(
     test = set(partition.test)
     kept = [f for f in facts if f.annotated and f.name not in test] or list(facts)
     known = fingerprint(kept)
-    classes = dataset.classes or _classes(dataset, known)
+    classes = dataset.classes or _classes(dataset, known, facts)
     normalisation, derived_normalisation = derive_normalisation(dataset.normalisation, known)
     patch, derived_patch = derive_patch(known)
     sigma, derived_sigma = derive_sigma(known)
@@ -229,8 +229,13 @@ def _refuse_duplicates(
         log.info(text, len(pairs), len(leaks))
 
 
-def _classes(dataset: Dataset, known: Mapping[str, Any]) -> dict[int, ClassSpec]:
+def _classes(
+    dataset: Dataset, known: Mapping[str, Any], facts: Sequence[CaseFacts]
+) -> dict[int, ClassSpec]:
     """Return the classes of a dataset that declares none."""
+    named = [f.statistics["labels"]["classes"] for f in facts if _names_classes(f)]
+    if named:
+        return {int(i): ClassSpec(**spec) for i, spec in named[0].items()}
     if dataset.annotation in ("instance", "binary"):
         return {1: ClassSpec(name="object", kind="thing")}
     found = known["classes"] or {"pixel_share": {}, "with_instances": []}
@@ -240,6 +245,11 @@ def _classes(dataset: Dataset, known: Mapping[str, Any]) -> dict[int, ClassSpec]
         for i in found["pixel_share"]
         if int(i) != 0
     }
+
+
+def _names_classes(facts: CaseFacts) -> bool:
+    """Say whether the label files themselves have the classes' names (`septum.coco_labels`)."""
+    return "classes" in facts.statistics.get("labels", {})
 
 
 def _short(value: object) -> str:

@@ -15,12 +15,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from septum.annotation import Annotation, annotate
+from septum.annotation import Annotation
 from septum.cases import CaseFiles
 from septum.config import Dataset
 from septum.errors import Problem, SeptumError, fail
+from septum.labelfiles import annotate_maps, read_maps
 from septum.normalise import statistics
-from septum.readers import check_reader, choose_reader, read_image, read_labels
+from septum.readers import check_reader, read_image
 from septum.store import Case, Geometry, atomic_path, case_path, write_case
 
 SPACING_TOLERANCE = 0.01
@@ -94,14 +95,12 @@ def load_case(dataset: Dataset, dataset_name: str, files: CaseFiles) -> Case:
     found = _attempt(problems, _load_image, dataset, dataset_name, files.images)
     annotation, place = None, None
     if files.labels is not None:
-        read = _attempt(problems, _read_labels, dataset, files.labels)
+        read = _attempt(problems, read_maps, dataset, files)
         if read is not None:
-            labels, place = read
-            annotation = _attempt(
-                problems, annotate, labels, dataset, dataset_name, Path(files.labels)
-            )
+            maps, place = read
+            annotation = _attempt(problems, annotate_maps, maps, dataset, dataset_name, files)
     if found is not None and place is not None:
-        shape = labels.shape
+        shape = maps[0].shape
         problems += _disagreements(found[0], found[1], shape, place, files, dataset)
     if problems or found is None:
         raise SeptumError(problems)
@@ -178,15 +177,6 @@ def _override(geometry: Geometry, dataset: Dataset, dataset_name: str, path: str
         raise fail(f"datasets.{dataset_name}.spacing", what, remedy)
     unit = "micrometer" if geometry.unit == "pixel" else geometry.unit
     return replace(geometry, spacing=tuple(dataset.spacing), unit=unit)
-
-
-def _read_labels(dataset: Dataset, path: str) -> tuple[np.ndarray, Geometry]:
-    """Read labels by their suffix; where no reader knows it, by the dataset's own reader."""
-    try:
-        choose_reader(path)
-    except SeptumError:
-        return read_labels(path, dataset.reader)
-    return read_labels(path)
 
 
 def _disagreements(

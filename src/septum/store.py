@@ -46,6 +46,8 @@ __all__ = [
 ]
 
 Array = np.ndarray | zarr.Array
+VOID = 2**16 - 1
+"""In the class map of a case: pixels that are neither right nor wrong, whatever is predicted."""
 LABEL_TYPES = {"semantic": np.dtype("uint16"), "instance": np.dtype("uint32")}
 
 
@@ -83,9 +85,9 @@ class Case:
     image : array (C, *spatial)
         Original dtype.
     semantic : array (*spatial) of uint16, optional
-        Class ids, 0 is background.
+        Class ids, 0 is background; `VOID` where nobody can say.
     instance : array (*spatial) of uint32, optional
-        Objects 1…n, 0 is none; absent where only classes are annotated.
+        Objects 1…n, 0 is none, and so is void; absent where only classes are annotated.
     geometry : Geometry
     statistics : dict
         Intensities a channel (`septum.normalise.statistics`), and counts made while reading
@@ -101,6 +103,12 @@ class Case:
     geometry: Geometry
     statistics: dict[str, Any]
     parent: str | None = None
+
+    @property
+    def void(self) -> np.ndarray | None:
+        """The void pixels, (*spatial) bool; None where there is none."""
+        void = None if self.semantic is None else np.asarray(self.semantic[...]) == VOID
+        return void if void is not None and void.any() else None
 
 
 @dataclass

@@ -36,8 +36,8 @@ class TrainingCase:
         The case's name.
     image : array-like, shape (C, *spatial)
         As stored, not normalised; a numpy array, or a zarr array that is read in windows.
-    classes : array-like of uint8, shape (*spatial)
-        The head's target; indexed by slices like a numpy array.
+    classes : array-like of int8, shape (*spatial)
+        The head's target, -1 where void; indexed by slices like a numpy array.
     weights : array-like of float32, shape (*spatial), or None
         Weight map.
     statistics : dict
@@ -93,7 +93,7 @@ class WindowedTarget:
         instance = None if self.instance is None else np.asarray(self.instance[wide])
         semantic = np.asarray(self.semantic[wide])
         channels = self.head.channels(len(self.head.classes))
-        return self.head.target(semantic, instance)[inner].astype(np.min_scalar_type(channels - 1))
+        return self.head.target(semantic, instance)[inner].astype(np.min_scalar_type(-channels))
 
 
 def load_training_cases(

@@ -15,11 +15,12 @@ from septum.descent import descend, mean_score
 from septum.detecting import Scene, decode_scene
 from septum.head_names import METHODS, OF_DETECTORS
 from septum.metrics.matching import average_precision
+from septum.metrics.overlap import OverlapTable
 from septum.metrics.panoptic import panoptic_quality
 from septum.modelfile import ModelHeader
 from septum.predictor import predict_probabilities, predict_scene
 from septum.segmenter import Segmenter
-from septum.store import open_case
+from septum.store import VOID, open_case
 
 MAX_PIXELS = 2**23
 """Validation pixels that are looked at; about a minute of tuning."""
@@ -79,8 +80,8 @@ def tune_decoder(
             detects = header.head in OF_DETECTORS.values()
             predict = predict_scene if detects else _probabilities
             found = predict(segmenter, header, image, case.statistics, how)
-            true = np.asarray(case.semantic[window]), np.asarray(case.instance[window])
-            predictions.append((found, *true))
+            maps = [np.asarray(labels[window]) for labels in (case.semantic, case.instance)]
+            predictions.append((found, *maps))
     return best_decoder(
         predictions,
         head=header.head,
@@ -112,7 +113,8 @@ def best_decoder(
     Parameters
     ----------
     predictions : iterable of (probabilities or `Scene`, true semantic, true instance)
-        The class map is looked at for panoptic annotation only.
+        Of the class map, which may be None but for panoptic annotation, what is void is not
+        looked at.
     head, classes, annotation
         As in `septum.decode.decode`.
     settings : Decode
@@ -190,12 +192,15 @@ def _score(predictions: Sequence[Prediction], decoder: Mapping[str, Any]) -> flo
     """Return the mean over cases of AP, or PQ; -1 where no case has or is given an object."""
     scores = []
     things = [i for i, spec in decoder["classes"].items() if spec.kind == "thing"]
-    for found, *true in predictions:
-        pred = _decoded(found, true[1].shape, decoder)
+    for found, classes, true in predictions:
+        pred = _decoded(found, true.shape, decoder)
+        void = None if classes is None else classes == VOID
         if decoder["annotation"] == "panoptic":
-            scores.append(panoptic_quality(tuple(true), pred, things=things).pq)
+            truth = np.where(void, 0, classes), true
+            scores.append(panoptic_quality(truth, pred, things=things, void=void).pq)
         else:
-            scores.append(float(average_precision(true[1], pred[1]).mean()))
+            table = OverlapTable.from_labels(true, pred[1], void)
+            scores.append(float(average_precision(table).mean()))
     return mean_score(scores)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from septum.config import Weights
 from septum.plan import read_plan
-from septum.store import Case, atomic_path, case_paths, read_case, write_array
+from septum.store import VOID, Case, atomic_path, case_paths, read_case, write_array
 from septum.weightmap import border_weight_map, separate_touching
 
 log = logging.getLogger(__name__)
@@ -79,11 +79,13 @@ def case_weight_map(case: Case, settings: Mapping) -> np.ndarray:
     -------
     float32 array (*spatial)
     """
+    # no loss counts what is void, whatever its weight
+    semantic = np.where(case.semantic == VOID, 0, case.semantic)
     if case.instance is None:
-        objects, classes = np.zeros_like(case.semantic), case.semantic
+        objects, classes = np.zeros_like(semantic), semantic
     else:
         objects = separate_touching(case.instance)
-        classes = np.where((case.instance > 0) & (objects == 0), 0, case.semantic)
+        classes = np.where((case.instance > 0) & (objects == 0), 0, semantic)
     by_class = {int(i): float(weight) for i, weight in settings["class_weights"].items()}
     return border_weight_map(
         objects,

@@ -162,6 +162,22 @@ def resources(output, name):
     return {rule: int(match[1]) if match else 0 for rule, match in found.items()}
 
 
+def test_every_label_file_of_a_case_is_an_input(tmp_path):
+    for path in ("i/a.tif", "cell/a.tif", "matrix/a.tif"):
+        (tmp_path / path).parent.mkdir()
+        (tmp_path / path).write_bytes(b"x")
+    (tmp_path / "my.yaml").write_text(
+        "datasets: {demo_nuclei: null, d: {images: 'i/{case}.tif', labels: '{class}/{case}.tif', "
+        "annotation: panoptic, classes: {1: cell, 2: matrix}, void: 9}}\n"
+    )
+    done = snakemake("-p", "--configfile", str(tmp_path / "my.yaml"), cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    (inputs,) = re.findall(r"^rule prepare:\n    input: (.*)$", done.stdout, flags=re.M)
+    assert inputs.split(", ") == ["i/a.tif", "cell/a.tif", "matrix/a.tif"]
+    assert '{"a":[["i/a.tif"],"cell/a.tif","matrix/a.tif"]}' in done.stdout
+    assert '"void":9' in done.stdout
+
+
 def test_jobs_ask_for_memory_by_the_size_of_an_image(volumes):
     done = snakemake("--configfile", str(volumes / "my.yaml"), cwd=volumes)
     assert done.returncode == 0, done.stdout

@@ -17,8 +17,9 @@ from septum.classical import create, grid, method_class
 from septum.classical.base import Method
 from septum.descent import descend, mean_score
 from septum.metrics.matching import average_precision
+from septum.metrics.overlap import OverlapTable
 from septum.metrics.ratio import ratio
-from septum.store import open_case
+from septum.store import VOID, open_case
 
 LEAST_PIXELS = 2**15
 """Of a single case at least so many, before cases are left out."""
@@ -39,12 +40,15 @@ class Sample:
         Distance between pixel centres along each axis.
     instances : bool
         Whether single objects are annotated.
+    void : (*spatial) bool array, optional
+        Pixels that do not count.
     """
 
     image: np.ndarray
     true: np.ndarray
     spacing: tuple[float, ...]
     instances: bool = True
+    void: np.ndarray | None = None
 
 
 def tune(
@@ -78,13 +82,16 @@ def tune(
     samples = []
     for path, window in central_windows(cases, most=most, least=LEAST_PIXELS):
         case = open_case(path)
-        labels = case.semantic if case.instance is None else case.instance
+        classes = np.asarray(case.semantic[window])
+        void = classes == VOID
+        known = np.where(void, 0, classes)
         samples.append(
             Sample(
                 image=np.asarray(case.image[(slice(None), *window)]),
-                true=np.asarray(labels[window]),
+                true=known if case.instance is None else np.asarray(case.instance[window]),
                 spacing=case.geometry.spacing,
                 instances=case.instance is not None,
+                void=void if void.any() else None,
             )
         )
     return best_parameters(name, samples, fixed=fixed)
@@ -150,8 +157,10 @@ def _score(method: Method, samples: Sequence[Sample]) -> float:
     for sample in samples:
         found = method.segment(sample.image, spacing=sample.spacing)
         if sample.instances:
-            scores.append(float(average_precision(sample.true, found).mean()))
+            table = OverlapTable.from_labels(sample.true, found, sample.void)
+            scores.append(float(average_precision(table).mean()))
         else:
+            found = found if sample.void is None else np.where(sample.void, 0, found)
             both = np.count_nonzero((sample.true > 0) & (found > 0))
             either = np.count_nonzero((sample.true > 0) | (found > 0))
             scores.append(ratio(both, either, math.nan))

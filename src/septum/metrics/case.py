@@ -60,6 +60,7 @@ def evaluate_case(
     spacing: Sequence[float],
     settings: Evaluate,
     scores: Sequence[float] | None = None,
+    void: np.ndarray | None = None,
 ) -> CaseScores:
     """Score the prediction of one case.
 
@@ -78,6 +79,9 @@ def evaluate_case(
         ``surface_distance`` switches HD95 and ASSD.
     scores : sequence of float, optional
         One a predicted instance, in the order of their ids; 1 for all where there are none.
+    void : bool array (*spatial), optional
+        Pixels that are neither right nor wrong: taken out of both maps. Predicted objects more
+        than half of which is void are neither, too, unless they match.
 
     Returns
     -------
@@ -97,7 +101,12 @@ def evaluate_case(
     pairs = count_pairs(
         Segments(true_semantic, true_instance, things, "annotation"),
         Segments(pred_semantic, pred_instance, things, "prediction"),
+        void,
     )
+    if void is not None:
+        # counted above; what follows looks at the maps themselves
+        true_semantic = np.where(void, 0, true_semantic)
+        pred_semantic = np.where(void, 0, pred_semantic)
     confusion = Confusion.from_segments(pairs, [0, *classes])
     unknown = sorted({*confusion.classes.tolist()} - {0, *classes})
     if unknown:
@@ -183,7 +192,7 @@ def _object_scores(objects: OverlapTable, convention: str) -> Row:
         **dict(zip(AP_COLUMNS, precisions, strict=True)),
         "seg": seg_score(objects),
         "n_true": objects.n_true,
-        "n_pred": objects.n_pred,
+        "n_pred": matched.tp + matched.fp,
         "tp": matched.tp,
         "fp": matched.fp,
         "fn": matched.fn,

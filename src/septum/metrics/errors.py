@@ -9,13 +9,14 @@ With |t ∩ p| the pixels that a true object t and a predicted object p share:
 - *split*: the same with the sides exchanged: two or more predicted objects each lie by more
   than half of their area in t, and each covers at least a tenth of t.
 - *matched*: of the others, pairs with IoU > 0.5.
-- *missed*: every other true object; *spurious*: every other predicted object.
+- *missed*: every other true object; *spurious*: every other predicted object, but for those
+  that lie more than half in the void: *void*.
 
 Each object has one kind, the first that applies in this order. Hence
 ``n_true = matched + missed + split + merged`` counted on true objects and
-``n_pred = matched + spurious + split + merged`` counted on predicted ones. A true object whose
-best fragment still reaches IoU > 0.5 is a true positive of AP and split here: AP counts, this
-explains. The tenth keeps crumbs from making a split of a good match.
+``n_pred = matched + spurious + split + merged + void`` counted on predicted ones. A true object
+whose best fragment still reaches IoU > 0.5 is a true positive of AP and split here: AP counts,
+this explains. The tenth keeps crumbs from making a split of a good match.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ import numpy as np
 from septum.metrics.overlap import OverlapTable, overlap_table
 
 TRUE_KINDS = ("matched", "missed", "split", "merged")
-PRED_KINDS = ("matched", "spurious", "split", "merged")
+PRED_KINDS = ("matched", "spurious", "split", "merged", "void")
 PART = 0.1
 """Smallest part of the whole that makes a fragment, or a merged object, count."""
 
@@ -99,6 +100,7 @@ def object_errors(true: OverlapTable | np.ndarray, pred: np.ndarray | None = Non
     matched = free & (table.ious > 0.5)
     true_kinds[rows[matched]] = "matched"
     pred_kinds[cols[matched]] = "matched"
+    pred_kinds[(pred_kinds == "spurious") & table.mostly_void] = "void"
     return ObjectErrors(table.true_ids, table.pred_ids, true_kinds, pred_kinds)
 
 

@@ -120,6 +120,7 @@ def scored_objects(
     pred_boxes = _boxes(*pred, table.pred_classes, table.pred_ids)
     ious = table.ious
     good = ious >= 0.5
+    # boxes are those of what is not void, as areas are
     rows, cols, box_ious = box_pairs(true_boxes, pred_boxes)
     alike = table.true_classes[rows] == table.pred_classes[cols]
     return ScoredObjects(

@@ -26,6 +26,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from septum.detector import Detector
+from septum.losses import IGNORE
 from septum.models.blocks import Network, initialise
 from septum.models.detection.boxes import clip, decode, encode, extents
 from septum.models.detection.found import Found
@@ -186,7 +187,8 @@ class FasterRCNN(Network):
     ) -> dict[str, Tensor]:
         """Return the losses of a batch of these features (see `losses`)."""
         pyramid = pyramid[: len(self.strides)]
-        proposed = self.rpn(pyramid, size, [true.boxes for true in truths])
+        voids = [true.void for true in truths]
+        proposed = self.rpn(pyramid, size, [true.boxes for true in truths], voids)
         boxes, which, counts = [], [], []
         area = math.prod(size) / 128 ** len(size)
         looked_at, masks = (min(most, round(n * max(1.0, area))) for n, most in (SAMPLE, MASKS))
@@ -194,7 +196,7 @@ class FasterRCNN(Network):
         for proposals, true in zip(proposed.boxes, truths, strict=True):
             # the true boxes are proposals too: else the first steps would have no objects
             proposals = torch.cat([true.boxes, proposals])
-            found = match(proposals, true.boxes, above=level, below=level)
+            found = match(proposals, true.boxes, above=level, below=level, void=true.void)
             positive, negative = sample(found, looked_at, SHARE)
             chosen = torch.cat([positive, negative])
             boxes.append(proposals[chosen])
@@ -253,8 +255,10 @@ class FasterRCNN(Network):
         ]
         own = logits[torch.arange(len(labels), device=labels.device), labels]
         # an empty batch has a loss of 0, which still reaches every weight
-        error = F.binary_cross_entropy_with_logits(own, torch.cat(wanted), reduction="sum")
-        return {"mask": error / max(own.numel(), 1)}
+        wanted = torch.cat(wanted)
+        known = wanted != IGNORE
+        error = F.binary_cross_entropy_with_logits(own[known], wanted[known], reduction="sum")
+        return {"mask": error / known.sum().clamp(min=1)}
 
     @torch.no_grad()
     def detect(self, images: Tensor) -> list[Found]:

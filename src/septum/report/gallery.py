@@ -130,6 +130,7 @@ def find_errors(
     pairs = count_pairs(
         Segments(true.semantic, true.instance, things, "annotation"),
         Segments(pred.semantic, pred.instance, things, "prediction"),
+        true.void,
     )
     return object_errors(OverlapTable.from_pairs(pairs, things).same_class().of_classes(things))
 

@@ -17,6 +17,7 @@ from scipy import ndimage
 
 from septum.metrics.errors import ObjectErrors
 from septum.report.colours import OBJECT_MARKS, PIXEL_MARKS, Mark, object_colour, rgb
+from septum.store import VOID
 
 LONGEST = 384
 FILL = 0.42
@@ -231,7 +232,7 @@ def _border(
 def _draw_pixel_errors(
     canvas: Canvas, true: np.ndarray, pred: np.ndarray, colours: dict[int, str], line: int
 ) -> None:
-    wrong = true != pred
+    wrong = (true != pred) & (true != VOID)
     _paint(canvas, wrong & (true > 0) & (pred > 0), PIXEL_MARKS["confused"])
     _paint(canvas, wrong & (true == 0), PIXEL_MARKS["spurious"])
     _paint(canvas, wrong & (pred == 0), PIXEL_MARKS["missed"])

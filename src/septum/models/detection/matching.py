@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor
 
@@ -12,7 +14,13 @@ NEITHER = -2
 
 
 def match(
-    boxes: Tensor, objects: Tensor, *, above: float, below: float, best: bool = False
+    boxes: Tensor,
+    objects: Tensor,
+    *,
+    above: float,
+    below: float,
+    best: bool = False,
+    void: Tensor | None = None,
 ) -> Tensor:
     """Return which object each box is.
 
@@ -30,6 +38,9 @@ def match(
     best : bool
         Whether each object also gets the boxes that overlap it most, however little: small
         objects would else have none.
+    void : (*spatial) bool tensor, optional
+        Pixels of which nobody knows what they are: a box that lies more than half in them is no
+        background, for there may well be an object.
 
     Returns
     -------
@@ -37,7 +48,8 @@ def match(
         Index of the object, `BACKGROUND` or `NEITHER`.
     """
     if len(objects) == 0 or len(boxes) == 0:
-        return torch.full((len(boxes),), BACKGROUND, device=boxes.device)
+        found = torch.full((len(boxes),), BACKGROUND, device=boxes.device)
+        return _without_void(found, boxes, void)
     overlap = iou(boxes, objects)
     highest, which = overlap.max(dim=1)
     found = which.clone()
@@ -48,7 +60,44 @@ def match(
         # an object that no box meets has no best one
         rows = ((overlap == most) & (most > 0)).any(dim=1)
         found[rows] = which[rows]
-    return found
+    return _without_void(found, boxes, void)
+
+
+def covered_share(boxes: Tensor, mask: Tensor) -> Tensor:
+    """Return which share of the pixels of each box is in a mask.
+
+    Parameters
+    ----------
+    boxes : (n, 2 * axes) float tensor
+        Rounded to whole pixels, of which there is at least one.
+    mask : (*spatial) bool tensor
+
+    Returns
+    -------
+    (n,) float tensor
+    """
+    axes = mask.ndim
+    sums = torch.nn.functional.pad(mask.double(), (1, 0) * axes)
+    for axis in range(axes):
+        sums = sums.cumsum(axis)
+    # what lies outside of the image is no part of a box
+    limits = torch.tensor(mask.shape, device=boxes.device)
+    start = boxes[:, :axes].round().long().clamp(min=0)
+    start = torch.minimum(start, limits - 1)
+    stop = torch.minimum(torch.maximum(boxes[:, axes:].round().long(), start + 1), limits)
+    count = torch.zeros(len(boxes), dtype=sums.dtype, device=boxes.device)
+    for corner in itertools.product((0, 1), repeat=axes):  # inclusion and exclusion
+        at = [(stop if side else start)[:, axis] for axis, side in enumerate(corner)]
+        count += (-1) ** (axes - sum(corner)) * sums[tuple(at)]
+    return (count / (stop - start).prod(dim=1)).float()
+
+
+def _without_void(found: Tensor, boxes: Tensor, void: Tensor | None) -> Tensor:
+    """Make what is background and mostly void neither."""
+    if void is None or not void.any() or len(boxes) == 0:
+        return found
+    unknown = (found == BACKGROUND) & (covered_share(boxes, void) > 0.5)
+    return torch.where(unknown, NEITHER, found)
 
 
 def sample(found: Tensor, count: int, share: float) -> tuple[Tensor, Tensor]:

@@ -90,7 +90,11 @@ class RegionProposals(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def forward(
-        self, pyramid: Sequence[Tensor], size: Sequence[int], objects: Sequence[Tensor] | None
+        self,
+        pyramid: Sequence[Tensor],
+        size: Sequence[int],
+        objects: Sequence[Tensor] | None,
+        voids: Sequence[Tensor | None] | None = None,
     ) -> Proposals:
         """Return proposals, and the losses where the true boxes are given.
 
@@ -102,6 +106,8 @@ class RegionProposals(nn.Module):
             Of the images.
         objects : sequence of (m, 2 * axes) Tensor, optional
             The true boxes of each image.
+        voids : sequence of (*size) bool Tensor, optional
+            Its pixels that do not count.
         """
         logits, codes, places = [], [], []
         for features, stride, extent in zip(pyramid, self.strides, self.sizes, strict=True):
@@ -114,7 +120,9 @@ class RegionProposals(nn.Module):
         boxes = [self._propose(n, logits, codes, places, size) for n in range(len(logits[0]))]
         if objects is None:
             return Proposals(boxes, {})
-        losses = _losses(torch.cat(logits, 1), torch.cat(codes, 1), torch.cat(places), objects)
+        voids = [None] * len(objects) if voids is None else voids
+        outputs = torch.cat(logits, 1), torch.cat(codes, 1)
+        losses = _losses(*outputs, torch.cat(places), objects, voids)
         return Proposals(boxes, losses)
 
     @torch.no_grad()
@@ -143,13 +151,18 @@ class RegionProposals(nn.Module):
 
 
 def _losses(
-    logits: Tensor, codes: Tensor, places: Tensor, objects: Sequence[Tensor]
+    logits: Tensor,
+    codes: Tensor,
+    places: Tensor,
+    objects: Sequence[Tensor],
+    voids: Sequence[Tensor | None],
 ) -> dict[str, Tensor]:
     """Return ``rpn_object`` (cross-entropy) and ``rpn_box`` (smooth absolute error)."""
     objectness, box, count = [], [], 0
-    for score, code, true in zip(logits, codes, objects, strict=True):
+    for score, code, true, void in zip(logits, codes, objects, voids, strict=True):
         axes = true.shape[1] // 2
-        found = match(places, true, above=OBJECT[axes], below=NO_OBJECT[axes], best=True)
+        levels = {"above": OBJECT[axes], "below": NO_OBJECT[axes]}
+        found = match(places, true, **levels, best=True, void=void)
         positive, negative = sample(found, SAMPLE, SHARE)
         chosen = torch.cat([positive, negative])
         truth = torch.zeros_like(score[chosen])

@@ -13,6 +13,8 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
+from septum.losses import IGNORE
+
 SAMPLES = 2
 """Points a bin along each axis, at which a mask is looked at."""
 
@@ -29,12 +31,15 @@ class Truth:
     ids : (m,) int64 Tensor
         Of the objects in ``instance``.
     instance : (*spatial) int64 Tensor
+    void : (*spatial) bool Tensor, optional
+        Pixels of no known class: neither objects nor background.
     """
 
     boxes: Tensor
     labels: Tensor
     ids: Tensor
     instance: Tensor
+    void: Tensor | None = None
 
 
 def truth(instance: Tensor, classes: Tensor) -> Truth:
@@ -68,11 +73,12 @@ def truth(instance: Tensor, classes: Tensor) -> Truth:
         torch.tensor(labels, dtype=torch.int64, device=device),
         torch.tensor(kept, dtype=torch.int64, device=device),
         torch.from_numpy(ids).to(device),
+        classes == IGNORE,
     )
 
 
 def mask_targets(true: Truth, boxes: Tensor, which: Tensor, bins: int) -> Tensor:
-    """Return which share of each bin of a box its object covers.
+    """Return which share of each bin of a box its object covers; -1 of a bin with void in it.
 
     Parameters
     ----------
@@ -101,4 +107,8 @@ def mask_targets(true: Truth, boxes: Tensor, which: Tensor, bins: int) -> Tensor
     own = true.ids[which].reshape((-1,) + (1,) * axes)
     covered = (true.instance.flatten()[index] == own).float()[:, None]
     pooling = torch.nn.functional.avg_pool2d if axes == 2 else torch.nn.functional.avg_pool3d
-    return pooling(covered, SAMPLES)[:, 0]
+    share = pooling(covered, SAMPLES)[:, 0]
+    if true.void is None or not true.void.any():
+        return share
+    unknown = pooling(true.void.flatten()[index].float()[:, None], SAMPLES)[:, 0]
+    return torch.where(unknown > 0, IGNORE, share)

@@ -1,0 +1,114 @@
+"""COCO's panoptic format: an RGB image of segment ids, and one JSON file for all images.
+
+https://cocodataset.org/#format-data, "Panoptic Segmentation": id = R + 256 G + 65,536 B; 0 is a
+pixel that nobody labelled. The JSON says of each image which segments it has.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from septum.config import ClassSpec
+from septum.errors import fail
+from septum.readers import read_image
+from septum.readers.base import DAMAGED, reading
+from septum.store import Geometry
+
+BACKGROUND = {"unlabelled": "background"}
+"""What Septum's own files say in ``info``: 0 is background, and not void."""
+
+
+@dataclass(frozen=True)
+class Segments:
+    """The JSON file.
+
+    Parameters
+    ----------
+    path : Path
+    of_image : mapping
+        From the name of an image's PNG file to its ``segments_info``: dicts with ``id``,
+        ``category_id`` and, at times, ``iscrowd``.
+    categories : mapping of int to ClassSpec
+    background : bool
+        Whether 0 is background, as the file itself says.
+    """
+
+    path: Path
+    of_image: Mapping[str, Sequence[Mapping[str, Any]]]
+    categories: Mapping[int, ClassSpec]
+    background: bool
+
+
+def read_ids(path: str | Path) -> tuple[np.ndarray, Geometry]:
+    """Read the segment ids (y, x), uint32, of an RGB image.
+
+    Raises
+    ------
+    SeptumError
+        If it cannot be read, or is not in 8-bit colours.
+    """
+    image, geometry = read_image(path)
+    if image.shape[0] != 3 or image.ndim != 3 or image.dtype != np.uint8:
+        what = f"has {image.shape[0]} channels of {image.dtype}, and COCO's segment ids are RGB"
+        remedy = "give the PNG files that belong to `segments`, or take `segments` out"
+        raise fail(path, what, remedy)
+    red, green, blue = image.astype(np.uint32)
+    return red + (green << 8) + (blue << 16), geometry
+
+
+def read_segments(path: str | Path) -> Segments:
+    """Read the JSON file; one that has not changed since is not read again.
+
+    Raises
+    ------
+    SeptumError
+        If it cannot be read, is no JSON, or lacks what the format asks for.
+    """
+    path = Path(path)
+    with reading(path):
+        status = os.stat(path)
+    return _read(path, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path, *_: int) -> Segments:
+    with reading(path):
+        text = path.read_bytes()
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise fail(path, f"is not valid JSON ({error})", DAMAGED) from None
+    try:
+        of_image = {}
+        for annotation in content["annotations"]:
+            name, segments = str(annotation["file_name"]), annotation["segments_info"]
+            if name in of_image:
+                raise fail(path, f"has two annotations of {name}", "keep one of them")
+            for segment in segments:
+                int(segment["id"]), int(segment["category_id"])
+            of_image[name] = segments
+        categories = {int(c["id"]): _category(c) for c in content["categories"]}
+        said = content.get("info") or {}
+        background = BACKGROUND.items() <= said.items()
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        what = f"is not COCO's panoptic format ({type(error).__name__}: {error})"
+        remedy = "it needs categories (id, name, isthing) and annotations (file_name, "
+        raise fail(path, what, remedy + "segments_info with id and category_id)") from None
+    return Segments(path, of_image, categories, background)
+
+
+def _category(category: Mapping[str, Any]) -> ClassSpec:
+    colour = category.get("color")
+    return ClassSpec(
+        name=str(category["name"]),
+        kind="thing" if category["isthing"] else "stuff",
+        colour=None if colour is None else "#{:02x}{:02x}{:02x}".format(*colour),
+    )
