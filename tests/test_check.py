@@ -69,6 +69,21 @@ def test_good_data_gives_a_table_and_leaves_nothing_behind(data, capsys):
     assert sorted(data.rglob("*")) == before
 
 
+def test_a_merge_of_two_experiments_is_checked_like_the_others(data, capsys):
+    for path in (data / "labels").iterdir():
+        labels = tifffile.imread(path)
+        tifffile.imwrite(path, np.where(labels > 0, 1000 + labels, 2000).astype(np.uint16))
+    classes = {1: "cell", 2: {"name": "medium", "kind": "stuff"}}
+    experiments = {
+        "unet": {"network": "unet", "options": {"depth": 2, "width": 4}},
+        "other": {"network": "unet", "options": {"depth": 2, "width": 2}},
+        "both": {"merge": {"instances": "unet", "semantic": "other"}},
+    }
+    dataset = {"annotation": "panoptic", "classes": classes}
+    check(config(data, dataset=dataset, experiments=experiments))
+    assert capsys.readouterr().out.splitlines()[-1] == "no problem found"
+
+
 def test_problems_of_all_cases_and_datasets_at_once(data):
     good = (data / "images/c1.png").read_bytes()
     (data / "images/c1.png").write_bytes(good[: len(good) // 2])

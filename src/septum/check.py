@@ -279,7 +279,7 @@ def _disk_notes(config: Config, audits: Sequence[Audit]) -> Iterator[str]:
 
 
 def _device_notes(config: Config) -> Iterator[str]:
-    networks = [(d, e) for d, e in config.runs() if config.experiments[e].method is None]
+    networks = [(d, e) for d, e in config.runs() if config.experiments[e].network is not None]
     wanted = {e for d, e in networks if config.run(d, e).train.device == "gpu"}
     if wanted and not torch.cuda.is_available():
         yield f"{', '.join(sorted(wanted))}: train.device is gpu, and this machine has none"
