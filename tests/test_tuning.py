@@ -11,6 +11,7 @@ from septum.config import ClassSpec, Decode
 from septum.decode import decode
 from septum.detecting import Scene
 from septum.detections import Detection
+from septum.flows import flow_targets
 from septum.metrics import average_precision
 from septum.tuning import best_decoder
 
@@ -53,6 +54,7 @@ def test_of_equal_scores_the_simplest_wins():
         "method": "components",
         "threshold": 0.5,
         "seed_threshold": None,
+        "flow_error": None,
         "overlap": None,
         "min_size": 8,
         "min_stuff": None,
@@ -83,11 +85,12 @@ def test_what_is_fixed_stays():
     predictions = [case(halo=0.62, core=0.9)]
     found = tune(predictions, threshold=0.42, min_size=3, method="watershed", seed_threshold=0.77)
     score = found.pop("score")
-    assert found.pop("overlap") is None
+    assert (found.pop("overlap"), found["flow_error"]) == (None, None)
     assert found == {
         "method": "watershed",
         "threshold": 0.42,
         "seed_threshold": 0.77,
+        "flow_error": None,
         "min_size": 3,
         "min_stuff": None,
     }
@@ -115,6 +118,7 @@ def test_semantic_annotation_has_nothing_to_tune():
         "method": "argmax",
         "threshold": None,
         "seed_threshold": None,
+        "flow_error": None,
         "overlap": None,
         "min_size": None,
         "min_stuff": None,
@@ -185,3 +189,17 @@ def test_of_panoptic_annotation_pq_decides_and_little_stuff_is_dropped():
         [(found, semantic, instance)], settings=Decode(min_stuff=0), min_size_default=5, **how
     )
     assert best["score"] == 0.5  # an IoU of 0.5 is no match
+
+
+@pytest.mark.parametrize(("length", "error"), [(1.0, 0.4), (0.3, 0.6)])
+def test_objects_of_short_flows_are_kept_by_a_larger_error(length, error):
+    # of a vector of length 0.3 the squared difference to one of length 1 is 0.49
+    truth = np.zeros((40, 48), int)
+    truth[5:20, 5:20], truth[5:20, 20:35] = 1, 2
+    inside = np.where(truth > 0, 0.9, 0.1)
+    maps = np.stack([1 - inside, inside, *(length * flow_targets(truth))])
+    best = tune([(maps.astype(np.float32), None, truth)], head="flows")
+    assert best["method"] == "flows"
+    assert best["score"] > 0.9
+    assert best["flow_error"] == error
+    assert best["seed_threshold"] is None

@@ -50,6 +50,7 @@ def decode(
     method: str = "components",
     threshold: float | None = 0.5,
     seed_threshold: float | None = None,
+    flow_error: float | None = 0.4,
     min_size: int | None = 0,
     min_stuff: int | None = 0,
     spacing: Sequence[float] | None = None,
@@ -78,6 +79,9 @@ def decode(
         For ``watershed``: probability of being inside above which a pixel is part of a seed (a
         value below ``threshold`` acts as this one); of the distance head, relative depth.
         For ``stars``: probability above which a pixel proposes one.
+    flow_error : float
+        For ``flows``: how little an object's flow may look like that of its shape
+        (`septum.flow_objects.follow_flows`).
     min_size : int
         Instances of fewer pixels are removed.
     min_stuff : int
@@ -116,7 +120,8 @@ def decode(
         if not border:
             labels = _close_ridges(labels)
     else:
-        labels = _from_regression(regressed, method, body, seed_threshold, spacing)
+        limits = {"seed_threshold": seed_threshold, "flow_error": flow_error}
+        labels = _from_regression(regressed, method, body, spacing=spacing, **limits)
         kinds = _likeliest(labels, probabilities, things)
     instance, kept = _drop_small(labels, len(kinds), min_size or 0)
     semantic = class_ids[np.append(0, kinds[kept])][instance]
@@ -130,13 +135,15 @@ def _from_regression(
     regressed: np.ndarray,
     method: str,
     body: np.ndarray,
+    *,
     seed_threshold: float | None,
+    flow_error: float | None,
     spacing: Sequence[float] | None,
 ) -> np.ndarray:
     """Label the instances that the regressed maps (R, *spatial) tell apart within the body."""
     regressed = regressed.astype(np.float32, copy=False)
     if method == "flows":
-        return follow_flows(regressed, body)
+        return follow_flows(regressed, body, max_error=flow_error)
     if method == "stars":
         return draw_stars(
             regressed[0],

@@ -29,9 +29,9 @@ from septum.planes import square_planes
 from septum.segmenter import Segmenter
 from septum.tiling import auto_tile, predict_tiled
 
-_DECODER = ("method", "threshold", "seed_threshold", "overlap", "min_size", "min_stuff")
 _OF_OBJECTS = ("threshold", "overlap", "min_size", "min_stuff")
-_OF_MAPS = ("method", "threshold", "seed_threshold", "min_size", "min_stuff")
+_OF_MAPS = ("method", "threshold", "seed_threshold", "flow_error", "min_size", "min_stuff")
+_DECODER = (*_OF_MAPS[:4], "overlap", *_OF_MAPS[4:])
 
 
 @dataclass(frozen=True)

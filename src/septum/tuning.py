@@ -30,10 +30,11 @@ THRESHOLDS = tuple(percent / 100 for percent in range(30, 75, 5))
 SEED_THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 SIZES = (0.5, 1, 2, 3)
 """Minimum sizes, in units of the dataset's default."""
+FLOW_ERRORS = (0.4, 0.6, 0.8, 1.2)
 OVERLAPS = (0.2, 0.5, 0.8)
 STUFF = (0, 2, 8, 32)
 """Least pixels of a class of stuff, in units of the dataset's default of the minimum size."""
-START = {"threshold": 0.5, "seed_threshold": 0.7, "overlap": 0.5}
+START = {"threshold": 0.5, "seed_threshold": 0.7, "flow_error": 0.4, "overlap": 0.5}
 
 Found = np.ndarray | Scene
 """Probabilities (K, *spatial), or what a detector sees."""
@@ -125,9 +126,9 @@ def best_decoder(
     Returns
     -------
     dict
-        ``method``, ``threshold``, ``seed_threshold``, ``overlap``, ``min_size``, ``min_stuff``,
-        ``score``: JSON-able; what is not used, and a score of nothing, are None. Semantic
-        annotation has nothing to tune: method ``argmax``.
+        ``method``, ``threshold``, ``seed_threshold``, ``flow_error``, ``overlap``, ``min_size``,
+        ``min_stuff``, ``score``: JSON-able; what is not used, and a score of nothing, are None.
+        Semantic annotation has nothing to tune: method ``argmax``.
     """
     if annotation == "semantic":
         unused = dict.fromkeys((*START, "min_size", "min_stuff", "score"))
@@ -166,6 +167,7 @@ def _best_of_method(
     grid: dict[str, Sequence[Any]] = {
         "threshold": THRESHOLDS,
         "seed_threshold": SEED_THRESHOLDS,
+        "flow_error": FLOW_ERRORS,
         "overlap": OVERLAPS,
         "min_size": sorted({round(factor * min_size_default) for factor in SIZES}),
         "min_stuff": sorted({factor * min_size_default for factor in STUFF}),
@@ -173,6 +175,7 @@ def _best_of_method(
     unused = [
         *unused,
         *([] if method in SEEDED else ["seed_threshold"]),
+        *([] if method == "flows" else ["flow_error"]),
         *([] if method == "objects" else ["overlap"]),
     ]
     decoder: dict[str, Any] = {"method": method}
