@@ -20,6 +20,7 @@ from septum.codedigest import code_digest
 from septum.errors import SeptumError
 from septum import classical, models
 from septum.gpu import has_gpu
+from septum.repeated_keys import repeated_keys
 from septum.sizes import count_pixels
 from septum.splitfile import fold_count
 
@@ -34,6 +35,11 @@ os.environ.update(
 ENVIRONMENT = workflow.source_path("../environment.yml")
 
 try:
+    if workflow.is_main_process:
+        # Snakemake has read the files already, and kept the last of two keys of one name
+        repeated = [p for f in workflow.configfiles for p in repeated_keys(Path(f))]
+        if repeated:
+            raise SeptumError(repeated)
     CONFIG = septum_config.validate(config)
     # Folders carry safe names; the configuration's own names go into the files.
     DATASETS = {septum_cases.safe_name(name): name for name in CONFIG.datasets}

@@ -175,6 +175,23 @@ def test_a_file_that_is_no_mapping_is_named(tmp_path, text):
         config.load(path)
 
 
+def test_a_key_that_stands_twice_is_an_error(tmp_path):
+    path = tmp_path / "my.yaml"
+    path.write_text(
+        "experiments:\n"
+        "  a: {network: unet, seed: 1}\n"
+        "  b: {network: unet, train: {lr: 1.0, lr: 2.0}}\n"
+        "  a: {network: segnet}\n"
+        "datasets: {cells: {images: ['{case}.png', '{case}.tif']}}\n"
+    )
+    with pytest.raises(SeptumError) as error:
+        config.load(path)
+    assert [(p.where, p.what) for p in error.value.problems] == [
+        (str(path), "has experiments.b.train.lr twice, in lines 3 and 3"),
+        (str(path), "has experiments.a twice, in lines 2 and 4"),
+    ]
+
+
 def test_shipped_configuration_states_the_defaults():
     """config.yaml shows each section's defaults, as its first lines promise."""
     loaded = config.load(ROOT / "config.yaml")

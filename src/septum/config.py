@@ -32,6 +32,7 @@ from septum.demo_names import DEMO_CASES
 from septum.errors import Problem, SeptumError, fail
 from septum.grid import as_written, expand
 from septum.head_names import OF_DETECTORS, unfit_settings
+from septum.repeated_keys import repeated_keys
 from septum.sources import is_address
 from septum.wording import problems_of
 
@@ -546,6 +547,7 @@ def load(*paths: str | Path, overrides: Mapping[str, Any] | None = None) -> Conf
         With every problem found, each naming its key.
     """
     merged: dict[str, Any] = {}
+    repeated: list[Problem] = []
     for path in map(Path, paths):
         try:
             raw = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -556,7 +558,10 @@ def load(*paths: str | Path, overrides: Mapping[str, Any] | None = None) -> Conf
             raise fail(path, f"is not valid YAML ({error})", "mend the file there") from None
         if not isinstance(raw, Mapping):
             raise fail(path, "is not a mapping of keys to values", "see config.yaml for the layout")
+        repeated += repeated_keys(path)
         _update(merged, raw)
+    if repeated:
+        raise SeptumError(repeated)
     _update(merged, overrides or {})
     return validate(merged)
 

@@ -122,6 +122,14 @@ def test_a_broken_configuration_says_so_without_a_traceback(tmp_path):
     assert "Traceback" not in done.stdout
 
 
+def test_a_key_that_stands_twice_stops_the_run(tmp_path):
+    (tmp_path / "my.yaml").write_text("train: {epochs: 1}\nseed: 1\ntrain: {lr: 1.0e-3}\n")
+    done = snakemake("--configfile", str(tmp_path / "my.yaml"), cwd=tmp_path)
+    assert done.returncode != 0
+    assert "my.yaml: has train twice, in lines 1 and 3" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
 @pytest.mark.parametrize("name", ["<script>alert(1)<", "{x}", "a b", "ä'\"$(x)`y`", "-rf"])
 def test_any_name_of_a_file_can_be_planned(name, tmp_path):
     for kind in ("images", "labels"):
