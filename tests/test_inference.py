@@ -288,7 +288,10 @@ def test_the_decoder_of_an_ensemble():
         "method": "watershed",
         "threshold": 0.55,
         "seed_threshold": 0.7,
+        "flow_error": None,
+        "overlap": None,
         "min_size": 26,
+        "min_stuff": None,
     }
     assert common_decoder([two, one])["method"] == "components"
     assert common_decoder([{**two, "score": 0.7}, one])["method"] == "watershed"

@@ -8,9 +8,15 @@ import torch
 
 from septum.config import ClassSpec, Predict
 from septum.errors import SeptumError
-from septum.modelfile import ModelHeader
+from septum.modelfile import ModelHeader, save_model
 from septum.normalise import statistics
-from septum.predictor import object_scores, predict_probabilities
+from septum.predictor import (
+    load_models,
+    object_scores,
+    predict_case,
+    predict_probabilities,
+    predict_scene,
+)
 from septum.segmenter import Segmenter, build_segmenter
 
 OPTIONS = {"padded": True, "width": 2, "depth": 1, "norm": "batch", "dropout": 0.0}
@@ -117,3 +123,34 @@ def test_a_score_is_the_mean_probability_of_being_an_object():
     border = header.model_copy(update={"head": "border"})
     assert object_scores(np.concatenate([maps, rim]), instance, border) == [0.875, 0.45]
     assert object_scores(maps, instance * 0, header) == []
+
+
+def test_several_folds_of_a_detector_predict_together(tmp_path):
+    options = {"backbone": "resnet18", "width": 0.0625, "anchor_sizes": [8.0]}
+    decoder = {"method": "objects", "threshold": 0.1, "seed_threshold": None, "flow_error": None}
+    decoder |= {"overlap": 0.5, "min_size": 4, "min_stuff": None, "score": 0.5}
+    paths = []
+    for seed, threshold in ((1, 0.1), (2, 0.3)):
+        _, header = model()
+        new = {"network": "mask_rcnn", "options": options, "head": "detection"}
+        new |= {"patch": (32, 32), "decoder": {**decoder, "threshold": threshold}}
+        header = header.model_copy(update=new)
+        how = {"spatial_dims": 2, "in_channels": 1, "n_classes": 1, "head": "detection"}
+        segmenter = build_segmenter("mask_rcnn", options, seed=seed, **how)
+        paths.append(tmp_path / f"{seed}.safetensors")
+        save_model(paths[-1], segmenter.state_dict(), header)
+    image = np.random.default_rng(0).random((1, 40, 40), np.float32)
+    both = load_models(paths, torch.device("cpu"))
+    assert both.header.decoder["threshold"] == pytest.approx(0.2)
+    given = (image, statistics(image), Predict())
+    alone = [load_models([p], torch.device("cpu")) for p in paths]
+    found = [predict_scene(m.segmenter, m.header, *given).found for m in alone]
+    together = predict_scene(both.segmenter, both.header, *given).found
+    assert all(found), "untrained networks find something at a score of 0.05"
+    # the mean of two scores, one of which may be none
+    assert max(one.score for one in together) <= max(one.score for f in found for one in f)
+    assert min(one.score for one in together) < 0.5 * max(one.score for one in found[0])
+    assert sum(one.score for one in together) * 2 <= sum(o.score for f in found for o in f) + 1e-9
+    semantic, instance, scores = predict_case(both, *given)
+    assert semantic.shape == instance.shape == (40, 40)
+    assert len(scores) == instance.max()

@@ -123,30 +123,53 @@ def join(tiles: Sequence[Tile], shape: Sequence[int]) -> list[Detection]:
     shape : sequence of int
         Of the image.
     """
-    objects = [(tile, one) for tile in tiles for one in tile.found]
-    first = np.cumsum([0, *(len(tile.found) for tile in tiles)])
-    group = list(range(len(objects)))
-
-    def root(k: int) -> int:
-        while group[k] != k:
-            group[k] = group[group[k]]
-            k = group[k]
-        return k
-
-    for i, j in _neighbours(tiles):
-        for a, b in _same(tiles[i], tiles[j]):
-            group[root(int(first[i]) + a)] = root(int(first[j]) + b)
-    together: dict[int, list[int]] = {}
-    for k in range(len(objects)):
-        together.setdefault(root(k), []).append(k)
     joined = []
-    for members in together.values():
-        whole = [objects[k][1] for k in members if not _is_cut(*objects[k], shape)]
+    for members in _together(tiles):
+        whole = [one for tile, one in members if not _is_cut(tile, one, shape)]
         if whole:
             joined.append(max(whole, key=lambda one: one.score))
         else:
-            joined.append(_union([objects[k][1] for k in members]))
+            joined.append(_union([one for _, one in members]))
     return joined
+
+
+def agree(models: Sequence[Sequence[Detection]], shape: Sequence[int]) -> list[Detection]:
+    """Return what several models find together in an image.
+
+    Detections of two models mean the same object where their masks have an IoU above `SAME`. Its
+    score is the mean over all models, 0 of those that did not find it; its mask is what the
+    models that found it agree on, by more than half of their scores; its class that of the
+    highest scores together.
+
+    Parameters
+    ----------
+    models : sequence of list of Detection
+        What each model found.
+    shape : sequence of int
+        Of the image.
+    """
+    whole = (0,) * len(shape), tuple(shape)
+    agreed = []
+    for members in _together([Tile(*whole, list(found)) for found in models]):
+        # two answers of one model for an object count once
+        best: dict[int, Detection] = {}
+        for tile, one in members:
+            if id(tile) not in best or best[id(tile)].score < one.score:
+                best[id(tile)] = one
+        found = list(best.values())
+        total = sum(one.score for one in found)
+        votes: dict[int, float] = {}
+        for one in found:
+            votes[one.label] = votes.get(one.label, 0.0) + one.score
+        low, masks = _aligned(found)
+        share = sum(one.score * mask for one, mask in zip(found, masks, strict=True))
+        mask = share > total / 2
+        if mask.any():
+            where = _trim(mask)
+            start = tuple(int(a + w.start) for a, w in zip(low, where, strict=True))
+            label = max(votes, key=lambda label: (votes[label], -label))
+            agreed.append(Detection(start, mask[where], total / len(models), label))
+    return agreed
 
 
 def resolve(
@@ -227,6 +250,27 @@ def _trim(mask: np.ndarray) -> tuple[slice, ...]:
     return where
 
 
+def _together(tiles: Sequence[Tile]) -> list[list[tuple[Tile, Detection]]]:
+    """Return the detections, with their tiles, that mean one object each."""
+    objects = [(tile, one) for tile in tiles for one in tile.found]
+    first = np.cumsum([0, *(len(tile.found) for tile in tiles)])
+    group = list(range(len(objects)))
+
+    def root(k: int) -> int:
+        while group[k] != k:
+            group[k] = group[group[k]]
+            k = group[k]
+        return k
+
+    for i, j in _neighbours(tiles):
+        for a, b in _same(tiles[i], tiles[j]):
+            group[root(int(first[i]) + a)] = root(int(first[j]) + b)
+    together: dict[int, list[tuple[Tile, Detection]]] = {}
+    for k in range(len(objects)):
+        together.setdefault(root(k), []).append(objects[k])
+    return list(together.values())
+
+
 def _neighbours(tiles: Sequence[Tile]) -> Iterator[tuple[int, int]]:
     """Yield the pairs of tiles that overlap."""
     starts = np.array([tile.start for tile in tiles])
@@ -285,12 +329,21 @@ def _union(pieces: Sequence[Detection]) -> Detection:
     best = max(pieces, key=lambda one: one.score)
     if len(pieces) == 1:
         return best
-    low = np.min([one.start for one in pieces], axis=0)
-    high = np.max([one.stop for one in pieces], axis=0)
-    mask = np.zeros(tuple(high - low), bool)
-    for one in pieces:
+    low, masks = _aligned(pieces)
+    mask = np.logical_or.reduce(masks)
+    return Detection(tuple(int(a) for a in low), mask, best.score, best.label)
+
+
+def _aligned(found: Sequence[Detection]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return the first pixel of what holds all of several masks, and each of them within it."""
+    low = np.min([one.start for one in found], axis=0)
+    high = np.max([one.stop for one in found], axis=0)
+    masks = []
+    for one in found:
+        mask = np.zeros(tuple(high - low), bool)
         region = tuple(
             slice(s - a, e - a) for s, e, a in zip(one.start, one.stop, low, strict=True)
         )
-        mask[region] |= one.mask
-    return Detection(tuple(int(a) for a in low), mask, best.score, best.label)
+        mask[region] = one.mask
+        masks.append(mask)
+    return low, masks

@@ -18,6 +18,7 @@ from septum.config import CRF, Predict
 from septum.crf import refine
 from septum.decode import decode
 from septum.detecting import Scene, decode_scene, detect_tiled
+from septum.detections import agree
 from septum.device import CHANNELS_LAST
 from septum.errors import fail
 from septum.head_names import METHODS, OF_DETECTORS
@@ -54,7 +55,10 @@ class Model:
 
 
 class Ensemble(Segmenter):
-    """The mean of the probabilities of networks of one architecture."""
+    """The mean of the probabilities of networks of one architecture.
+
+    What detectors find has no mean: it is put together by `predict_scene`.
+    """
 
     def __init__(self, segmenters: Sequence[Segmenter]) -> None:
         super().__init__()
@@ -106,9 +110,6 @@ def load_models(paths: Sequence[str | Path], device: torch.device) -> Model:
     # weights laid out as the images are: a third faster on a CPU
     segmenters = [segmenter.to(memory_format=layout) for segmenter, _ in loaded]
     digests = tuple(hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in paths)
-    if len(loaded) > 1 and headers[0].head in OF_DETECTORS.values():
-        what = "is one of several detectors, whose objects have no mean"
-        raise fail(paths[1], what, "train one fold (train.folds: [0]), or predict with one model")
     if len(loaded) == 1:
         return Model(segmenters[0], headers[0], digests)
     decoder = common_decoder([header.decoder for header in headers])
@@ -129,7 +130,7 @@ def common_decoder(decoders: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     chosen = [decoder for decoder in decoders if decoder["method"] == method]
     common: dict[str, Any] = {"method": method}
     for name in _DECODER[1:]:
-        values = [decoder[name] for decoder in chosen]
+        values = [decoder.get(name) for decoder in chosen]
         common[name] = None if None in values else median(values)
     for name in ("min_size", "min_stuff"):
         if common[name] is not None:
@@ -199,21 +200,26 @@ def predict_scene(
     statistics: Mapping[str, Any],
     settings: Predict,
 ) -> Scene:
-    """Return the objects that a detector finds in an image, and the stuff where it knows stuff.
+    """Return the objects that detectors find in an image, and the stuff where they know stuff.
 
     The parameters are those of `predict_probabilities`; turned images (``predict.tta``) are
     for the maps of stuff only.
     """
-    found = detect_tiled(
-        segmenter,
-        image,
-        tile=_tile(header, segmenter, settings),
-        overlap=settings.overlap,
-        batch=settings.batch,
-        device=next(segmenter.parameters()).device,
-        normalise=partial(normalise, statistics=statistics, normalisation=header.normalisation),
-        progress=True,
-    )
+    several = isinstance(segmenter, Ensemble)
+    found = [
+        detect_tiled(
+            detector,
+            image,
+            tile=_tile(header, detector, settings),
+            overlap=settings.overlap,
+            batch=settings.batch,
+            device=next(detector.parameters()).device,
+            normalise=partial(normalise, statistics=statistics, normalisation=header.normalisation),
+            progress=True,
+        )
+        for detector in (segmenter.segmenters if several else [segmenter])
+    ]
+    found = agree(found, image.shape[1:]) if several else found[0]
     if header.head == "detection" or header.annotation != "panoptic":
         return Scene(found)
     probabilities = predict_probabilities(segmenter, header, image, statistics, settings)
@@ -288,7 +294,7 @@ def predict_case(
         classes=header.classes,
         annotation=header.annotation,
         spacing=header.spacing,
-        **{name: header.decoder[name] for name in _OF_MAPS},
+        **{name: header.decoder[name] for name in _OF_MAPS if name in header.decoder},
     )
     if instance is None:
         return semantic, None, None
@@ -332,6 +338,6 @@ def describe(model: Model) -> dict[str, Any]:
     return {
         "annotation": header.annotation,
         "classes": {str(i): spec.name for i, spec in sorted(header.classes.items())},
-        "decoder": {name: header.decoder[name] for name in _DECODER},
+        "decoder": {name: header.decoder.get(name) for name in _DECODER},
         "models": list(model.digests),
     }

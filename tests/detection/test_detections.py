@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from septum.detections import Detection, Tile, join, paste, resolve
+from septum.detections import Detection, Tile, agree, join, paste, resolve
 
 
 def disc(shape, centre, radius):
@@ -160,3 +160,34 @@ def test_what_a_better_object_cuts_in_two_keeps_its_larger_piece():
     instance, _, _ = resolve(found, shape, threshold=0.5, min_size=0)
     assert (instance[1, :12] == 2).all()
     assert (instance[1, 14:] == 0).all()
+
+
+def test_what_several_models_find_is_one_object_with_the_mean_score():
+    shape = (20, 24)
+    square = np.zeros(shape, bool)
+    square[4:12, 4:12] = True
+    wider, other = square.copy(), np.zeros(shape, bool)
+    wider[4:12, 12] = True
+    other[14:18, 16:22] = True
+    models = [
+        [detection(square, 0.9), detection(other, 0.6)],
+        [detection(wider, 0.6), detection(square, 0.3)],  # the lesser answer counts for nothing
+        [detection(square, 0.6, label=2)],
+    ]
+    found = sorted(agree(models, shape), key=lambda one: -one.score)
+    assert [one.score for one in found] == pytest.approx([0.7, 0.2])
+    assert [one.label for one in found] == [1, 1], "1.5 of 2.1 say so"
+    assert found[0].start == (4, 4)
+    assert found[0].mask.shape == (8, 8), "of 2.1 only 0.6 say that it is wider"
+    assert found[0].mask.all()
+    assert (found[1].start, found[1].mask.shape) == ((14, 16), (4, 6))
+
+
+def test_models_that_disagree_find_two_objects():
+    shape = (20, 24)
+    one, other = np.zeros(shape, bool), np.zeros(shape, bool)
+    one[4:12, 4:12] = True
+    other[4:12, 8:16] = True  # IoU 1/3
+    found = agree([[detection(one, 0.8)], [detection(other, 0.4)]], shape)
+    assert sorted(one.score for one in found) == pytest.approx([0.2, 0.4])
+    assert agree([[], []], shape) == []
