@@ -1,7 +1,7 @@
 """Panoptic FPN: one feature pyramid for the classes of pixels and for single objects.
 
 Kirillov, Girshick, He, Dollár, "Panoptic Feature Pyramid Networks", CVPR 2019,
-https://arxiv.org/abs/1901.02446: Mask R-CNN and a light branch for semantic segmentation on its
+https://arxiv.org/abs/1901.02446. Mask R-CNN and a light branch for semantic segmentation on its
 pyramid. Published for 80 things and 53 classes of stuff with 45,973,990 parameters (detectron2,
 ResNet-50, frozen normalisation layers not counted), which the defaults have but for the outputs
 that are named below.
