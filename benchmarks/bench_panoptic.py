@@ -4,9 +4,9 @@ The peers of the first two rows are written down here from the published descrip
 in memory: merging by masks as large as the image (Kirillov et al., "Panoptic Segmentation", CVPR
 2019, https://arxiv.org/abs/1801.00868, section 7, with the limit on areas of stuff that
 panopticapi adds), and PQ by sorting pairs of ids (section 4). Where panopticapi can be imported,
-its own functions are the peers of two more rows. These read and write files, and so do ours
-there: uncompressed ones, else the time would be that of PNG. PQ must be equal to 1e-12 for every
-class, and merged maps in every pixel.
+its own functions are the peers of two more rows. The merging writes a file, and so does ours
+there: an uncompressed one, else the time would be that of PNG. PQ reads none: it is given the
+pictures. PQ must be equal to 1e-12 for every class, and merged maps in every pixel.
 
 panopticapi is on no package index: ``pip install --no-deps
 git+https://github.com/cocodataset/panopticapi`` (it needs Pillow and pycocotools).
@@ -21,6 +21,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from PIL import Image
@@ -259,7 +260,13 @@ def run() -> list[dict]:
     ]
     if MISSING:
         return [*rows, {"name": "panopticapi's own functions", "ratio": None, "note": MISSING}]
-    return [*rows, *with_files(found, stuff, (true, pred, void), panoptic)]
+    categories = {
+        i: {"id": i, "isthing": int(i in THINGS), "color": [40 * i, 240 - 35 * i, 128]}
+        for i in CLASSES
+    }
+    rows.append(against_its_merging(found, stuff, pred, categories))
+    rows.append(against_its_quality((true, pred, void), panoptic, categories))
+    return rows
 
 
 def row(name: str, mine: float, peer: float, note: str) -> dict:
@@ -273,60 +280,50 @@ def row(name: str, mine: float, peer: float, note: str) -> dict:
     }
 
 
-def with_files(
-    found: Sequence[Detection],
-    stuff: np.ndarray,
-    maps: tuple[Maps, Maps, np.ndarray],
-    panoptic: tuple[Panoptic, Panoptic],
-) -> list[dict]:
-    """Compare with panopticapi's functions, files read and written on both sides."""
+def against_its_merging(
+    found: Sequence[Detection], stuff: np.ndarray, maps: Maps, categories: dict[int, dict]
+) -> dict:
+    """Compare merging with panopticapi's, a file written by both."""
     with tempfile.TemporaryDirectory() as name, open(os.devnull, "w") as nowhere:
         folder = Path(name)
-        categories = {
-            # colours far enough from each other that no two segments get the same one
-            i: {"id": i, "isthing": int(i in THINGS), "color": [40 * i, 240 - 35 * i, 128]}
-            for i in CLASSES
-        }
         arguments = merging_arguments(found, stuff, folder, categories)
         start = time.perf_counter()
         with contextlib.redirect_stdout(nowhere):
             (annotation,) = combine_to_panoptic_single_core(*arguments)
-        theirs_merged = time.perf_counter() - start  # once: it takes a minute
-        numbers = {s["id"]: n for n, s in enumerate(annotation["segments_info"], start=1)}
-        ids = np.vectorize(lambda i: numbers.get(i, 0), otypes=[np.uint32])(read(folder / "m.bmp"))
-        order = {n: s["category_id"] for n, s in enumerate(annotation["segments_info"], start=1)}
-        same_maps(maps[1], (ids, order))
-        annotations = [
-            described(kind, folder / f"{kind}.bmp", one)
-            for kind, one in zip(("true", "pred"), panoptic, strict=True)
-        ]
+        theirs = time.perf_counter() - start  # once: it takes minutes
+        segments = list(enumerate(annotation["segments_info"], start=1))
+        numbers = np.zeros(1 << 24, np.uint32)  # its ids are colours
+        numbers[[s["id"] for _, s in segments]] = [n for n, _ in segments]
+        order = {n: s["category_id"] for n, s in segments}
+        same_maps(maps, (numbers[read(folder / "m.bmp")], order))
+        (mine,) = seconds(
+            lambda: write(folder / "ours.bmp", to_panoptic(merged(found, stuff))[0]), rounds=3
+        )
+    return row("panoptic merging / panopticapi's", mine, theirs, "writing included, equal maps")
 
-        def ours_merged() -> None:
-            write(folder / "ours.bmp", to_panoptic(merged(found, stuff))[0])
 
-        def ours_quality() -> dict[int, tuple]:
-            read_maps = [
-                from_panoptic(read(folder / a["file_name"]), a["segments_info"])
-                for a in annotations
-            ]
-            return quality(*read_maps, read_maps[0][0] == 0)
+def against_its_quality(
+    maps: tuple[Maps, Maps, np.ndarray],
+    panoptic: tuple[Panoptic, Panoptic],
+    categories: dict[int, dict],
+) -> dict:
+    """Compare PQ with panopticapi's, which is given pictures where it would read files."""
+    names = ("true", "pred")
+    pictures = {name: coloured(ids) for name, (ids, _) in zip(names, panoptic, strict=True)}
+    described = [description(name, *one) for name, one in zip(names, panoptic, strict=True)]
 
-        def theirs_quality() -> dict[int, tuple]:
-            with contextlib.redirect_stdout(nowhere):
-                stat = pq_compute_single_core(
-                    0, [tuple(annotations)], str(folder), str(folder), categories
-                )
-            return {i: (stat[i].iou, stat[i].tp, stat[i].fp, stat[i].fn) for i in CLASSES}
+    def theirs() -> dict[int, tuple]:
+        with (
+            open(os.devnull, "w") as nowhere,
+            contextlib.redirect_stdout(nowhere),
+            mock.patch("panopticapi.evaluation.Image.open", lambda path: pictures[path]),
+        ):
+            stat = pq_compute_single_core(0, [tuple(described)], "", "", categories)
+        return {i: (stat[i].iou, stat[i].tp, stat[i].fp, stat[i].fn) for i in CLASSES}
 
-        same_quality(quality(*maps), theirs_quality())
-        same_quality(ours_quality(), theirs_quality())
-        (merging,) = seconds(ours_merged, rounds=3)
-        scoring = seconds(ours_quality, theirs_quality, rounds=3)
-    note = "files included"
-    return [
-        row("panoptic merging / panopticapi's", merging, theirs_merged, f"{note}, equal maps"),
-        row("PQ / panopticapi's", *scoring, f"{note}, equal to 1e-12"),
-    ]
+    same_quality(quality(*maps), theirs())
+    mine, peer = seconds(lambda: quality(*maps), theirs, rounds=3)
+    return row("PQ / panopticapi's", mine, peer, "no files, equal to 1e-12")
 
 
 def merging_arguments(
@@ -353,30 +350,23 @@ def runs(mask: np.ndarray, start: Sequence[int]) -> dict[str, Any]:
     return encode(mask, tuple(start), (SIZE, SIZE))
 
 
-def described(kind: str, path: Path, one: Panoptic) -> dict[str, Any]:
-    """Write the ids as an image; return COCO's description of it."""
-    ids, kinds = one
-    write(path, ids)
+def description(name: str, ids: np.ndarray, kinds: dict[int, int]) -> dict[str, Any]:
+    """Return what COCO's JSON says of a map."""
     areas = np.bincount(ids.ravel())
     segments = [
         {"id": i, "category_id": kinds[i], "area": int(areas[i]), "iscrowd": 0} for i in kinds
     ]
-    return {"image_id": kind, "file_name": path.name, "segments_info": segments}
+    return {"image_id": 1, "file_name": name, "segments_info": segments}
 
 
-def from_panoptic(ids: np.ndarray, segments: Sequence[dict]) -> Maps:
-    kinds = np.zeros(int(ids.max()) + 1, np.uint16)
-    for segment in segments:
-        kinds[segment["id"]] = segment["category_id"]
-    semantic = kinds[ids]
-    return semantic, ids
+def coloured(ids: np.ndarray) -> np.ndarray:
+    return np.stack([ids & 255, ids >> 8 & 255, ids >> 16], axis=-1).astype(np.uint8)
 
 
 def write(path: Path, ids: np.ndarray) -> None:
-    colours = np.stack([ids & 255, ids >> 8 & 255, ids >> 16], axis=-1)
-    Image.fromarray(colours.astype(np.uint8)).save(path)
+    Image.fromarray(coloured(ids)).save(path)
 
 
 def read(path: Path) -> np.ndarray:
-    colours = np.asarray(Image.open(path)).astype(np.uint32)
-    return colours[..., 0] | colours[..., 1] << 8 | colours[..., 2] << 16
+    four = np.asarray(Image.open(path).convert("RGBA"))  # a pixel's bytes are one number
+    return four.view("<u4")[..., 0] & np.uint32(0xFFFFFF)
