@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from septum.meeting import meeting
+
 HALF = 0.5
 """Probability above which a pixel belongs to the object."""
 SAME = 0.5
@@ -284,17 +286,14 @@ def _neighbours(tiles: Sequence[Tile]) -> Iterator[tuple[int, int]]:
 def _same(one: Tile, other: Tile) -> list[tuple[int, int]]:
     """Return which objects of two tiles are the same."""
     low, high = np.maximum(one.start, other.start), np.minimum(one.stop, other.stop)
-    starts, stops = [], []
+    boxes = []
     for tile in (one, other):
         begin = np.array([d.start for d in tile.found]).reshape(-1, len(low))
         end = np.array([d.stop for d in tile.found]).reshape(-1, len(low))
-        starts.append(np.maximum(begin, low))
-        stops.append(np.minimum(end, high))
-    begin = np.maximum(starts[0][:, None], starts[1])
-    meet = (begin < np.minimum(stops[0][:, None], stops[1])).all(axis=2)
+        boxes.append((np.maximum(begin, low) - low, np.minimum(end, high) - low))
     return [
-        (int(a), int(b))
-        for a, b in np.argwhere(meet)
+        (a, b)
+        for a, b in meeting(*boxes)
         if _iou_within(one.found[a], other.found[b], low, high) > SAME
     ]
 
