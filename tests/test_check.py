@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+from coco_files import write_json, write_png
 from PIL import Image
 
 from septum.check import check
@@ -180,6 +181,42 @@ def test_a_dataset_without_labels_is_pointed_out(data, capsys):
     assert "note: cells: no network is trained on it and nothing is scored, since it has no " in out
     assert "give datasets.cells.labels, or segment its images with a model file" in out
     assert "septum predict IMAGE… --model FILE" in out
+
+
+def test_pixels_and_objects_that_are_no_objects_of_things_are_pointed_out(data, capsys):
+    (data / "classes").mkdir()
+    for i in range(8):
+        labels = tifffile.imread(data / f"labels/c{i}.tif")
+        classes = np.array([0, 1, 1, 2, 1], np.uint8)[labels]  # the third object is of stuff
+        tifffile.imwrite(data / f"classes/c{i}.tif", classes)
+    labels[labels == 4] = 0
+    tifffile.imwrite(data / "labels/c7.tif", labels)
+    changes = {"labels": "classes/{case}.tif", "instances": "labels/{case}.tif"}
+    changes["classes"] = {1: "cell", 2: {"name": "matrix", "kind": "stuff"}}
+    check(config(data, dataset=changes | {"annotation": "panoptic"}))
+    text = capsys.readouterr().out
+    # a disc of radius 6 has 113 pixels
+    assert "cells: 113 pixels of things belong to no object, but to their class (in c7)" in text
+    assert "cells: 8 objects are of stuff, and taken for their class only (in c0, c1," in text
+    assert text.split("class only (in ")[1].startswith("c0, c1, c2, c3, c4, … (8 in all))")
+
+
+def test_images_that_coco_s_file_names_and_that_are_not_there_are_pointed_out(data, capsys):
+    (data / "png").mkdir()
+    named = {"lost.png": []}
+    for i in range(8):
+        labels = tifffile.imread(data / f"labels/c{i}.tif")
+        write_png(data / f"png/c{i}.png", labels)
+        named[f"c{i}.png"] = [(number, 7) for number in range(1, 5)]
+    changes = {"labels": "png/{case}.png", "segments": "s.json", "annotation": "panoptic"}
+    write_json(data / "s.json", named)
+    check(config(data, dataset=changes))
+    what = f"{data}/s.json names images that have no file here, or are excluded: lost.png\n"
+    assert what in capsys.readouterr().out
+    del named["lost.png"]
+    write_json(data / "s.json", named)
+    check(config(data, dataset=changes))
+    assert "names images" not in capsys.readouterr().out
 
 
 def test_too_little_room_is_a_note(data, capsys, monkeypatch):

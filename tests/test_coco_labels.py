@@ -127,6 +127,27 @@ def test_a_file_that_is_not_the_format(folder, content, what):
     assert what in problem.what
 
 
+@pytest.mark.parametrize(
+    ("segments", "categories", "what"),
+    [
+        # the object 9 carries two classes
+        ([*SEGMENTS, (9, 3)], CATEGORIES, "has a.png with two segments 9"),
+        (SEGMENTS, [*CATEGORIES, {"id": 7, "name": "x", "isthing": 0}], "has two categories 7"),
+        (SEGMENTS, [*CATEGORIES, {"id": 8, "name": "cell", "isthing": 1}],
+         "has two categories called 'cell'"),
+        (SEGMENTS, [{**CATEGORIES[0], "color": [300, 0, 0]}, CATEGORIES[1]],
+         "has a category whose colour is '#12c0000'"),
+        (SEGMENTS, [CATEGORIES[0], {**CATEGORIES[1], "name": ""}],
+         "has a category whose name is ''"),
+    ],
+)  # fmt: skip
+def test_what_stands_twice_or_is_no_category_is_an_error(folder, segments, categories, what):
+    write_json(folder / "s.json", {"a.png": segments}, categories)
+    (problem,) = errors(folder)
+    assert problem.where.endswith("s.json")
+    assert problem.what == what
+
+
 def test_an_image_that_is_not_in_colours(folder):
     tifffile.imwrite(folder / "a.png", np.zeros((2, 4), np.uint8))
     (folder / "a.png").rename(folder / "a.tif")

@@ -261,6 +261,17 @@ def test_predictions_of_different_folds_are_not_merged(results):
     assert not (results / "both/predicted/1of1").exists()
 
 
+def test_new_images_are_not_predicted_by_a_merge(results, capsys):
+    tune(results)
+    path, out = results / "both/fold0/parameters.json", results / "new"
+    image = results / "x.png"
+    assert main(["predict", str(image), "--model", str(path), "--out", str(out)]) == 1
+    said = capsys.readouterr().err
+    assert f"{path}: is of a merge, which looks at no image itself" in said
+    assert "-> give the models of the two, or name the images in `unlabelled`" in said
+    assert not out.exists()
+
+
 def test_a_record_of_something_else_is_no_merge(tmp_path):
     path = tmp_path / "parameters.json"
     path.write_text(json.dumps({"method": "watershed"}))

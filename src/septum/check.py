@@ -33,9 +33,11 @@ from septum.objectfiles import format_problems
 from septum.plan import Plan
 from septum.planning import make_plan, samples_per_case
 from septum.prepare import load_case
+from septum.readers.coco_panoptic import read_segments
 from septum.splitfile import fold_count
 
 READERS_AT_ONCE = 4
+NAMED = 5  # cases that a note lists
 
 
 @dataclass
@@ -120,6 +122,9 @@ def audit(config: Config, dataset: str) -> Audit:
         found.plan = make_plan(spec, dataset, facts, signatures, groups, split, config.seed)
     except SeptumError as error:
         found.problems += error.problems
+    found.notes += _label_notes(dataset, facts)
+    if spec.segments is not None:
+        found.notes += _idle_segments(dataset, cases)
     copies = config.dataset_section(dataset, "augment").copies
     found.bytes = sum(_bytes_on_disk(f, copies) for f in facts)
     return found
@@ -149,6 +154,32 @@ def _read_all(
             if result[0].annotated:
                 signatures.append(result[1])
     return facts, signatures
+
+
+def _label_notes(dataset: str, facts: Sequence[CaseFacts]) -> Iterator[str]:
+    """Yield what the labels hold that is no object, though it may have been meant as one."""
+    counts = {
+        "unnumbered": "pixels of things belong to no object, but to their class",
+        "ignored": "objects are of stuff, and taken for their class only",
+    }
+    for count, what in counts.items():
+        found = {f.name: number for f in facts if (number := f.statistics["labels"].get(count))}
+        if found:
+            yield f"{dataset}: {sum(found.values()):,} {what} (in {_some(sorted(found))})"
+
+
+def _idle_segments(dataset: str, cases: Sequence[CaseFiles]) -> Iterator[str]:
+    """Yield which images COCO's file names that are no cases, be they missing or excluded."""
+    paths = [case.label_files for case in cases if case.labels is not None]
+    idle = set(read_segments(paths[0][1]).of_image) - {Path(path).name for path, _ in paths}
+    if idle:
+        what = "names images that have no file here, or are excluded"
+        yield f"{dataset}: {paths[0][1]} {what}: {_some(sorted(idle))}"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f", … ({len(names)} in all)" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
 
 
 def _check_results(config: Config) -> Iterator[Problem]:

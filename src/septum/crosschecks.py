@@ -218,7 +218,11 @@ def _label_checks(key: str, dataset: Dataset) -> Iterator[Problem]:
         yield Problem(f"{key}.labels", "has {class} in it, but no classes are declared", declare)
     elif dataset.annotation == "panoptic" and dataset.classes is None and not dataset.segments:
         yield Problem(f"{key}.classes", "are needed for `annotation: panoptic`", declare)
+    if per_class and dataset.void_number == 0:
+        what = "is 0, and each pixel is 0 in the maps of all classes but its own"
+        yield Problem(f"{key}.void", what, "mark void pixels by another number")
     known = dataset.classes or {}
-    if dataset.void_number in known and not used and dataset.annotation in ("semantic", "panoptic"):
+    holds_classes = dataset.annotation in ("semantic", "panoptic") and {*used} <= {"instances"}
+    if dataset.void_number in known and holds_classes:
         what = f"is {dataset.void}, which is also a class ({known[dataset.void].name})"
         yield Problem(f"{key}.void", what, "take it out of `classes`, or give another number")

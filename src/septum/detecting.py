@@ -125,10 +125,12 @@ def decode_scene(
     min_stuff : int, optional
         Of stuff (`septum.panoptic.fill_with_stuff`).
     """
-    instance, labels, scores = resolve(
-        scene.found, shape, threshold=threshold, overlap=overlap, min_size=min_size
-    )
     ids = np.array([0, *sorted(classes)], np.uint16)
+    # a detector has a channel for each class, and has seen no object of stuff
+    found = [one for one in scene.found if classes[int(ids[one.label])].kind == "thing"]
+    instance, labels, scores = resolve(
+        found, shape, threshold=threshold, overlap=overlap, min_size=min_size
+    )
     semantic = ids[np.array([0, *labels])][instance]
     if scene.stuff is not None:
         semantic = fill_with_stuff(semantic, scene.stuff, min_stuff or 0)

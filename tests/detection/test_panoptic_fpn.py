@@ -159,3 +159,13 @@ def test_stuff_fills_what_objects_leave():
     # a detector without stuff leaves background
     semantic, *_ = decode_scene(Scene(found), (2, 4), CLASSES, **levels)
     assert semantic.tolist() == [[2, 0, 0, 0], [2, 0, 0, 0]]
+
+
+def test_no_object_is_of_a_class_of_stuff():
+    """The box head has a channel for each class: one of stuff is never right."""
+    boxes = [Detection((0, k), np.ones((2, 1), bool), 0.9 - k / 10, k + 1) for k in range(3)]
+    levels = {"threshold": 0.5, "overlap": 0.5, "min_size": 0}
+    semantic, instance, scores = decode_scene(Scene(boxes), (2, 4), CLASSES, **levels)
+    assert semantic.tolist() == [[2, 0, 0, 0], [2, 0, 0, 0]]
+    assert instance.tolist() == [[1, 0, 0, 0], [1, 0, 0, 0]]
+    assert scores == [0.9]

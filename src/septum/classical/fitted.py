@@ -90,7 +90,10 @@ def read_record(path: Path, kind: type[Kind]) -> Kind:
     except UnicodeDecodeError:
         raise fail(path, f"is no text, and so no parameters of {owner}", remedy) from None
     except ValidationError as error:
-        first = error.errors()[0]
+        first, keys = error.errors()[0], {one["loc"][:1] for one in error.errors()}
+        if kind is Fitted and ("merge",) in keys:
+            remedy = "give the models of the two, or name the images in `unlabelled` of the dataset"
+            raise fail(path, "is of a merge, which looks at no image itself", remedy) from None
         what = f"holds no parameters of {owner} ({'.'.join(map(str, first['loc']))}"
         raise fail(path, f"{what}: {first['msg']})", remedy) from None
     if record.format_version > FORMAT_VERSION:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from septum.config import ClassSpec
 from septum.errors import fail
@@ -92,17 +94,31 @@ def _read(path: Path, *_: int) -> Segments:
             name, segments = str(annotation["file_name"]), annotation["segments_info"]
             if name in of_image:
                 raise fail(path, f"has two annotations of {name}", "keep one of them")
+            _refuse_twice(path, [int(s["id"]) for s in segments], f"{name} with two segments")
             for segment in segments:
-                int(segment["id"]), int(segment["category_id"])
+                int(segment["category_id"])
             of_image[name] = segments
+        _refuse_twice(path, [int(c["id"]) for c in content["categories"]], "two categories")
         categories = {int(c["id"]): _category(c) for c in content["categories"]}
+        _refuse_twice(path, [spec.name for spec in categories.values()], "two categories called")
         said = content.get("info") or {}
         background = BACKGROUND.items() <= said.items()
+    except ValidationError as error:
+        (first, *_) = error.errors()
+        what = f"has a category whose {first['loc'][0]} is {first['input']!r}"
+        raise fail(path, what, "give it a name, and a color of three numbers up to 255") from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         what = f"is not COCO's panoptic format ({type(error).__name__}: {error})"
         remedy = "it needs categories (id, name, isthing) and annotations (file_name, "
         raise fail(path, what, remedy + "segments_info with id and category_id)") from None
     return Segments(path, of_image, categories, background)
+
+
+def _refuse_twice(path: Path, found: Sequence[object], what: str) -> None:
+    """Refuse what stands twice: of a segment of two classes, one would be lost."""
+    again = [one for one, count in Counter(found).items() if count > 1]
+    if again:
+        raise fail(path, f"has {what} {again[0]!r}", "keep one of them, or tell them apart")
 
 
 def _category(category: Mapping[str, Any]) -> ClassSpec:
