@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import lightning.pytorch as lightning
@@ -142,6 +143,14 @@ def run_training(data, out, run, **changes):
 def history(out):
     with (out / "history.csv").open() as file:
         return list(csv.DictReader(file))
+
+
+def test_classes_without_single_objects_are_trained_too(data, tmp_path):
+    """Of semantic annotation the plan's fingerprint has no objects: None."""
+    given = inputs(data, settings())
+    plan = replace(given["plan"], fingerprint={"objects": None})
+    found = set_up(**{**given, "plan": plan}, folder=tmp_path)
+    assert found.run.options == {**NET}
 
 
 # ---- what comes out
