@@ -263,7 +263,7 @@ def _best(samples: Sequence[_Sample], plan: Plan) -> dict[str, Any]:
 
     grid = {
         "threshold": THRESHOLDS,
-        "min_stuff": sorted({factor * plan.min_size for factor in STUFF}),
+        "min_stuff": sorted({factor * max(1, plan.min_size) for factor in STUFF}),
     }
     limits = descend({"threshold": 0.0, "min_stuff": 0}, grid, score)
     best = score(limits)

@@ -67,7 +67,7 @@ def panoptic_merge(
     *,
     threshold: float = 0.0,
     min_stuff: int = 0,
-) -> tuple[np.ndarray, np.ndarray, list[float]]:
+) -> tuple[np.ndarray, np.ndarray, list[float] | None]:
     """Merge one model's objects with another's classes of pixels.
 
     Objects come first. Where there is none, a pixel has the class that the other model gives
@@ -92,13 +92,11 @@ def panoptic_merge(
     semantic : (*spatial) uint16 array
     instance : (*spatial) uint32 array
         The objects that count, 1 … n in their order.
-    scores : list of n float
-        1 where there were none.
+    scores : list of n float, or None
+        None where there were none.
     """
-    semantic, instance, scores = objects
-    if scores is None:
-        scores = np.ones(int(instance.max(initial=0)))
-    scores = np.asarray(scores, float)
+    semantic, instance, given = objects
+    scores = np.ones(int(instance.max(initial=0))) if given is None else np.asarray(given, float)
     kept = np.flatnonzero(scores >= threshold)
     number = np.zeros(len(scores) + 1, np.uint32)
     number[kept + 1] = np.arange(1, len(kept) + 1)
@@ -106,4 +104,5 @@ def panoptic_merge(
     stuff_ids = [i for i, spec in classes.items() if spec.kind == "stuff"]
     stuff = np.where(np.isin(classes_of_pixels, stuff_ids), classes_of_pixels, 0)
     things = np.where(instance > 0, semantic, 0)
-    return fill_with_stuff(things, stuff, min_stuff), instance, scores[kept].tolist()
+    merged = fill_with_stuff(things, stuff, min_stuff)
+    return merged, instance, None if given is None else scores[kept].tolist()

@@ -170,7 +170,7 @@ def _best_of_method(
         "flow_error": FLOW_ERRORS,
         "overlap": OVERLAPS,
         "min_size": sorted({round(factor * min_size_default) for factor in SIZES}),
-        "min_stuff": sorted({factor * min_size_default for factor in STUFF}),
+        "min_stuff": sorted({factor * max(1, min_size_default) for factor in STUFF}),
     }
     unused = [
         *unused,
