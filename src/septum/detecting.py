@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import itertools
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from septum.config import ClassSpec
 from septum.detections import Detection, Tile, join, resolve
 from septum.detector import Detector, to_detections
 from septum.panoptic import fill_with_stuff
+from septum.tiling import evaluating, tile_bar
 from septum.windows import plan_windows, read_window
 
 
@@ -35,7 +34,7 @@ def detect_tiled(
     Parameters
     ----------
     detector : Detector
-        On ``device``, in evaluation mode.
+        On ``device``.
     image : (C, *spatial) array, numpy or zarr
     tile : sequence of int
         The network's input window in pixels; raised to a legal size, smaller for small images.
@@ -60,14 +59,7 @@ def detect_tiled(
     places = list(itertools.product(*(range(len(axis.starts)) for axis in grid)))
     shape = tuple(axis.length for axis in grid)
     tiles: list[Tile] = []
-    with tqdm(
-        total=len(places),
-        unit="tile",
-        delay=5,
-        mininterval=0.5 if sys.stderr.isatty() else 60,
-        disable=not progress,
-        file=sys.stderr,
-    ) as bar:
+    with evaluating(detector), tile_bar(len(places), progress) as bar:
         for first in range(0, len(places), batch):
             here = places[first : first + batch]
             windows = np.stack([read_window(image, grid, place, normalise) for place in here])

@@ -117,16 +117,8 @@ def predict_tiled(
     columns = list(itertools.product(*(range(len(axis.starts)) for axis in grid[1:])))
     slab: Slab | None = None
     with (
-        _evaluating(segmenter),
-        tqdm(
-            total=len(grid[0].starts) * len(columns),
-            unit="tile",
-            delay=5,
-            # a log file gets few lines
-            mininterval=0.5 if sys.stderr.isatty() else 60,
-            disable=not progress,
-            file=sys.stderr,
-        ) as bar,
+        evaluating(segmenter),
+        tile_bar(len(grid[0].starts) * len(columns), progress) as bar,
     ):
         for row in range(len(grid[0].starts)):
             done = 0
@@ -255,8 +247,22 @@ def _is_out_of_memory(error: BaseException) -> bool:
     return "allocate memory" in str(error)  # the CPU allocator raises a plain RuntimeError
 
 
+def tile_bar(total: int, progress: bool) -> tqdm:
+    """Return a bar on stderr, shown once it has taken five seconds, or never."""
+    return tqdm(
+        total=total,
+        unit="tile",
+        delay=5,
+        # a log file gets few lines
+        mininterval=0.5 if sys.stderr.isatty() else 60,
+        disable=not progress,
+        file=sys.stderr,
+    )
+
+
 @contextmanager
-def _evaluating(segmenter: Any) -> Iterator[None]:
+def evaluating(segmenter: Any) -> Iterator[None]:
+    """Have a network in evaluation mode, and then in the mode that it was in."""
     training = segmenter.training
     segmenter.eval()
     try:

@@ -151,3 +151,19 @@ def test_options_that_follow_the_objects_survive_a_model_file(name):
         check_options(name, {"anchor_sizes": [0]})
     with pytest.raises(SeptumError, match="anchor_sizes"):
         check_options(name, {"anchor_sizes": ["8"]})
+
+
+def test_tiles_are_looked_at_in_evaluation_mode_whatever_the_mode():
+    make = {"spatial_dims": 2, "in_channels": 1, "n_classes": 1, "head": "detection"}
+    segmenter = build_segmenter("faster_rcnn", SMALL, seed=1, **make)
+    with torch.no_grad():  # untrained, it finds nothing by itself
+        segmenter.network.box_head.cls_score.bias[1] += 5
+    image = np.random.default_rng(0).random((1, 40, 40), np.float32)
+    how = {"tile": (64, 64), "overlap": 0.25, "batch": 1, "device": "cpu"}
+    wanted = [(one.start, one.score) for one in detect_tiled(segmenter.eval(), image, **how)]
+    assert wanted
+    before = {name: value.clone() for name, value in segmenter.state_dict().items()}
+    found = detect_tiled(segmenter.train(), image, **how)
+    assert [(one.start, one.score) for one in found] == wanted
+    assert segmenter.training
+    assert all(torch.equal(before[n], value) for n, value in segmenter.state_dict().items())
