@@ -30,9 +30,6 @@ class DetectorNetwork(Protocol):
 
     n_classes: int
 
-    def losses(self, images: Tensor, truths: Sequence[Truth]) -> dict[str, Tensor]:
-        """Return the losses of a batch."""
-
     def detect(self, images: Tensor) -> list[Found]:
         """Return the objects of each image."""
 

@@ -30,9 +30,11 @@ from septum.planes import square_planes
 from septum.segmenter import Segmenter
 from septum.tiling import auto_tile, predict_tiled
 
-_OF_OBJECTS = ("threshold", "overlap", "min_size", "min_stuff")
-_OF_MAPS = ("method", "threshold", "seed_threshold", "flow_error", "min_size", "min_stuff")
-_DECODER = (*_OF_MAPS[:4], "overlap", *_OF_MAPS[4:])
+OF_OBJECTS = ("threshold", "overlap", "min_size", "min_stuff")
+"""What of a decoder `septum.detecting.decode_scene` takes."""
+OF_MAPS = ("method", "threshold", "seed_threshold", "flow_error", "min_size", "min_stuff")
+"""What of a decoder `septum.decode.decode` takes."""
+_DECODER = tuple(dict.fromkeys((*OF_MAPS, *OF_OBJECTS)))
 
 
 @dataclass(frozen=True)
@@ -285,7 +287,7 @@ def predict_case(
     header = model.header
     if header.head in OF_DETECTORS.values():
         scene = predict_scene(model.segmenter, header, image, statistics, settings)
-        levels = {name: header.decoder[name] for name in _OF_OBJECTS}
+        levels = {name: header.decoder[name] for name in OF_OBJECTS}
         return decode_scene(scene, image.shape[1:], header.classes, **levels)
     probabilities = predict_probabilities(model.segmenter, header, image, statistics, settings)
     semantic, instance = decode(
@@ -294,7 +296,7 @@ def predict_case(
         classes=header.classes,
         annotation=header.annotation,
         spacing=header.spacing,
-        **{name: header.decoder[name] for name in _OF_MAPS if name in header.decoder},
+        **{name: header.decoder[name] for name in OF_MAPS if name in header.decoder},
     )
     if instance is None:
         return semantic, None, None

@@ -18,7 +18,7 @@ from septum.metrics.matching import average_precision
 from septum.metrics.overlap import OverlapTable
 from septum.metrics.panoptic import panoptic_quality
 from septum.modelfile import ModelHeader
-from septum.predictor import predict_probabilities, predict_scene
+from septum.predictor import OF_OBJECTS, predict_probabilities, predict_scene
 from septum.segmenter import Segmenter
 from septum.store import VOID, open_case
 
@@ -146,7 +146,7 @@ def best_decoder(
         return tried[key]
 
     methods = METHODS[head] if settings.method == "auto" else (settings.method,)
-    unused = [name for name in ("min_stuff",) if annotation != "panoptic"]
+    unused = [] if annotation == "panoptic" else ["min_stuff"]
     found = [
         _best_of_method(method, unused, settings, min_size_default, score) for method in methods
     ]
@@ -212,8 +212,7 @@ def _decoded(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the class map and the instance map."""
     if isinstance(found, Scene):
-        names = ("threshold", "overlap", "min_size", "min_stuff")
-        levels = {name: decoder[name] for name in names}
+        levels = {name: decoder[name] for name in OF_OBJECTS}
         return decode_scene(found, shape, decoder["classes"], **levels)[:2]
     return decode(found, **{k: v for k, v in decoder.items() if k != "overlap"})
 
