@@ -18,7 +18,7 @@ import numpy as np
 
 from septum.atomic import write_json
 from septum.budget import central_windows
-from septum.classical.fitted import Record, read_record
+from septum.classical.fitted import Record, data_of, read_record
 from septum.config import ClassSpec, Merge
 from septum.datadigest import data_digest
 from septum.descent import descend, mean_score
@@ -33,7 +33,7 @@ from septum.measure import (
     write_costs,
 )
 from septum.metrics.panoptic import panoptic_quality
-from septum.panoptic import panoptic_merge
+from septum.panoptic import least_stuff, panoptic_merge
 from septum.plan import Plan
 from septum.predicting import files_of, one_a_fold, write_batch
 from septum.store import VOID, Prediction, case_paths, open_case, open_prediction, read_prediction
@@ -43,8 +43,6 @@ MAX_PIXELS = 2**24
 LEAST_PIXELS = 2**19
 """Of a single case at least so many, before cases are left out."""
 THRESHOLDS = (0.0, *(percent / 100 for percent in range(30, 100, 5)))
-STUFF = (0, 2, 8, 32)
-"""Least pixels of a class of stuff, in units of the plan's minimum size of objects."""
 
 
 class Merged(Record):
@@ -114,12 +112,7 @@ def tune_merge(
         merge=merge,
         parameters=found["parameters"],
         score=found["score"],
-        spatial_dims=plan.spatial_dims,
-        in_channels=plan.in_channels,
-        annotation=plan.annotation,
-        classes=plan.classes,
-        spacing=plan.spacing,
-        unit=plan.unit,
+        **data_of(plan),
         digests={**digests, "data": data_digest(paths)},
         fitted={"dataset": plan.dataset, "experiment": experiment, "fold": fold},
     )
@@ -263,7 +256,7 @@ def _best(samples: Sequence[_Sample], plan: Plan) -> dict[str, Any]:
 
     grid = {
         "threshold": THRESHOLDS,
-        "min_stuff": sorted({factor * max(1, plan.min_size) for factor in STUFF}),
+        "min_stuff": least_stuff(plan.min_size),
     }
     limits = descend({"threshold": 0.0, "min_stuff": 0}, grid, score)
     best = score(limits)

@@ -18,6 +18,7 @@ from septum.metrics.matching import average_precision
 from septum.metrics.overlap import OverlapTable
 from septum.metrics.panoptic import panoptic_quality
 from septum.modelfile import ModelHeader
+from septum.panoptic import least_stuff
 from septum.predictor import OF_OBJECTS, predict_probabilities, predict_scene
 from septum.segmenter import Segmenter
 from septum.store import VOID, open_case
@@ -32,8 +33,6 @@ SIZES = (0.5, 1, 2, 3)
 """Minimum sizes, in units of the dataset's default."""
 FLOW_ERRORS = (0.4, 0.6, 0.8, 1.2)
 OVERLAPS = (0.2, 0.5, 0.8)
-STUFF = (0, 2, 8, 32)
-"""Least pixels of a class of stuff, in units of the dataset's default of the minimum size."""
 START = {"threshold": 0.5, "seed_threshold": 0.7, "flow_error": 0.4, "overlap": 0.5}
 
 Found = np.ndarray | Scene
@@ -170,7 +169,7 @@ def _best_of_method(
         "flow_error": FLOW_ERRORS,
         "overlap": OVERLAPS,
         "min_size": sorted({round(factor * min_size_default) for factor in SIZES}),
-        "min_stuff": sorted({factor * max(1, min_size_default) for factor in STUFF}),
+        "min_stuff": least_stuff(min_size_default),
     }
     unused = [
         *unused,

@@ -12,6 +12,7 @@ from septum import __version__
 from septum.classical import create
 from septum.config import ClassSpec, Section
 from septum.errors import fail
+from septum.plan import Plan
 
 FORMAT_VERSION = 1
 
@@ -47,6 +48,12 @@ class Record(Section):
     unit: Literal["pixel", "micrometer", "millimeter"]
     digests: dict[str, str] = Field(default_factory=dict)
     fitted: dict[str, Any] = Field(default_factory=dict)
+
+
+def data_of(plan: Plan) -> dict[str, Any]:
+    """Return what a `Record` says of its dataset."""
+    names = ("spatial_dims", "in_channels", "annotation", "classes", "spacing", "unit")
+    return {name: getattr(plan, name) for name in names}
 
 
 class Fitted(Record):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from septum.atomic import write_json
 from septum.classical import create, misfits_of_plan
-from septum.classical.fitted import Fitted
+from septum.classical.fitted import Fitted, data_of
 from septum.classical.tuning import tune
 from septum.config import Baseline
 from septum.datadigest import data_digest
@@ -64,12 +64,7 @@ def fit(
         method=baseline.method,
         parameters=tuned["parameters"],
         score=tuned["score"],
-        spatial_dims=plan.spatial_dims,
-        in_channels=plan.in_channels,
-        annotation=plan.annotation,
-        classes=plan.classes,
-        spacing=plan.spacing,
-        unit=plan.unit,
+        **data_of(plan),
         digests={**digests, "data": data_digest(paths)},
         fitted={
             "dataset": plan.dataset,
