@@ -24,7 +24,7 @@ from septum import store
 from septum.checkpoints import AtomicCheckpointIO
 from septum.config import ClassSpec, Decode, Predict, Run, Train, canonical_json
 from septum.datadigest import data_digest
-from septum.device import choose_device
+from septum.device import choose_device, has_bf16
 from septum.epochs import set_up
 from septum.errors import SeptumError
 from septum.history import read_history, write_history
@@ -536,7 +536,7 @@ def test_a_demanded_gpu_is_never_replaced_by_the_cpu(data, tmp_path):
 
 
 def test_devices_precision_and_workers():
-    assert choose_precision("auto", "cpu") == "32-true"
+    assert choose_precision("32", "cpu") == "32-true"
     assert choose_precision("32", "cuda") == "32-true"
     assert choose_precision("bf16", "cpu") == "bf16-mixed"
     assert choose_devices(Train(), "cpu") == 1
@@ -546,6 +546,14 @@ def test_devices_precision_and_workers():
     assert choose_workers(Train(), "cpu") == 0
     assert choose_workers(Train(workers=3), "cpu") == 3
     assert 1 <= choose_workers(Train(), "cuda") <= 8
+
+
+@pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="asks Linux for the processor")
+def test_a_processor_trains_in_bf16_where_it_has_it():
+    flags = Path("/proc/cpuinfo").read_text().split()
+    native = "avx512_bf16" in flags or "amx_bf16" in flags
+    assert has_bf16("cpu") == native
+    assert choose_precision("auto", "cpu") == ("bf16-mixed" if native else "32-true")
 
 
 def test_every_missing_case_is_named(data, tmp_path):

@@ -36,3 +36,17 @@ def choose_device(wanted: str, key: str) -> str:
             f"CUDA, or set {key} to auto or cpu",
         )
     return "cpu"
+
+
+def has_bf16(device: str) -> bool:
+    """Whether a device, ``cpu`` or ``cuda``, computes in bfloat16 itself.
+
+    Processors do that have AVX-512 BF16 or AMX (AMD since Zen 4, Intel's servers since Cooper
+    Lake): there a training step takes a half to four fifths of the time of single precision in
+    2-D, and a quarter to a half in 3-D. Depthwise convolutions alone get slower.
+    """
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    # older versions of torch cannot say: single precision then
+    processor = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(processor.get("avx512_bf16") or processor.get("amx_bf16"))

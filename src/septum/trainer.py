@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader
 
 from septum.checkpoints import LAST, AtomicCheckpointIO
 from septum.config import Train
-from septum.device import choose_device
+from septum.device import choose_device, has_bf16
 from septum.errors import fail
 from septum.loop import TrainingLoop
 
@@ -31,11 +31,11 @@ MOST_WORKERS = 8
 
 
 def choose_precision(wanted: str, device: str) -> str:
-    """Return Lightning's name of a precision; ``auto`` is bf16 on GPUs that have it, else 32.
+    """Return Lightning's name of a precision; ``auto`` is bf16 where the device has it, else 32.
 
-    On processors bf16 is emulated, and ten times slower.
+    A device that has it not emulates it: a processor is ten times slower then.
     """
-    able = device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    able = has_bf16(device)
     if wanted == "bf16" and device == "cuda" and not able:
         raise fail("train.precision", "this GPU has no bf16", "set train.precision to '32'")
     return "bf16-mixed" if wanted == "bf16" or (wanted == "auto" and able) else "32-true"
