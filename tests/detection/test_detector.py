@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from septum import models
-from septum.config import ClassSpec
 from septum.detecting import Scene, decode_scene, detect_tiled
 from septum.detections import Detection
 from septum.detector import Detector
@@ -17,6 +16,7 @@ from septum.errors import SeptumError
 from septum.models import DETECTORS, check_options, create, fitted_options
 from septum.models.detection.found import Found
 from septum.segmenter import build_segmenter
+from septum.settings import ClassSpec
 
 LEVELS = {"threshold": 0.5, "overlap": 0.5, "min_size": 0}
 SMALL = {"backbone": "resnet18", "width": 0.125, "anchor_sizes": (8.0, 16.0)}

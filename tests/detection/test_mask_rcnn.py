@@ -50,12 +50,31 @@ def test_parameters_are_those_of_the_published_network():
     assert sum(p.numel() for p in network.parameters()) - frozen == 44_401_393
 
 
-@pytest.mark.parametrize(("spatial_dims", "steps"), [(2, 80), (3, 150)])
-def test_finds_the_objects_of_what_it_learnt_by_heart(spatial_dims, steps):
+@pytest.mark.parametrize(
+    ("first_level", "sizes"), [(1, [32, 16, 8]), (2, [16, 8, 4]), (4, [4, 2, 1])]
+)
+@pytest.mark.parametrize("spatial_dims", [2, 3])
+def test_the_finest_level_is_as_fine_as_it_is_asked_to_be(spatial_dims, first_level, sizes):
+    options = SMALL | {"anchor_sizes": (8.0, 16.0, 32.0)}
+    network = MaskRCNN(spatial_dims, 1, 2, **options, first_level=first_level).eval()
+    levels = network.pyramid(torch.zeros(1, 1, *[64] * spatial_dims))
+    assert [level.shape[2:] for level in levels] == [(size,) * spatial_dims for size in sizes]
+    assert network.strides == tuple(64 // size for size in sizes)
+    # published weights fit a backbone without max pooling, too
+    other = MaskRCNN(spatial_dims, 1, 2, **options, first_level=2)
+    stem = {"body.conv1.weight", "body.layer1.0.conv1.weight"}
+    assert stem <= network.state_dict().keys() & other.state_dict().keys()
+
+
+@pytest.mark.parametrize(
+    ("spatial_dims", "steps", "level"), [(2, 80, 2), (2, 80, 1), (3, 150, 2), (3, 60, 1)]
+)
+def test_finds_the_objects_of_what_it_learnt_by_heart(spatial_dims, steps, level):
     images, truths = scene(spatial_dims)
     images, true = images[:1], truths[0]
     torch.manual_seed(0)
-    network = fit(MaskRCNN(spatial_dims, 1, 3, **SMALL), images, [true], steps)
+    network = MaskRCNN(spatial_dims, 1, 3, **SMALL, first_level=level)
+    network = fit(network, images, [true], steps)
     (found,) = network.detect(images)
     iou = box_iou(true.boxes, found.boxes)
     for overlaps, label in zip(iou, true.labels, strict=True):

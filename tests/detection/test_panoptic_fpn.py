@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from septum.config import ClassSpec
 from septum.detecting import Scene, decode_scene
 from septum.detections import Detection
 from septum.models.panoptic_fpn import PanopticFPN, SemanticBranch
 from septum.segmenter import build_segmenter
+from septum.settings import ClassSpec
 
 SMALL = {"backbone": "resnet18", "width": 0.125, "anchor_sizes": (12.0,)}
 
@@ -128,11 +128,15 @@ def test_pixels_that_are_unknown_do_not_count():
     torch.testing.assert_close(before, -own[classes >= 0].mean())
 
 
-def test_the_pyramid_reaches_level_5_even_where_all_objects_are_small():
-    network = PanopticFPN(2, 1, 3, backbone="resnet18", width=0.125, anchor_sizes=(10.0,))
-    assert network.strides == (4,)
-    assert network.stride == 32
-    assert [p.shape[-1] for p in network.pyramid(torch.zeros(1, 1, 64, 64))] == [16, 8, 4, 2]
+@pytest.mark.parametrize(("first_level", "sizes"), [(1, [32, 16, 8, 4]), (2, [16, 8, 4, 2])])
+def test_the_pyramid_has_the_whole_backbone_even_where_all_objects_are_small(first_level, sizes):
+    options = {"backbone": "resnet18", "width": 0.125, "anchor_sizes": (10.0,)}
+    network = PanopticFPN(2, 1, 3, **options, first_level=first_level)
+    assert network.strides == (2**first_level,)
+    assert network.stride == 64 // sizes[-1]
+    pyramid = network.pyramid(torch.zeros(1, 1, 64, 64))
+    assert [level.shape[-1] for level in pyramid] == sizes
+    assert network.semantic(pyramid, (64, 64)).shape == (1, 3, 64, 64)
 
 
 CLASSES = {

@@ -81,7 +81,8 @@ class FasterRCNN(Network):
         Side of the anchors in pixels, one a level of the pyramid, from the finest on. By default
         those of `options_for` the objects of the data; where no data are known, the published.
     first_level : int
-        The finest level: features 2 ** first_level pixels apart (2 to 5).
+        The finest level: features 2 ** first_level pixels apart (1 to 5). At 1 the backbone goes
+        without its max pooling, so that each of its stages has twice the resolution.
     ratios : tuple of float
         Shapes of the anchors (`septum.models.detection.anchors`).
     norm : str
@@ -89,7 +90,7 @@ class FasterRCNN(Network):
     """
 
     detects = True
-    deepest = 0  # level that the pyramid reaches in any case, with or without anchors
+    whole_backbone = False  # whether the pyramid has all its stages, with or without anchors
 
     def __init__(
         self,
@@ -100,7 +101,7 @@ class FasterRCNN(Network):
         backbone: Literal["resnet18", "resnet34", "resnet50", "resnet101"] = "resnet50",
         width: Width = 1.0,
         anchor_sizes: Sizes | None = None,
-        first_level: Literal[2, 3, 4, 5] = 2,
+        first_level: Literal[1, 2, 3, 4, 5] = 2,
         ratios: Ratios = (1.0, 2.0),
         norm: ResNetNorm = "batch",
     ) -> None:
@@ -110,10 +111,13 @@ class FasterRCNN(Network):
         levels = range(first_level, first_level + len(anchor_sizes))
         self.strides = tuple(2**level for level in levels)
         self.sizes = tuple(anchor_sizes)
-        built = range(first_level, max(levels[-1], self.deepest) + 1)
-        # level 6 and up are pooled from the last features of the backbone
-        self._stages = [level - 2 for level in built if level <= 5]
-        self._pooled = sum(level > 5 for level in built)
+        first_stage = min(first_level, 2)
+        last_stage = first_stage + 3
+        deepest = max(levels[-1], last_stage) if self.whole_backbone else levels[-1]
+        built = range(first_level, deepest + 1)
+        # levels beyond the last stage are pooled from its features
+        self._stages = [level - first_stage for level in built if level <= last_stage]
+        self._pooled = sum(level > last_stage for level in built)
         self.stride = 2 ** built[-1]
         self._least = 2  # one pixel is nothing to normalise by
         channels = scaled(256, width)
@@ -124,6 +128,7 @@ class FasterRCNN(Network):
             width=width,
             norm=norm,
             stages=max(self._stages) + 1,
+            max_pool=first_level > 1,
         )
         initialise(self.body)
         self.fpn = FeaturePyramidNetwork(

@@ -27,12 +27,12 @@ from septum.models.mask_rcnn import MaskRCNN
 class PanopticFPN(MaskRCNN):
     """Objects with masks, and a map of classes (parameters: see `FasterRCNN`)."""
 
-    deepest = 5  # the classes of pixels need to see far, however small the objects are
+    whole_backbone = True  # the classes of pixels need to see far, however small the objects are
 
     def add_heads(self, channels: int) -> None:
         """Add the mask head and the semantic branch, on all levels that are not pooled."""
         super().add_heads(channels)
-        strides = [2 ** (stage + 2) for stage in self._stages]
+        strides = [self.strides[0] * 2**number for number in range(len(self._stages))]
         outputs = 1 + self.n_classes
         self.semantic_branch = SemanticBranch(self.spatial_dims, channels, outputs, strides)
 

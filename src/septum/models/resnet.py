@@ -12,7 +12,7 @@ the released code of PSPNet dilates this one as well.
 Departures from the paper: bottlenecks have their stride in the 3×3 convolution (as in
 torchvision, "v1.5"), and no classifier follows. Options that the paper has not: ``deep_stem``
 (three 3×3 convolutions in place of the 7×7: Szegedy et al., https://arxiv.org/abs/1512.00567;
-PSPNet's backbone), ``multi_grid`` (DeepLabv3), ``width``, norms other than batch.
+PSPNet's backbone), ``multi_grid`` (DeepLabv3), ``width``, ``max_pool``, norms other than batch.
 """
 
 from __future__ import annotations
@@ -53,6 +53,8 @@ class ResNet(nn.Module):
         "batch", "instance" or "group".
     stages : int
         How many of the four stages are built.
+    max_pool : bool
+        Whether the stem ends in its max pooling; without it all strides are half as large.
 
     Attributes
     ----------
@@ -72,6 +74,7 @@ class ResNet(nn.Module):
         multi_grid: tuple[int, int, int] | None = None,
         norm: ResNetNorm = "batch",
         stages: int = 4,
+        max_pool: bool = True,
     ) -> None:
         super().__init__()
         block, counts = _STAGES[layers]
@@ -84,7 +87,7 @@ class ResNet(nn.Module):
             layer = conv(spatial_dims, n_in, n_out, kernel=kernel, stride=stride, bias=False)
             self.add_module(f"conv{number}", layer)
             self.add_module(f"bn{number}", norm_layer(norm, spatial_dims, n_out))
-        self.maxpool = MAX_POOL[spatial_dims](3, stride=2, padding=1)
+        self.maxpool = MAX_POOL[spatial_dims](3, stride=2, padding=1) if max_pool else nn.Identity()
         n_in = stem[-1][1]
         widths = [scaled(64 * 2**stage, width) for stage in range(4)]
         grids = [None, None, None, multi_grid]
