@@ -30,7 +30,6 @@ from timing import seconds, wait
 from torch import Tensor
 
 from septum import detecting
-from septum.config import ClassSpec
 from septum.detecting import Scene, decode_scene, detect_tiled
 from septum.detections import Detection, Tile, join, resolve
 from septum.models import create
@@ -38,6 +37,7 @@ from septum.models import mask_rcnn as parts
 from septum.models.detection import rpn as proposing
 from septum.models.detection.anchors import anchors
 from septum.models.detection.boxes import encode
+from septum.settings import ClassSpec
 
 TILE, OVERLAP, DIAMETER = 256, 0.25, 10.0
 # pixels and objects along an axis: N, 4 N as dense again, 4 N as dense

@@ -29,11 +29,11 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 from timing import seconds
 
-from septum.config import ClassSpec
 from septum.detecting import Scene, decode_scene
 from septum.detections import Detection
 from septum.metrics import panoptic_quality
 from septum.rle import encode
+from septum.settings import ClassSpec
 
 try:
     from panopticapi.combine_semantic_and_instance_predictions import (

@@ -22,7 +22,6 @@ from torch.utils.data import DataLoader
 
 from septum import store
 from septum.checkpoints import Checkpoints, Progress
-from septum.config import ClassSpec, Decode, Predict, Run, Train
 from septum.foldcases import find_fold_cases
 from septum.loaders import loaders
 from septum.loop import AveragedWeights, TrainingLoop
@@ -31,6 +30,7 @@ from septum.patches import patch_shape
 from septum.plan import Plan
 from septum.recorder import Recorder
 from septum.segmenter import build_segmenter
+from septum.settings import ClassSpec, Decode, Predict, Run, Train
 from septum.trainer import choose_workers, fit
 from septum.trainingjob import Training
 

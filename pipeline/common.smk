@@ -16,11 +16,13 @@ sys.path.insert(0, str(SOURCE))
 
 from septum import cases as septum_cases
 from septum import config as septum_config
+from septum.casefiles import safe_name
 from septum.codedigest import code_digest
 from septum.errors import SeptumError
 from septum import classical, models
 from septum.gpu import has_gpu
 from septum.repeated_keys import repeated_keys
+from septum.settings import canonical_json
 from septum.sizes import count_pixels
 from septum.splitfile import fold_count
 
@@ -42,8 +44,8 @@ try:
             raise SeptumError(repeated)
     CONFIG = septum_config.validate(config)
     # Folders carry safe names; the configuration's own names go into the files.
-    DATASETS = {septum_cases.safe_name(name): name for name in CONFIG.datasets}
-    EXPERIMENTS = {septum_cases.safe_name(name): name for name in CONFIG.experiments}
+    DATASETS = {safe_name(name): name for name in CONFIG.datasets}
+    EXPERIMENTS = {safe_name(name): name for name in CONFIG.experiments}
     CASES = {
         key: septum_cases.find_cases(CONFIG, name) for key, name in DATASETS.items()
     }
@@ -80,7 +82,7 @@ if workflow.is_main_process:
     for problem in dict.fromkeys(map(CONFIG.as_written, CONFIG.left_out())):
         logger.info(f"left out: {problem.what} ({problem.where})")
 
-RUNS = [Run(*map(septum_cases.safe_name, names)) for names in CONFIG.runs()]
+RUNS = [Run(*map(safe_name, names)) for names in CONFIG.runs()]
 RESULTS = CONFIG.results.rstrip("/")
 
 
@@ -100,7 +102,7 @@ def run_of(wildcards):
 
 
 def as_json(section):
-    return septum_config.canonical_json(section)
+    return canonical_json(section)
 
 
 def some_of(section, keys):
@@ -264,7 +266,7 @@ def start_weights(wildcards):
     """Return the file that a training starts from, or nothing: random weights, or an address."""
     run = run_of(wildcards)
     if run.start_from is not None:
-        other = septum_cases.safe_name(run.start_from)
+        other = safe_name(run.start_from)
         folder = f"{RESULTS}/{wildcards.dataset}/{other}/fold{wildcards.fold}"
         return f"{folder}/model.safetensors"
     if run.pretrained is None or run.pretrained.is_address:
@@ -412,7 +414,7 @@ def merged_parts(wildcards):
     """Return the two runs that a merge is made of: of the objects, of the classes of pixels."""
     merge = merge_of(wildcards)
     names = (merge.instances, merge.semantic)
-    return [Run(wildcards.dataset, septum_cases.safe_name(name)) for name in names]
+    return [Run(wildcards.dataset, safe_name(name)) for name in names]
 
 
 def merged_predictions(part):

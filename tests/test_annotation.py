@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from septum.annotation import annotate, annotate_classes, annotate_pair
-from septum.config import Dataset
 from septum.errors import SeptumError
+from septum.settings import Dataset
 from septum.store import VOID
 
 

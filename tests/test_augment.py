@@ -9,11 +9,11 @@ import pytest
 from scipy import ndimage
 
 from septum.augment import augment_batch, separate_pieces
-from septum.config import Augment, ClassSpec, Weights
 from septum.elastic import ElasticDeformation
 from septum.errors import SeptumError
 from septum.plan import Plan
 from septum.seeds import seed_of
+from septum.settings import Augment, ClassSpec, Weights
 from septum.store import (
     Case,
     Geometry,

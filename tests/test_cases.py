@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from septum import cases, config
+from septum.casefiles import distinct_name, safe_name
 from septum.errors import SeptumError
 
 
@@ -192,19 +193,19 @@ def test_large_images_have_jobs_of_their_own(tmp_path):
 
 @given(st.text(min_size=1), st.text(min_size=1))
 def test_safe_names_are_safe_and_distinct(one, two):
-    safe = cases.safe_name(one)
+    safe = safe_name(one)
     assert safe
     assert set(safe) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
     assert safe[0] not in "._-"
-    assert (safe == cases.safe_name(two)) == (one == two)
+    assert (safe == safe_name(two)) == (one == two)
 
 
 @given(st.text(min_size=1), st.text(min_size=1))
 def test_distinct_names_stay_so_where_capitals_count_for_nothing(one, two):
-    folded = {cases.distinct_name(name).lower() for name in (one, one.upper(), two)}
+    folded = {distinct_name(name).lower() for name in (one, one.upper(), two)}
     assert len(folded) == len({one, one.upper(), two})
 
 
 @pytest.mark.parametrize("name", ["a", "slide_07", "x.y-z", "0" * 64])
 def test_plain_names_stay(name):
-    assert cases.safe_name(name) == name
+    assert safe_name(name) == name

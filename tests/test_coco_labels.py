@@ -9,11 +9,11 @@ import pytest
 import tifffile
 from coco_files import CATEGORIES, write_json, write_png
 
-from septum.cases import CaseFiles
-from septum.config import ClassSpec, Dataset
+from septum.casefiles import CaseFiles
 from septum.errors import SeptumError
 from septum.labelfiles import annotate_maps, read_maps
 from septum.objectfiles import CocoPanoptic
+from septum.settings import ClassSpec, Dataset
 from septum.store import VOID, Geometry, Prediction
 
 # 70000 needs all three colours; 258 is a crowd

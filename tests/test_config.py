@@ -9,6 +9,7 @@ import pytest
 
 from septum import config
 from septum.errors import SeptumError
+from septum.settings import Run, canonical_json, parse_section
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -67,14 +68,14 @@ def test_a_demo_knows_its_annotation_and_classes():
 
 
 def test_canonical_json_ignores_order_and_sees_a_swap():
-    one = config.canonical_json({"lr": 1, "momentum": 2})
-    assert one == config.canonical_json({"momentum": 2, "lr": 1}) == '{"lr":1,"momentum":2}'
-    assert one != config.canonical_json({"lr": 2, "momentum": 1})
+    one = canonical_json({"lr": 1, "momentum": 2})
+    assert one == canonical_json({"momentum": 2, "lr": 1}) == '{"lr":1,"momentum":2}'
+    assert one != canonical_json({"lr": 2, "momentum": 1})
 
 
 def test_a_section_survives_the_command_line():
     run = config.validate(minimal()).run("nuclei", "net")
-    assert config.parse_section(config.Run, config.canonical_json(run)) == run
+    assert parse_section(Run, canonical_json(run)) == run
 
 
 @pytest.mark.parametrize(
@@ -214,7 +215,7 @@ def test_importing_the_configuration_stays_light():
 
 
 def test_settings_are_plain_json():
-    json.loads(config.canonical_json(config.load(ROOT / "config.yaml")))
+    json.loads(canonical_json(config.load(ROOT / "config.yaml")))
 
 
 def test_what_a_head_cannot_do_shows_once_though_several_datasets_ask():

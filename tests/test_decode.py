@@ -11,11 +11,11 @@ from shapes import balls
 from skimage.measure import label
 from skimage.morphology import reconstruction
 
-from septum.config import ClassSpec
 from septum.decode import decode
 from septum.heads import HEADS
 from septum.metrics import panoptic_quality
 from septum.necks import split_necks
+from septum.settings import ClassSpec
 
 ONE = {1: ClassSpec(name="nucleus")}
 

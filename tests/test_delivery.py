@@ -13,7 +13,6 @@ import pytest
 import roifile
 from PIL import Image
 
-from septum.config import ClassSpec, Export
 from septum.delivery import export_predictions
 from septum.errors import SeptumError
 from septum.objectfiles import class_colour, format_problems, geojson
@@ -21,6 +20,7 @@ from septum.objecttable import object_table
 from septum.outlines import polygons
 from septum.plan import Plan
 from septum.rle import encode
+from septum.settings import ClassSpec, Export
 from septum.store import (
     Case,
     Geometry,

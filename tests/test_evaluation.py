@@ -3,7 +3,6 @@ import csv
 import numpy as np
 import pytest
 
-from septum.config import ClassSpec, Evaluate, Report
 from septum.errors import SeptumError
 from septum.evaluation import (
     CASE_COLUMNS,
@@ -15,6 +14,7 @@ from septum.leaderboard import write_leaderboard
 from septum.metrics import panoptic_quality
 from septum.plan import Plan
 from septum.scores import read_rows
+from septum.settings import ClassSpec, Evaluate, Report
 from septum.store import Case, Geometry, case_path, write_case, write_json, write_prediction
 
 NUCLEI = {1: ClassSpec(name="nucleus")}

@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from septum.config import Export
 from septum.delivery import export_predictions
 from septum.errors import SeptumError
 from septum.export import export_prediction, export_stem
 from septum.readers import read_image, read_labels
+from septum.settings import Export
 from septum.store import Geometry, Prediction, case_path, write_prediction
 
 LABELS = Export(formats=[])

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from skimage.segmentation import find_boundaries
 
-from septum import config, head_names
+from septum import head_names
 from septum.errors import SeptumError
 from septum.heads import HEADS
+from septum.settings import Decode, Experiment
 
 # Two touching objects, one alone that reaches the image's border.
 INSTANCE = np.array(
@@ -152,6 +153,6 @@ def test_the_configuration_knows_what_the_heads_are():
     assert set(head_names.REGRESSING) == {
         name for name, h in HEADS.items() if h.regression is not None
     }
-    assert set(get_args(config.Experiment.model_fields["head"].annotation)) == set(HEADS)
+    assert set(get_args(Experiment.model_fields["head"].annotation)) == set(HEADS)
     ways = {way for ways in head_names.METHODS.values() for way in ways}
-    assert {*get_args(config.Decode.model_fields["method"].annotation)} == {"auto", *ways}
+    assert {*get_args(Decode.model_fields["method"].annotation)} == {"auto", *ways}

@@ -13,7 +13,6 @@ import pytest
 import tifffile
 import torch
 
-from septum.config import ClassSpec, Predict
 from septum.decode import decode
 from septum.errors import SeptumError
 from septum.inference import predict_batch, predict_images
@@ -22,6 +21,7 @@ from septum.normalise import normalise, statistics
 from septum.plan import Plan
 from septum.predictor import common_decoder, load_models, predict_case
 from septum.segmenter import build_segmenter
+from septum.settings import ClassSpec, Predict
 from septum.store import (
     Case,
     Geometry,

@@ -12,11 +12,12 @@ from coco_files import write_json, write_png
 from PIL import Image
 
 from septum import cases, config
-from septum.config import ClassSpec, Dataset
+from septum.casefiles import CaseFiles
 from septum.errors import SeptumError
 from septum.plan import read_plan
 from septum.planning import plan_dataset
 from septum.prepare import load_case, prepare_batch
+from septum.settings import ClassSpec, Dataset
 from septum.store import VOID, case_paths, open_case
 
 CLASSES = {2: "cell", 1: {"name": "matrix", "kind": "stuff"}}
@@ -144,7 +145,7 @@ def test_classes_that_only_coco_s_file_names_are_those_of_the_plan(lab, tmp_path
 def real(folder: Path, name: str, files: dict[str, str], **options):
     spec = Dataset(images="i/{case}.png", annotation="panoptic", **options)
     paths = [str(folder / path.format(name)) for path in files.values()]
-    return load_case(spec, "ds", cases.CaseFiles(name, (paths[0],), paths[1], tuple(paths[2:])))
+    return load_case(spec, "ds", CaseFiles(name, (paths[0],), paths[1], tuple(paths[2:])))
 
 
 def test_axons_in_two_files(real_data):

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from septum.config import Report
 from septum.errors import SeptumError
 from septum.leaderboard import against_baseline, best_baseline, told_apart, write_leaderboard
 from septum.scores import read_rows
+from septum.settings import Report
 
 CASE = ["case", "fold", "subset", "iou", "dice", "pq", "ap", "ap50", "n_true", "missed", "hd95"]
 CLASS = ["case", "fold", "subset", "class", "class_name", "kind", "tp", "fp", "fn", "iou_sum"]

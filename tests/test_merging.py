@@ -10,12 +10,12 @@ import pytest
 from septum import config
 from septum.classical.fitted import read_record
 from septum.cli import main
-from septum.config import ClassSpec, Merge
 from septum.errors import SeptumError
 from septum.measure import PredictionCosts, TrainingCosts, read_costs, write_costs
 from septum.merging import Merged, merge_batch
 from septum.panoptic import fill_with_stuff, likeliest_stuff, panoptic_merge
 from septum.plan import Plan
+from septum.settings import ClassSpec, Merge
 from septum.store import (
     Case,
     Geometry,

@@ -10,7 +10,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from septum.config import ClassSpec, Dataset, Normalisation, Split, Weights
 from septum.derive import (
     derive_class_weights,
     derive_min_size,
@@ -22,6 +21,7 @@ from septum.errors import SeptumError
 from septum.normalise import statistics
 from septum.plan import Plan, read_plan
 from septum.planning import plan_dataset
+from septum.settings import ClassSpec, Dataset, Normalisation, Split, Weights
 from septum.store import Case, Geometry, case_path, write_case
 
 

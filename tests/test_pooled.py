@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from septum.config import ClassSpec, Evaluate
 from septum.metrics.case import evaluate_case
 from septum.pooled import COLUMNS, pooled_rows
+from septum.settings import ClassSpec, Evaluate
 
 SKY, GRASS, PERSON, DOG = 1, 2, 3, 4
 CLASSES = {

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from septum.config import ClassSpec, Predict
 from septum.errors import SeptumError
 from septum.modelfile import ModelHeader, save_model
 from septum.normalise import statistics
@@ -18,6 +17,7 @@ from septum.predictor import (
     predict_scene,
 )
 from septum.segmenter import Segmenter, build_segmenter
+from septum.settings import ClassSpec, Predict
 
 OPTIONS = {"padded": True, "width": 2, "depth": 1, "norm": "batch", "dropout": 0.0}
 

@@ -12,11 +12,11 @@ import tifffile
 from PIL import Image
 
 from septum import store
-from septum.cases import CaseFiles
-from septum.config import Dataset
+from septum.casefiles import CaseFiles
 from septum.errors import SeptumError
 from septum.normalise import statistics
 from septum.prepare import load_case, prepare_batch
+from septum.settings import Dataset
 
 RNG = np.random.default_rng(0)
 GRAY = RNG.integers(0, 255, (20, 30), dtype=np.uint8)

@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from septum import store
-from septum.config import ClassSpec, Decode, Predict
 from septum.crf import refine
 from septum.errors import SeptumError
 from septum.modelfile import ModelHeader
 from septum.normalise import statistics
 from septum.predictor import Model, predict_case, predict_probabilities
 from septum.segmenter import Segmenter
+from septum.settings import ClassSpec, Decode, Predict
 from septum.tuning import tune_decoder
 
 SIZE = (32, 32)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from septum.config import Split
 from septum.errors import SeptumError
+from septum.settings import Split
 from septum.split import Partition, follow_file, merge_groups, split_cases
 from septum.splitfile import fold_count, read_split_file, split_by_name
 

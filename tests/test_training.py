@@ -22,7 +22,6 @@ from torch.utils.data import DataLoader
 
 from septum import store
 from septum.checkpoints import AtomicCheckpointIO
-from septum.config import ClassSpec, Decode, Predict, Run, Train, canonical_json
 from septum.datadigest import data_digest
 from septum.device import choose_device, has_bf16
 from septum.epochs import set_up
@@ -34,6 +33,7 @@ from septum.modelfile import load_model, read_header
 from septum.normalise import normalise, statistics
 from septum.plan import Plan
 from septum.segmenter import build_segmenter
+from septum.settings import ClassSpec, Decode, Predict, Run, Train, canonical_json
 from septum.trainer import choose_devices, choose_precision, choose_workers
 from septum.training import train
 from septum.trainingset import fits_in_memory
@@ -254,7 +254,7 @@ CHILD = """
 import sys
 sys.path.insert(0, {tests!r})
 from pathlib import Path
-from septum.config import Run, parse_section
+from septum.settings import Run, parse_section
 from test_training import run_training
 run_training(Path({data!r}), Path({out!r}), parse_section(Run, {run!r}))
 """

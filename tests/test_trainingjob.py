@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from septum import codedigest, models
-from septum.config import ClassSpec, Decode, Predict, Run, Train
 from septum.foldcases import FoldCases
 from septum.patches import PatchShape
 from septum.plan import Plan
 from septum.segmenter import build_segmenter
+from septum.settings import ClassSpec, Decode, Predict, Run, Train
 from septum.trainingjob import VALUES_CODE, WEIGHTS_CODE, Training
 
 CACHED = (codedigest.reachable, codedigest._imports, codedigest._normal_form, codedigest._file)
@@ -120,10 +120,8 @@ def test_all_code_that_a_training_loads_counts_but_for_what_gives_values():
     ).stdout.split()
     counted = codedigest.reachable(WEIGHTS_CODE, without=VALUES_CODE)
     assert {"septum.loop", "septum.mirror"} <= set(loaded) & counted
-    # `septum.classical` comes with the checks of the configuration
-    checks = {*codedigest.PLAN_TIME, "septum.classical"}
-    assert set(loaded) <= counted | codedigest.reachable(*VALUES_CODE) | checks
-    assert not counted & {"septum.config", "septum.cases", "septum.demo_names"}
+    assert set(loaded) <= counted | codedigest.reachable(*VALUES_CODE)
+    assert not counted & {"septum.settings", "septum.config", "septum.demo_names"}
 
 
 def test_data_seed_and_settings_count_and_the_stages_own_digest_does_not():

@@ -7,12 +7,12 @@ import json
 import numpy as np
 import pytest
 
-from septum.config import ClassSpec, Decode
 from septum.decode import decode
 from septum.detecting import Scene
 from septum.detections import Detection
 from septum.flows import flow_targets
 from septum.metrics import average_precision
+from septum.settings import ClassSpec, Decode
 from septum.tuning import best_decoder
 
 ONE = {1: ClassSpec(name="nucleus")}

@@ -11,7 +11,6 @@ import torch
 
 from septum.casefacts import measure
 from septum.classical.tuning import Sample, best_parameters
-from septum.config import ClassSpec, Decode, Evaluate
 from septum.cutting import cut
 from septum.elastic import ElasticDeformation
 from septum.foreground import find_foreground
@@ -23,6 +22,7 @@ from septum.models.blocks import Network
 from septum.models.detection.matching import BACKGROUND, NEITHER, covered_share, match
 from septum.models.detection.targets import mask_targets, truth
 from septum.segmenter import build_segmenter
+from septum.settings import ClassSpec, Decode, Evaluate
 from septum.store import VOID, Case, Geometry, read_case, write_case
 from septum.trainingset import TrainingCase, WindowedTarget
 from septum.tuning import best_decoder

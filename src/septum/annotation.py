@@ -27,9 +27,9 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from septum.config import Dataset
 from septum.errors import Problem, SeptumError, fail
 from septum.readers.labelmap import DIVISOR, renumber, split_panoptic
+from septum.settings import Dataset
 from septum.store import VOID
 
 MAX_CLASS = VOID - 1

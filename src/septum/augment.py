@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from skimage import measure
 
-from septum.config import Augment
 from septum.elastic import ElasticDeformation
 from septum.seeds import seed_of
+from septum.settings import Augment
 from septum.store import Case, atomic_path, case_paths, open_case, read_case, write_case
 
 log = logging.getLogger(__name__)

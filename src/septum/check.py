@@ -23,8 +23,9 @@ from torch import nn
 from septum import classical, models
 from septum.atomic import require_writable
 from septum.casefacts import CaseFacts, measure
-from septum.cases import CaseFiles, find_cases, find_groups, missing_checkpoints, resolve
-from septum.config import Baseline, Config, Run
+from septum.casefiles import CaseFiles
+from septum.cases import find_cases, find_groups, missing_checkpoints, resolve
+from septum.config import Config
 from septum.duplicates import Signature, sign
 from septum.errors import Problem, SeptumError
 from septum.heads import HEADS
@@ -34,6 +35,7 @@ from septum.plan import Plan
 from septum.planning import make_plan, samples_per_case
 from septum.prepare import load_case
 from septum.readers.coco_panoptic import read_segments
+from septum.settings import Baseline, Run
 from septum.splitfile import fold_count
 
 READERS_AT_ONCE = 4

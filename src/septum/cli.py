@@ -94,9 +94,9 @@ def _check(a: Arguments) -> None:
 
 
 def _prepare(a: Arguments) -> None:
-    from septum.cases import CaseFiles
-    from septum.config import Dataset, parse_section
+    from septum.casefiles import CaseFiles
     from septum.prepare import prepare_batch
+    from septum.settings import Dataset, parse_section
 
     cases = []
     for name, files in _parse(a.cases, "--cases").items():
@@ -118,8 +118,8 @@ def _prepare(a: Arguments) -> None:
 
 def _plan(a: Arguments) -> None:
     from septum.cases import find_groups
-    from septum.config import Dataset, parse_section
     from septum.planning import plan_dataset
+    from septum.settings import Dataset, parse_section
     from septum.store import case_paths
 
     dataset = parse_section(Dataset, a.settings)
@@ -136,7 +136,7 @@ def _plan(a: Arguments) -> None:
 
 def _augment(a: Arguments) -> None:
     from septum.augment import augment_batch
-    from septum.config import Augment, parse_section
+    from septum.settings import Augment, parse_section
 
     augment_batch(
         dataset=a.dataset,
@@ -148,7 +148,7 @@ def _augment(a: Arguments) -> None:
 
 
 def _weights(a: Arguments) -> None:
-    from septum.config import Weights, parse_section
+    from septum.settings import Weights, parse_section
     from septum.weights import weights_batch
 
     weights_batch(
@@ -161,8 +161,8 @@ def _weights(a: Arguments) -> None:
 
 
 def _train(a: Arguments) -> None:
-    from septum.config import Run, parse_section
     from septum.plan import read_plan
+    from septum.settings import Run, parse_section
     from septum.training import train
 
     train(
@@ -181,8 +181,8 @@ def _train(a: Arguments) -> None:
 
 def _fit(a: Arguments) -> None:
     from septum.classical.fitting import fit
-    from septum.config import Baseline, parse_section
     from septum.plan import read_plan
+    from septum.settings import Baseline, parse_section
 
     fit(
         baseline=parse_section(Baseline, a.settings),
@@ -196,9 +196,9 @@ def _fit(a: Arguments) -> None:
 
 
 def _tune_merge(a: Arguments) -> None:
-    from septum.config import Merge, parse_section
     from septum.merging import tune_merge
     from septum.plan import read_plan
+    from septum.settings import Merge, parse_section
 
     tune_merge(
         merge=parse_section(Merge, a.settings),
@@ -272,8 +272,8 @@ def _predict_classical(a: Arguments) -> None:
 
 
 def _predict_network(a: Arguments) -> None:
-    from septum.config import Predict, parse_section
     from septum.inference import predict_batch, predict_images
+    from septum.settings import Predict, parse_section
 
     settings = parse_section(Predict, a.settings)
     if a.cases is not None:
@@ -292,8 +292,8 @@ def _predict_network(a: Arguments) -> None:
 
 
 def _export(a: Arguments) -> None:
-    from septum.config import Export, parse_section
     from septum.delivery import export_predictions
+    from septum.settings import Export, parse_section
 
     export_predictions(
         predicted=a.predicted,
@@ -305,8 +305,8 @@ def _export(a: Arguments) -> None:
 
 
 def _evaluate(a: Arguments) -> None:
-    from septum.config import Evaluate, parse_section
     from septum.evaluation import evaluate_experiment
+    from septum.settings import Evaluate, parse_section
 
     evaluate_experiment(
         cases=a.cases,
@@ -330,8 +330,8 @@ def _leaderboard(a: Arguments) -> None:
         settings = config.load(*a.config)
         print_leaderboards(settings, a.results or Path(settings.results))
         return
-    from septum.config import Report, parse_section
     from septum.leaderboard import write_leaderboard
+    from septum.settings import Report, parse_section
 
     write_leaderboard(
         dataset=a.dataset,

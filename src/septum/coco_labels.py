@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from septum.annotation import MAX_CLASS, Annotation, count_void
-from septum.config import ClassSpec, Dataset
 from septum.errors import Problem, SeptumError, fail, nearest
 from septum.readers.coco_panoptic import Segments
 from septum.readers.labelmap import renumber
+from septum.settings import ClassSpec, Dataset
 from septum.store import VOID
 
 _NAMED = 5  # ids a message lists

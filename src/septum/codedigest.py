@@ -32,22 +32,17 @@ def code_digest(*modules: str, without: tuple[str, ...] = ()) -> str:
     return digest.hexdigest()[:16]
 
 
-# read before any stage runs: what they decide travels in the settings of the stages
-PLAN_TIME = ("septum.crosschecks", "septum.grid", "septum.merges", "septum.staging")
-
-
 @cache
 def reachable(*modules: str, without: tuple[str, ...] = ()) -> frozenset[str]:
     """Return the names of this package's modules that ``modules`` import, themselves included.
 
-    Imports by ``without`` are not followed, and these modules are left out; likewise those of
-    `PLAN_TIME`, whose edits change no result of a stage.
+    Imports by ``without`` are not followed, and these modules are left out.
     """
     found: set[str] = set()
     waiting = list(modules)
     while waiting:
         module = waiting.pop()
-        if module in found or module in without or module in PLAN_TIME:
+        if module in found or module in without:
             continue
         if _file(module) is None:
             raise ModuleNotFoundError(f"no module {module} in {PACKAGE}")

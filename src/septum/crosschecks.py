@@ -17,7 +17,8 @@ from septum.models import EVERY, MODELS
 from septum.staging import staging_problems
 
 if TYPE_CHECKING:
-    from septum.config import Config, Dataset, Experiment
+    from septum.config import Config
+    from septum.settings import Dataset, Experiment
 
 # names that files and folders of the workflow have beside those of datasets and experiments
 RESERVED = {

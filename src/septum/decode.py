@@ -28,11 +28,11 @@ from scipy import ndimage
 from skimage.measure import label as label_values
 from skimage.segmentation import watershed
 
-from septum.config import ClassSpec
 from septum.flow_objects import follow_flows
 from septum.heads import HEADS
 from septum.necks import split_necks
 from septum.panoptic import fill_with_stuff, likeliest_stuff
+from septum.settings import ClassSpec
 from septum.star_objects import draw_stars
 
 SEEDED = ("watershed", "stars")

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from septum.atomic import atomic_path, write_text
-from septum.config import ClassSpec, Export
 from septum.errors import SeptumError, fail
 from septum.export import export_prediction, stems_of
 from septum.objectfiles import Coco, CocoPanoptic, format_problems, geojson, write_rois
 from septum.objecttable import as_csv, object_table
 from septum.plan import read_plan
+from septum.settings import ClassSpec, Export
 from septum.store import Prediction, case_paths, open_case, open_prediction
 
 

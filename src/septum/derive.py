@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from septum.config import Normalisation
+from septum.settings import Normalisation
 
 # A patch: this many pixels at most, and sides of at least this, by the number of axes.
 PATCH_PIXELS = {2: 256**2, 3: 64**3}

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from septum.config import ClassSpec
 from septum.detections import Detection, Tile, join, resolve
 from septum.detector import Detector, to_detections
 from septum.panoptic import fill_with_stuff
+from septum.settings import ClassSpec
 from septum.tiling import evaluating, tile_bar
 from septum.windows import plan_windows, read_window
 

@@ -13,7 +13,6 @@ from pathlib import Path
 import lightning.pytorch as lightning
 
 from septum.checkpoints import Checkpoints, Progress
-from septum.config import Run
 from septum.datadigest import data_digest
 from septum.device import choose_device
 from septum.foldcases import find_fold_cases
@@ -26,6 +25,7 @@ from septum.patches import patch_shape
 from septum.plan import Plan
 from septum.seeds import seed_of
 from septum.segmenter import build_segmenter
+from septum.settings import Run
 from septum.trainer import choose_devices, fit
 from septum.trainingjob import Training
 

@@ -19,13 +19,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from septum.config import Evaluate
 from septum.errors import Problem, SeptumError, fail
 from septum.metrics.case import AP_COLUMNS, CaseScores, Row, evaluate_case
 from septum.metrics.objects import pool
 from septum.metrics.semantic import Confusion
 from septum.plan import Plan, read_plan
 from septum.pooled import COLUMNS, pooled_rows
+from septum.settings import Evaluate
 from septum.store import case_paths, open_prediction, read_case, read_prediction, write_text
 
 __all__ = ["CASE_COLUMNS", "CLASS_COLUMNS", "CaseScores", "evaluate_case", "evaluate_experiment"]

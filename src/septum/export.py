@@ -24,7 +24,7 @@ from nibabel.orientations import apply_orientation, ornt_transform
 
 from septum import ngff
 from septum.arrays import create_array, create_group
-from septum.cases import distinct_name, safe_name
+from septum.casefiles import distinct_name, safe_name
 from septum.readers import READERS
 from septum.store import Geometry, Prediction, atomic_path
 

@@ -28,7 +28,7 @@ def unfit_settings(head: str, sections: Mapping[str, Any]) -> Iterator[tuple[str
     ----------
     head : str
     sections : mapping
-        ``train``, ``predict`` and ``decode`` (`septum.config.Run`).
+        ``train``, ``predict`` and ``decode`` (`septum.settings.Run`).
 
     Yields
     ------

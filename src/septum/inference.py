@@ -13,7 +13,6 @@ import numpy as np
 import torch
 
 from septum.atomic import require_writable
-from septum.config import Predict
 from septum.device import choose_device
 from septum.foldcases import prediction_jobs
 from septum.modelfile import read_header
@@ -29,6 +28,7 @@ from septum.predicting import (
 )
 from septum.predictor import describe, load_models, predict_case
 from septum.readers import check_reader
+from septum.settings import Predict
 from septum.store import Geometry, Prediction, case_paths, open_case
 
 

@@ -16,11 +16,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from septum.config import Run
 from septum.errors import SeptumError, fail
 from septum.models.pretrained import Report, load_pretrained, transfer
 from septum.models.statedict import read_state_dict
 from septum.segmenter import Segmenter
+from septum.settings import Run
 
 log = logging.getLogger(__name__)
 

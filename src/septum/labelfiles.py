@@ -1,4 +1,4 @@
-"""The label files of a case, by how a lab keeps them (`septum.config.Dataset.layout`).
+"""The label files of a case, by how a lab keeps them (`septum.settings.Dataset.layout`).
 
 ``one``
     All in one map (`septum.annotation.annotate`).
@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from septum.annotation import Annotation, annotate, annotate_classes, annotate_pair
-from septum.cases import CaseFiles
+from septum.casefiles import CaseFiles
 from septum.coco_labels import annotate_segments
-from septum.config import Dataset
 from septum.errors import SeptumError, fail
 from septum.readers import choose_reader, read_labels
 from septum.readers.coco_panoptic import read_ids, read_segments
+from septum.settings import Dataset
 from septum.store import Geometry
 
 

@@ -25,10 +25,10 @@ import numpy as np
 
 from septum.atomic import write_text
 from septum.bootstrap import Estimate, estimate, resample
-from septum.config import Report
 from septum.costs import NO_COSTS, costs_of_experiments
 from septum.metrics.coco import coco_precision
 from septum.scores import COUNTS, DISTANCES, NAN, POOLED, Row, Scores, number, read_scores
+from septum.settings import Report
 
 FEWEST = 6
 """With fewer paired cases no test of signs can reach 5 %: even if all favour one, 2 · ½⁵ = 6 %."""

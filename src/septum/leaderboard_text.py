@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from septum.cases import safe_name
+from septum.casefiles import safe_name
 from septum.config import Config
 from septum.costtext import UNKNOWN, cost_texts
 from septum.errors import Problem, SeptumError, fail

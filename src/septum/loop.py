@@ -11,11 +11,11 @@ import torch
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 
-from septum.config import Train
 from septum.device import CHANNELS_LAST
 from septum.errors import fail
 from septum.seeds import seed_of
 from septum.segmenter import Segmenter
+from septum.settings import Train
 from septum.validation import mean_foreground_iou, overlap_counts
 
 # As in DeepLab (Chen et al., https://arxiv.org/abs/1606.00915).

@@ -19,7 +19,6 @@ import numpy as np
 from septum.atomic import write_json
 from septum.budget import central_windows
 from septum.classical.fitted import Record, data_of, read_record
-from septum.config import ClassSpec, Merge
 from septum.datadigest import data_digest
 from septum.descent import descend, mean_score
 from septum.errors import Problem, SeptumError, fail
@@ -36,6 +35,7 @@ from septum.metrics.panoptic import panoptic_quality
 from septum.panoptic import least_stuff, panoptic_merge
 from septum.plan import Plan
 from septum.predicting import files_of, one_a_fold, write_batch
+from septum.settings import ClassSpec, Merge
 from septum.store import VOID, Prediction, case_paths, open_case, open_prediction, read_prediction
 
 MAX_PIXELS = 2**24

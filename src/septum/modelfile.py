@@ -19,10 +19,10 @@ from safetensors.torch import save
 from torch import Tensor
 
 from septum import __version__, models
-from septum.config import ClassSpec, Section, canonical_json
 from septum.errors import SeptumError, fail
 from septum.heads import HEADS
 from septum.segmenter import Segmenter, build_segmenter
+from septum.settings import ClassSpec, Section, canonical_json
 from septum.store import atomic_path
 
 FORMAT_VERSION = 1

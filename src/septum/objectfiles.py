@@ -18,11 +18,11 @@ from roifile import ROI_TYPE, ImagejRoi
 from scipy import ndimage
 
 from septum.atomic import write_json
-from septum.config import ClassSpec
 from septum.errors import Problem
 from septum.outlines import Polygon, polygons
 from septum.readers.coco_panoptic import BACKGROUND
 from septum.rle import encode
+from septum.settings import ClassSpec
 from septum.store import Prediction
 
 OF_OBJECTS = ("coco", "imagej_roi")

@@ -10,8 +10,8 @@ import numpy as np
 from scipy import ndimage
 from skimage.measure import find_contours, marching_cubes, mesh_surface_area
 
-from septum.config import ClassSpec
 from septum.ngff import spatial_axes
+from septum.settings import ClassSpec
 from septum.store import Prediction
 
 UNITS = {"micrometer": "um", "millimeter": "mm"}

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from septum.config import ClassSpec
+from septum.settings import ClassSpec
 
 STUFF = (0, 2, 8, 32)
 """Least pixels of a class of stuff that are tried, in units of the smallest object that is kept."""

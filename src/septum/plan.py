@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from septum.config import ClassSpec, Weights
 from septum.errors import fail
+from septum.settings import ClassSpec, Weights
 
 
 @dataclass(frozen=True)

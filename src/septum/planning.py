@@ -10,7 +10,6 @@ from typing import Any
 
 from septum import duplicates
 from septum.casefacts import SAMPLE, CaseFacts, measure
-from septum.config import ClassSpec, Dataset
 from septum.derive import (
     derive_class_weights,
     derive_min_size,
@@ -22,6 +21,7 @@ from septum.duplicates import Pair, Signature, sign
 from septum.errors import SeptumError, fail
 from septum.fingerprint import check_alike, fingerprint
 from septum.plan import Plan
+from septum.settings import ClassSpec, Dataset
 from septum.split import Partition, follow_file, merge_groups, split_cases
 from septum.splitfile import read_split_file, split_by_name
 from septum.store import case_paths, read_case, write_json

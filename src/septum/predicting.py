@@ -17,11 +17,11 @@ from typing import Protocol
 import numpy as np
 
 from septum.atomic import atomic_path
-from septum.config import ClassSpec
 from septum.errors import Problem, SeptumError, fail
 from septum.export import export_prediction, export_stem
 from septum.measure import CaseCosts, PredictionCosts, usage, write_costs
 from septum.readers import choose_reader, read_image
+from septum.settings import ClassSpec
 from septum.store import Geometry, Prediction, write_prediction
 
 _log = logging.getLogger(__name__)

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from septum.config import CRF, Predict
 from septum.crf import refine
 from septum.decode import decode
 from septum.detecting import Scene, decode_scene, detect_tiled
@@ -28,6 +27,7 @@ from septum.normalise import normalise
 from septum.panoptic import likeliest_stuff
 from septum.planes import square_planes
 from septum.segmenter import Segmenter
+from septum.settings import CRF, Predict
 from septum.tiling import auto_tile, predict_tiled
 
 OF_OBJECTS = ("threshold", "overlap", "min_size", "min_stuff")

@@ -16,12 +16,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from septum.annotation import Annotation
-from septum.cases import CaseFiles
-from septum.config import Dataset
+from septum.casefiles import CaseFiles
 from septum.errors import Problem, SeptumError, fail
 from septum.labelfiles import annotate_maps, read_maps
 from septum.normalise import statistics
 from septum.readers import check_reader, read_image
+from septum.settings import Dataset
 from septum.store import Case, Geometry, atomic_path, case_path, write_case
 
 SPACING_TOLERANCE = 0.01

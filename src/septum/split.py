@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from septum.config import Split
 from septum.errors import Problem, SeptumError, fail
 from septum.seeds import rng
+from septum.settings import Split
 from septum.splitfile import GivenSplit
 
 STRATA = 5

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from septum.config import Split
 from septum.errors import Problem, SeptumError, fail
+from septum.settings import Split
 
 JSON_KEYS = ("test", "val", "train", "folds")
 NAME_COLUMNS = ("case", "id", "name")

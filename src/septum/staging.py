@@ -12,7 +12,8 @@ from septum.errors import Problem, SeptumError, nearest
 from septum.sources import checksum_problem
 
 if TYPE_CHECKING:
-    from septum.config import Config, Split, Train
+    from septum.config import Config
+    from septum.settings import Split, Train
 
 
 def staging_problems(config: Config) -> Iterator[Problem]:

@@ -20,7 +20,7 @@ import zarr
 from septum import ngff
 from septum.arrays import create_array, create_group, open_array, read_attributes, write_array
 from septum.atomic import PREFIX, atomic_path, read_json, write_json, write_text
-from septum.cases import distinct_name, safe_name
+from septum.casefiles import distinct_name, safe_name
 from septum.errors import Problem, SeptumError, fail
 
 __all__ = [

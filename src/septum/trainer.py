@@ -21,10 +21,10 @@ from lightning.pytorch.utilities.warnings import PossibleUserWarning
 from torch.utils.data import DataLoader
 
 from septum.checkpoints import LAST, AtomicCheckpointIO
-from septum.config import Train
 from septum.device import choose_device, has_bf16
 from septum.errors import fail
 from septum.loop import TrainingLoop
+from septum.settings import Train
 
 # More processes than this do not make a pipeline of small patches faster.
 MOST_WORKERS = 8

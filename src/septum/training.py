@@ -11,7 +11,6 @@ from pathlib import Path
 from lightning.pytorch.utilities import rank_zero_only
 
 from septum.checkpoints import Progress, find_progress, read_weights
-from septum.config import Run
 from septum.device import choose_device
 from septum.epochs import run_epochs, set_up
 from septum.lock import exclusive
@@ -19,6 +18,7 @@ from septum.measure import COSTS, TrainingCosts, write_costs
 from septum.modelfile import ModelHeader, save_model
 from septum.plan import Plan
 from septum.recorder import Recorder
+from septum.settings import Run
 from septum.trainingjob import Training
 from septum.tuning import tune_decoder
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from septum import models
 from septum.codedigest import code_digest
-from septum.config import Run, canonical_json
 from septum.foldcases import FoldCases
 from septum.patches import PatchShape
 from septum.plan import Plan
 from septum.segmenter import Segmenter
+from septum.settings import Run, canonical_json
 
 # Settings that may differ between a run and the one that resumes it: the weights do not
 # depend on them (on one machine, and but for the order in which several devices add up).
@@ -26,9 +26,9 @@ RELEVANT = ("spatial_dims", "in_channels", "annotation", "classes", "normalisati
 # From here all code that the weights depend on is reached by imports, but for the network's
 # own module, which is named by a setting.
 WEIGHTS_CODE = "septum.epochs"
-# These are reached too, but all that a training takes from them is values and paths: the values
-# count themselves, and a new setting of the report must not cost anyone their epochs.
-VALUES_CODE = ("septum.config", "septum.cases")
+# This is reached too, but all that a training takes from it is values, which count themselves: a
+# new setting of the report must not cost anyone their epochs.
+VALUES_CODE = ("septum.settings",)
 
 
 @dataclass(frozen=True)

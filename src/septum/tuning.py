@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from septum.budget import central_windows
-from septum.config import ClassSpec, Decode, Predict
 from septum.decode import SEEDED, decode
 from septum.descent import descend, mean_score
 from septum.detecting import Scene, decode_scene
@@ -21,6 +20,7 @@ from septum.modelfile import ModelHeader
 from septum.panoptic import least_stuff
 from septum.predictor import OF_OBJECTS, predict_probabilities, predict_scene
 from septum.segmenter import Segmenter
+from septum.settings import ClassSpec, Decode, Predict
 from septum.store import VOID, open_case
 
 MAX_PIXELS = 2**23

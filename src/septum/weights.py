@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from septum.config import Weights
 from septum.plan import read_plan
+from septum.settings import Weights
 from septum.store import VOID, Case, atomic_path, case_paths, read_case, write_array
 from septum.weightmap import border_weight_map, separate_touching
 

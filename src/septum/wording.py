@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from septum.errors import Problem, nearest
 
-# what the patterns of text in `septum.config` are made for
+# what the patterns of text in `septum.settings` are made for
 _PATTERNS = {
     r"^#[0-9a-fA-F]{6}$": "it must be '#' and six hex digits, such as '#3b6ea5'",
     r"^(sha256:)?[0-9a-fA-F]{64}$": "it must be 64 hex digits, as `sha256sum` prints them",

@@ -15,10 +15,10 @@ from septum import cli
 from septum.classical.fitted import Fitted, common_baseline, read_fitted
 from septum.classical.fitting import fit
 from septum.classical.prediction import predict_batch
-from septum.config import Baseline, ClassSpec
 from septum.errors import SeptumError
 from septum.measure import PredictionCosts, TrainingCosts, read_costs
 from septum.plan import Plan
+from septum.settings import Baseline, ClassSpec
 from septum.store import (
     Case,
     Geometry,

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from septum.cases import safe_name
+from septum.casefiles import safe_name
 from septum.classical.fitted import Fitted
-from septum.config import ClassSpec, Evaluate, Report
 from septum.evaluation import evaluate_experiment
 from septum.leaderboard import write_leaderboard
 from septum.measure import PredictionCosts, TrainingCosts, write_costs
 from septum.normalise import statistics
 from septum.plan import Plan
+from septum.settings import ClassSpec, Evaluate, Report
 from septum.store import Case, Geometry, case_path, write_case, write_json, write_prediction
 
 NAME = "<script>alert('x')</script> Zellen & Gewebe"

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from test_report_page import Page, render
 
-from septum.config import ClassSpec
 from septum.report.classes import by_class, confusion_shares
 from septum.report.inputs import read_dataset
+from septum.settings import ClassSpec
 
 CLASSES = {
     1: ClassSpec(name="grass <b>", kind="stuff", colour="#112233"),

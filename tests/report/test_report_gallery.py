@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from made_results import add_nuclei, make_plan, squares
 
-from septum.config import ClassSpec, Evaluate
 from septum.evaluation import evaluate_case
 from septum.report.gallery import case_ranks, find_errors, make_gallery
 from septum.report.inputs import Experiment, read_dataset
 from septum.scores import Scores
+from septum.settings import ClassSpec, Evaluate
 from septum.store import Case, Geometry, Prediction
 
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from made_results import CASES, NAME, NEW, Results, add_nuclei, flawed, squares
 
-from septum.config import ClassSpec
 from septum.errors import SeptumError
 from septum.report import write_report
 from septum.scores import read_rows
+from septum.settings import ClassSpec
 
 VOID = {"meta", "br", "img", "input", "link", "hr"}
 

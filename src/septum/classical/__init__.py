@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from septum.classical.base import Method
-    from septum.config import Baseline, ClassSpec
     from septum.plan import Plan
+    from septum.settings import Baseline, ClassSpec
 
 # name in the configuration -> "module:class"
 METHODS: dict[str, str] = {
@@ -122,7 +122,7 @@ def create(name: str, parameters: Mapping[str, Any], *, where: str = "parameters
         If there is no such method, or with everything that is wrong about the parameters.
     """
     # here, for the configuration reads the table above
-    from septum.config import canonical_json, parse_section
+    from septum.settings import canonical_json, parse_section
 
     return parse_section(method_class(name), canonical_json(parameters), where)
 

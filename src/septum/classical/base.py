@@ -16,8 +16,8 @@ from pydantic import Field
 from scipy import ndimage
 from skimage.filters import threshold_otsu
 
-from septum.config import Section
 from septum.errors import fail
+from septum.settings import Section
 
 Length = Annotated[float, Field(ge=0)]
 """In pixels of the finest axis."""

@@ -10,9 +10,9 @@ from pydantic import Field, ValidationError
 
 from septum import __version__
 from septum.classical import create
-from septum.config import ClassSpec, Section
 from septum.errors import fail
 from septum.plan import Plan
+from septum.settings import ClassSpec, Section
 
 FORMAT_VERSION = 1
 

@@ -10,12 +10,12 @@ from septum.atomic import write_json
 from septum.classical import create, misfits_of_plan
 from septum.classical.fitted import Fitted, data_of
 from septum.classical.tuning import tune
-from septum.config import Baseline
 from septum.datadigest import data_digest
 from septum.errors import SeptumError
 from septum.foldcases import find_validation_cases
 from septum.measure import COSTS, TrainingCosts, usage, write_costs
 from septum.plan import Plan
+from septum.settings import Baseline
 
 
 def fit(

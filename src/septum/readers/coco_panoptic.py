@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from septum.config import ClassSpec
 from septum.errors import fail
 from septum.readers import read_image
 from septum.readers.base import DAMAGED, reading
+from septum.settings import ClassSpec
 from septum.store import Geometry
 
 BACKGROUND = {"unlabelled": "background"}

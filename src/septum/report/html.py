@@ -14,7 +14,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from septum import __version__
 from septum.atomic import write_text
-from septum.config import Evaluate, Report
 from septum.leaderboard import against_baseline, best_baseline, told_apart
 from septum.report.charts import ap_chart, iou_chart, loss_charts, score_bars
 from septum.report.classes import by_class
@@ -39,6 +38,7 @@ from septum.report.tables import (
 )
 from septum.report.verdict import NAMES, cautions, verdict
 from septum.scores import number
+from septum.settings import Evaluate, Report
 
 log = logging.getLogger(__name__)
 

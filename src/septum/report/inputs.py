@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from septum.classical.fitted import Fitted, Record, common_baseline, read_record
-from septum.config import Weights
 from septum.errors import fail
 from septum.merging import Merged
 from septum.plan import Plan, read_plan
 from septum.scores import Row, Scores, read_rows, read_scores
+from septum.settings import Weights
 from septum.store import case_paths
 
 
