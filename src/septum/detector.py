@@ -36,7 +36,7 @@ class DetectorNetwork(Protocol):
     def pyramid(self, images: Tensor) -> list[Tensor]:
         """Return the features of all levels."""
 
-    def losses_of(
+    def losses(
         self, pyramid: Sequence[Tensor], size: Sequence[int], truths: Sequence[Truth]
     ) -> dict[str, Tensor]:
         """Return the losses of a batch of these features."""
@@ -89,7 +89,7 @@ class Detector(Segmenter):
         self, pyramid: Sequence[Tensor], targets: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
         size = targets["classes"].shape[1:]
-        return self.network.losses_of(pyramid, size, _truths(targets))
+        return self.network.losses(pyramid, size, _truths(targets))
 
     def _maps(self, pyramid: Sequence[Tensor], size: Sequence[int]) -> Tensor:
         size = tuple(size)

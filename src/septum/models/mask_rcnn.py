@@ -152,12 +152,12 @@ class FasterRCNN(Network):
         """Return anchors an octave apart, from the 5th to the 95th percentile of the diameters.
 
         The finest level is that whose features are about a quarter of the smallest object
-        apart, which is level 2 for most cells.
+        apart, which is level 1 for most cells.
         """
         smallest, largest = diameters["5"], diameters["95"]
         count = math.ceil(math.log2(max(largest / smallest, 1)) + 0.5)
         return {
-            "first_level": min(5, max(2, math.floor(math.log2(smallest / 4)))),
+            "first_level": min(5, max(1, math.floor(math.log2(smallest / 4)))),
             "anchor_sizes": tuple(round(smallest * 2**n, 1) for n in range(min(count, 5))),
         }
 
@@ -176,21 +176,19 @@ class FasterRCNN(Network):
             found.append(found[-1][(..., *[slice(None, None, 2)] * self.spatial_dims)])
         return found
 
-    def losses(self, images: Tensor, truths: Sequence[Truth]) -> dict[str, Tensor]:
+    def losses(
+        self, pyramid: Sequence[Tensor], size: Sequence[int], truths: Sequence[Truth]
+    ) -> dict[str, Tensor]:
         """Return the losses of a batch: ``rpn_object``, ``rpn_box``, ``class``, ``box``, ``mask``.
 
         Parameters
         ----------
-        images : (N, C, *size) Tensor
+        pyramid : sequence of Tensor
+            The features of the images.
+        size : sequence of int
+            Of the images.
         truths : sequence of Truth
         """
-        pyramid = self.pyramid(images)
-        return self.losses_of(pyramid, images.shape[2:], truths)
-
-    def losses_of(
-        self, pyramid: Sequence[Tensor], size: Sequence[int], truths: Sequence[Truth]
-    ) -> dict[str, Tensor]:
-        """Return the losses of a batch of these features (see `losses`)."""
         pyramid = pyramid[: len(self.strides)]
         voids = [true.void for true in truths]
         proposed = self.rpn(pyramid, size, [true.boxes for true in truths], voids)
