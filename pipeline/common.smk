@@ -66,17 +66,11 @@ class Run(NamedTuple):
 
 # Of the experiments: those that train a network, those that tune a classical baseline, and those
 # that merge two others.
-BASELINES = [
-    key
-    for key, name in EXPERIMENTS.items()
-    if CONFIG.experiments[name].method is not None
-]
-MERGES = [
-    key
-    for key, name in EXPERIMENTS.items()
-    if CONFIG.experiments[name].merge is not None
-]
-NETWORKS = [key for key in EXPERIMENTS if key not in BASELINES + MERGES]
+KINDS = {key: CONFIG.experiments[name].kind for key, name in EXPERIMENTS.items()}
+NETWORKS, BASELINES, MERGES = (
+    [key for key, kind in KINDS.items() if kind == wanted]
+    for wanted in ("network", "classical", "merged")
+)
 
 if workflow.is_main_process:
     for problem in dict.fromkeys(map(CONFIG.as_written, CONFIG.left_out())):
@@ -505,8 +499,7 @@ def report_settings(wildcards):
                     run.experiment: {
                         "name": EXPERIMENTS[run.experiment],
                         "folds": trained_folds(run),
-                        "classical": run.experiment in BASELINES,
-                        "merged": run.experiment in MERGES,
+                        "kind": KINDS[run.experiment],
                     }
                     for run in RUNS
                     if run.dataset == dataset

@@ -353,6 +353,13 @@ class Experiment(Section):
             data = {"head": OF_DETECTORS[data["network"]], **data}
         return data
 
+    @property
+    def kind(self) -> Literal["network", "classical", "merged"]:
+        """What it is, in one word."""
+        if self.method is not None:
+            return "classical"
+        return "network" if self.merge is None else "merged"
+
     @field_validator("pretrained", mode="before")
     @classmethod
     def _source_alone(cls, given: Any) -> Any:

@@ -118,7 +118,7 @@ class Results:
                     network: {
                         "name": f"{network} <net>",
                         "folds": [0],
-                        "classical": network in baselines,
+                        "kind": "classical" if network in baselines else "network",
                     }
                     for network in predictions
                 },

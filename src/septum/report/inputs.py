@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from septum.classical.fitted import Fitted, Record, common_baseline, read_record
 from septum.errors import fail
@@ -94,8 +94,8 @@ def read_dataset(results: Path, spec: Mapping[str, Any]) -> Dataset:
     spec : mapping
         ``name``; ``folder`` in ``results``; ``batches``, their names; ``weights``, the settings
         of the weight maps; ``experiments``, from the name of the folder to ``name``, the
-        configuration's, ``folds``, those trained or tuned, ``classical``, whether it is a
-        baseline, and ``merged``, whether it is a merge.
+        configuration's, ``folds``, those trained or tuned, and ``kind``: network, classical
+        (a baseline) or merged.
 
     Raises
     ------
@@ -146,6 +146,7 @@ def read_model_header(path: Path) -> dict[str, Any]:
     return {**own, "weights": sum(math.prod(tensor["shape"]) for tensor in learnt)}
 
 
+_RECORDS = {"classical": Fitted, "merged": Merged}
 _BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 
 
@@ -154,8 +155,7 @@ def _read_experiment(
     name: str,
     folds: list[int],
     batches: list[str],
-    classical: bool = False,
-    merged: bool = False,
+    kind: Literal["network", "classical", "merged"],
 ) -> Experiment:
     paths = {fold: folder / f"fold{fold}" for fold in folds}
     results = {
@@ -167,11 +167,10 @@ def _read_experiment(
         "confusion": read_rows(folder / "confusion.csv", {"subset", "true", "predicted", "pixels"}),
         "predicted": case_paths(folder / "predicted" / batch for batch in batches),
     }
-    if classical or merged:
-        kind = Fitted if classical else Merged
-        tuned = [read_record(path / "parameters.json", kind) for path in paths.values()]
+    if kind in _RECORDS:
+        tuned = [read_record(path / "parameters.json", _RECORDS[kind]) for path in paths.values()]
         return Experiment(
-            name=f"{name} ({'classical' if classical else 'merged'})",
+            name=f"{name} ({kind})",
             histories={},
             models={},
             baseline=common_baseline(tuned),
