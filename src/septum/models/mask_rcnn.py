@@ -6,10 +6,10 @@ R-CNN (Ren et al. 2015, https://arxiv.org/abs/1506.01497). With the defaults, th
 90 classes 44,401,393 parameters, normalisation layers not counted (they are frozen in the paper).
 
 In 2-D and 3-D from one code. Departures: sizes of anchors and number of levels follow the
-objects of the data (``anchor_sizes``); images keep their size; the number of detections has no
-cap, and those of the proposals and masks that a step looks at grow with the image;
-normalisation is trained; in 3-D there are fewer bins, and lower IoU count as a match. For those
-of the proposals see `septum.models.detection.rpn`.
+objects of the data (``anchor_sizes``), for small ones the backbone goes without max pooling;
+images keep their size; the number of detections has no cap, and those of the proposals and masks
+that a step looks at grow with the image; normalisation is trained; in 3-D there are fewer bins,
+and lower IoU count as a match. For those of the proposals see `septum.models.detection.rpn`.
 """
 
 from __future__ import annotations
