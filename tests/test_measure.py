@@ -67,6 +67,7 @@ def test_parts_of_a_training_are_joined():
     assert again == Usage(device="A + B", threads=8, peak_memory_mb=700.0)
     assert second.after(Usage(device="B")).peak_memory_mb == 500.0
     assert second.after(Usage()).device == "B"
+    assert Usage(device="B + A").after(first).device == "A + B"
 
 
 def test_files_hold_plain_numbers(tmp_path):

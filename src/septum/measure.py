@@ -47,8 +47,8 @@ class Usage(BaseModel):
         """Join what an earlier part of the same work took: both devices, the higher peak."""
         if earlier is None:
             return self
-        parts = (earlier.device or "").split(" + ")
-        names = [*filter(None, parts), *([self.device] if self.device else [])]
+        # either may be several joined already
+        names = [n for u in (earlier, self) for n in (u.device or "").split(" + ") if n]
         peaks = [u.peak_memory_mb for u in (earlier, self) if u.peak_memory_mb is not None]
         return Usage(
             device=" + ".join(dict.fromkeys(names)) or None,

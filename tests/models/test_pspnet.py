@@ -32,7 +32,7 @@ def _pyramid(spatial_dims, in_channels, projection):
         _, (convolution, norm, _) = level
         with torch.no_grad():
             convolution.weight.copy_(projection.reshape(convolution.weight.shape))
-        norm.eps = 0.0
+        norm.eps = 1e-30
     return pyramid
 
 
