@@ -8,6 +8,7 @@ from test_report_page import Page, render
 
 from septum.report.classes import by_class, confusion_shares
 from septum.report.inputs import read_dataset
+from septum.report.verdict import cautions
 from septum.settings import ClassSpec
 
 CLASSES = {
@@ -116,6 +117,21 @@ def test_what_is_taken_for_what_by_hand(dataset):
         ["", "", "50.0", "50.0"],
     ]
     assert wrong.confusion[3].cells[2] == ("50.0", 0.5, "8 pixels of dog predicted as person")
+
+
+def test_a_class_that_is_never_predicted_is_named(results):
+    semantic, instance, _ = scene()
+    people = np.where(semantic == 2, 2, 0).astype(np.uint16)
+    cases = {"a": (np.zeros((1, 10, 12), np.uint8), semantic, instance)}
+    found = {"all": (semantic, instance), "people": (people, np.where(people, instance, 0))}
+    predictions = {name: {"a": (*maps, "test")} for name, maps in found.items()}
+    results.add(
+        "scene", cases, predictions, annotation="panoptic", classes=CLASSES, test=["a"], folds=[]
+    )
+    dataset = read_dataset(results.folder, results.settings["datasets"][0])
+    assert [sentence for sentence in cautions(dataset) if "predicts" in sentence] == [
+        "people <net> predicts no pixel of grass <b> and no pixel of dog: all of it is missed."
+    ]
 
 
 def test_shares_of_a_class_that_is_nowhere_annotated():

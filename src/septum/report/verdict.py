@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from septum.leaderboard import beats_baseline, best_baseline, told_apart
+from septum.report.classes import confusion_shares
 from septum.report.gallery import case_ranks
 from septum.report.inputs import Dataset
 from septum.report.tables import interval_text, number_text, subset_name
@@ -52,6 +53,23 @@ def cautions(dataset: Dataset) -> list[str]:
         )
     if any(row["subset"] != dataset.subset for row in dataset.leaderboard):
         found.append("Networks were scored on different subsets; they cannot be compared.")
+    return found + _never_predicted(dataset)
+
+
+def _never_predicted(dataset: Dataset) -> list[str]:
+    """Name the classes that an experiment cannot tell, such as stuff where it finds objects."""
+    found = []
+    for experiment in dataset.experiments:
+        rows = [row for row in experiment.confusion if row["subset"] == dataset.subset]
+        pixels, _ = confusion_shares(rows, [0, *dataset.plan.classes])
+        names = [
+            spec.name
+            for k, spec in enumerate(dataset.plan.classes.values(), start=1)
+            if pixels[k].any() and not pixels[:, k].any()
+        ]
+        if names:
+            missed = " and no pixel of ".join(names)
+            found.append(f"{experiment.name} predicts no pixel of {missed}: all of it is missed.")
     return found
 
 
