@@ -8,7 +8,7 @@ and `resolve` gives each pixel to one object.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -18,7 +18,13 @@ from septum.meeting import meeting
 HALF = 0.5
 """Probability above which a pixel belongs to the object."""
 SAME = 0.5
-"""IoU, in the part that two tiles share, above which their objects are the same one."""
+"""IoU, in the part that two tiles share, above which their objects may be the same one."""
+SURE = 0.5
+"""Share of the score of an object's surest detection from which on another is evidence of it."""
+NEAR = 1 / 16
+"""Share of its extent by which a detection may end short of where the tile cuts the object."""
+NEAR_PIXELS = 2
+"""And pixels, of small ones."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,8 @@ def paste(
     """Return the objects of a tile at full resolution.
 
     Masks are interpolated linearly between the centres of their bins. Of each the largest
-    connected piece is kept, its holes are filled. Without masks an object fills its box.
+    connected piece is kept; its holes stay, for another object may lie in them (`resolve` fills
+    the others). Without masks an object fills its box.
 
     Parameters
     ----------
@@ -115,9 +122,11 @@ def paste(
 def join(tiles: Sequence[Tile], shape: Sequence[int]) -> list[Detection]:
     """Return the objects of an image of which overlapping tiles were looked at.
 
-    Two tiles mean the same object where, in the part that both see, their masks have an IoU
-    above `SAME`. Of those that mean one object the best is taken that no inner border of its tile
-    cuts; where all are cut, their union.
+    Two tiles may mean the same object where, in the part that both see, their masks have an IoU
+    above `SAME`. The surest detection comes first and takes one of each other tile, rather of its
+    own class than of another, and none that is less than half as sure. Where no inner border of
+    its tile cuts one of them, that one is the object; where all are cut, they are its pieces, each
+    continued by the next. Its score is that of the surest.
 
     Parameters
     ----------
@@ -125,23 +134,18 @@ def join(tiles: Sequence[Tile], shape: Sequence[int]) -> list[Detection]:
     shape : sequence of int
         Of the image.
     """
-    joined = []
-    for members in _together(tiles):
-        whole = [one for tile, one in members if not _is_cut(tile, one, shape)]
-        if whole:
-            joined.append(max(whole, key=lambda one: one.score))
-        else:
-            joined.append(_union([one for _, one in members]))
-    return joined
+    cut = [_is_cut(tile, one, shape) for tile in tiles for one in tile.found]
+    return [_put_together(group) for group in _groups(tiles, cut, SURE)]
 
 
 def agree(models: Sequence[Sequence[Detection]], shape: Sequence[int]) -> list[Detection]:
     """Return what several models find together in an image.
 
-    Detections of two models mean the same object where their masks have an IoU above `SAME`. Its
-    score is the mean over all models, 0 of those that did not find it; its mask is what the
-    models that found it agree on, by more than half of their scores; its class that of the
-    highest scores together.
+    Detections of two models mean the same object where their masks have an IoU above `SAME`; the
+    surest takes one of each other model, rather of its own class than of another. The score is
+    the mean over all models, 0 of those that did not find it; the mask is what the models that
+    found it agree on, by more than half of their scores; the class that of the highest scores
+    together.
 
     Parameters
     ----------
@@ -151,14 +155,10 @@ def agree(models: Sequence[Sequence[Detection]], shape: Sequence[int]) -> list[D
         Of the image.
     """
     whole = (0,) * len(shape), tuple(shape)
+    tiles = [Tile(*whole, list(found)) for found in models]
     agreed = []
-    for members in _together([Tile(*whole, list(found)) for found in models]):
-        # two answers of one model for an object count once
-        best: dict[int, Detection] = {}
-        for tile, one in members:
-            if id(tile) not in best or best[id(tile)].score < one.score:
-                best[id(tile)] = one
-        found = list(best.values())
+    for group in _groups(tiles, [False] * sum(map(len, models)), 0.0):
+        found = group.members
         total = sum(one.score for one in found)
         votes: dict[int, float] = {}
         for one in found:
@@ -186,7 +186,8 @@ def resolve(
 
     An object of which better ones cover more than ``overlap`` is dropped (Kirillov et al. 2019,
     https://arxiv.org/abs/1801.00868, section 6), as is one of fewer pixels than ``min_size``. Of
-    what an object keeps, the largest connected piece is its mask.
+    what an object keeps, the largest connected piece is its mask. At last, holes in which no
+    object lies are filled.
 
     Parameters
     ----------
@@ -210,6 +211,7 @@ def resolve(
     instance = np.zeros(tuple(shape), np.uint32)
     labels: list[int] = []
     scores: list[float] = []
+    regions: list[tuple[slice, ...]] = []
     # ties in the order in which they lie in the image, whatever the tiles
     for one in sorted(found, key=lambda one: (-one.score, one.start, one.stop)):
         if one.score < threshold:
@@ -218,12 +220,16 @@ def resolve(
         free = one.mask & (instance[region] == 0)
         if free.sum() < (1 - overlap) * one.mask.sum():
             continue
-        free = _one_piece(free, fill=False)
+        free = _one_piece(free)
         if free.sum() < max(1, min_size):
             continue
         labels.append(one.label)
         scores.append(one.score)
+        regions.append(region)
         instance[region][free] = len(labels)
+    for number, region in enumerate(regions, start=1):
+        here = instance[region]
+        here[ndimage.binary_fill_holes(here == number) & (here == 0)] = number
     return instance, labels, scores
 
 
@@ -239,12 +245,10 @@ def _interpolation(begin: int, end: int, first: float, last: float, bins: int) -
     return weights
 
 
-def _one_piece(mask: np.ndarray, *, fill: bool = True) -> np.ndarray:
-    """Return the largest connected piece of a mask, with its holes filled."""
+def _one_piece(mask: np.ndarray) -> np.ndarray:
+    """Return the largest connected piece of a mask."""
     pieces, count = ndimage.label(mask)
-    if count > 1:
-        mask = pieces == np.bincount(pieces.ravel())[1:].argmax() + 1
-    return ndimage.binary_fill_holes(mask) if fill else mask
+    return pieces == np.bincount(pieces.ravel())[1:].argmax() + 1 if count > 1 else mask
 
 
 def _trim(mask: np.ndarray) -> tuple[slice, ...]:
@@ -252,25 +256,77 @@ def _trim(mask: np.ndarray) -> tuple[slice, ...]:
     return where
 
 
-def _together(tiles: Sequence[Tile]) -> list[list[tuple[Tile, Detection]]]:
-    """Return the detections, with their tiles, that mean one object each."""
-    objects = [(tile, one) for tile in tiles for one in tile.found]
+@dataclass(frozen=True)
+class _Group:
+    """Detections that mean one object, one a tile, and which of them shows it whole."""
+
+    members: list[Detection]
+    whole: Detection | None
+
+
+def _groups(tiles: Sequence[Tile], cut: Sequence[bool], least: float) -> Iterator[_Group]:
+    """Yield the objects that tiles mean, from the surest detection on.
+
+    Parameters
+    ----------
+    tiles : sequence of Tile
+    cut : sequence of bool
+        Of each detection, tile by tile, whether it may be a piece only.
+    least : float
+        Share of the surest score from which on a detection takes part.
+    """
+    objects = [one for tile in tiles for one in tile.found]
+    tile_of = [t for t, tile in enumerate(tiles) for _ in tile.found]
+    same = _links(tiles)
+    free = [True] * len(objects)
+
+    def partners(of: int, tiles_taken: set[int], floor: float) -> list[int]:
+        """Return what means the same as a detection: the best of each tile that has none yet."""
+        best: dict[int, tuple[bool, float, int]] = {}
+        for k in same[of]:
+            one, tile = objects[k], tile_of[k]
+            if free[k] and tile not in tiles_taken and one.score >= floor:
+                rank = one.label == objects[of].label, one.score, -k
+                best[tile] = max(rank, best.get(tile, rank))
+        return [-k for _, _, k in best.values()]
+
+    for first in sorted(range(len(objects)), key=lambda k: -objects[k].score):
+        # until it is part of an object: a whole one may leave a far piece of the chain over
+        while free[first]:
+            floor = least * objects[first].score
+            members, taken = [first], {tile_of[first]}
+            for k in members:  # grows meanwhile
+                found = partners(k, taken, floor)
+                members += found
+                taken |= {tile_of[f] for f in found}
+            whole = max(
+                (k for k in members if not cut[k]),
+                key=lambda k: (objects[k].score, -k),
+                default=None,
+            )
+            if whole is not None:
+                members = [whole, *partners(whole, {tile_of[whole]}, floor)]
+            for k in members:
+                free[k] = False
+            # a second answer of a tile that has its say counts for nothing
+            tiles_of_members = {tile_of[k] for k in members}
+            for k in members:
+                for other in same[k]:
+                    if tile_of[other] in tiles_of_members:
+                        free[other] &= objects[other].label != objects[k].label
+            yield _Group([objects[k] for k in members], None if whole is None else objects[whole])
+
+
+def _links(tiles: Sequence[Tile]) -> list[list[int]]:
+    """Return of each detection, tile by tile, those of other tiles that may mean the same."""
     first = np.cumsum([0, *(len(tile.found) for tile in tiles)])
-    group = list(range(len(objects)))
-
-    def root(k: int) -> int:
-        while group[k] != k:
-            group[k] = group[group[k]]
-            k = group[k]
-        return k
-
+    same: list[list[int]] = [[] for _ in range(int(first[-1]))]
     for i, j in _neighbours(tiles):
         for a, b in _same(tiles[i], tiles[j]):
-            group[root(int(first[i]) + a)] = root(int(first[j]) + b)
-    together: dict[int, list[tuple[Tile, Detection]]] = {}
-    for k in range(len(objects)):
-        together.setdefault(root(k), []).append(objects[k])
-    return list(together.values())
+            one, other = int(first[i]) + a, int(first[j]) + b
+            same[one].append(other)
+            same[other].append(one)
+    return same
 
 
 def _neighbours(tiles: Sequence[Tile]) -> Iterator[tuple[int, int]]:
@@ -318,19 +374,26 @@ def _window(one: Detection, low: np.ndarray, high: np.ndarray) -> np.ndarray:
 
 
 def _is_cut(tile: Tile, one: Detection, shape: Sequence[int]) -> bool:
-    """Say whether an object touches a border of its tile that is none of the image."""
-    ends = zip(tile.start, tile.stop, one.start, one.stop, shape, strict=True)
-    return any((a > 0 and p <= a) or (b < n and q >= b) for a, b, p, q, n in ends)
+    """Say whether an object may go on beyond a border of its tile that is none of the image.
+
+    A network's box ends a little before or beyond where the tile cuts the object. One that is
+    whole, and as near to the border, loses nothing: its neighbours show the same.
+    """
+    for a, b, p, q, n in zip(tile.start, tile.stop, one.start, one.stop, shape, strict=True):
+        near = max(NEAR_PIXELS, NEAR * (q - p))
+        if (a > 0 and p - a <= near) or (b < n and b - q <= near):
+            return True
+    return False
 
 
-def _union(pieces: Sequence[Detection]) -> Detection:
-    """Return what pieces of one object are together, with the score and class of the best."""
-    best = max(pieces, key=lambda one: one.score)
-    if len(pieces) == 1:
-        return best
-    low, masks = _aligned(pieces)
+def _put_together(group: _Group) -> Detection:
+    """Return the object that the detections of tiles mean."""
+    surest = max(group.members, key=lambda one: one.score)
+    if group.whole is not None:
+        return replace(group.whole, score=surest.score)
+    low, masks = _aligned(group.members)
     mask = np.logical_or.reduce(masks)
-    return Detection(tuple(int(a) for a in low), mask, best.score, best.label)
+    return Detection(tuple(int(a) for a in low), mask, surest.score, surest.label)
 
 
 def _aligned(found: Sequence[Detection]) -> tuple[np.ndarray, list[np.ndarray]]:

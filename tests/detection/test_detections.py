@@ -59,9 +59,26 @@ def test_the_largest_piece_is_kept_and_its_hole_filled():
     mask[0, 2:4, 2:4] = 0
     mask[0, 8, 8] = 1
     boxes = np.array([[0.0, 0.0, 9.0, 9.0]])
-    (found,) = paste(boxes, np.ones(1), np.ones(1, int), mask, (0, 0), (9, 9))
-    assert found.mask.shape == (6, 6)
-    assert found.mask.all()
+    found = paste(boxes, np.ones(1), np.ones(1, int), mask, (0, 0), (9, 9))
+    assert found[0].mask.shape == (6, 6)
+    instance, _, _ = resolve(found, (9, 9), threshold=0.5)
+    expected = np.zeros((9, 9), np.uint32)
+    expected[:6, :6] = 1
+    np.testing.assert_array_equal(instance, expected)
+
+
+@pytest.mark.parametrize("sure", [0.5, 0.95])
+def test_an_object_in_the_hole_of_another_keeps_its_place(sure):
+    ring = np.ones((20, 20), bool)
+    ring[6:14, 6:14] = False
+    disc = np.zeros((20, 20), bool)
+    disc[7:13, 7:13] = True
+    found = [detection(ring, 0.9, label=1), detection(disc, sure, label=2)]
+    instance, labels, _ = resolve(found, (20, 20), threshold=0.4)
+    inner = labels.index(2) + 1
+    np.testing.assert_array_equal(instance == inner, disc)
+    # what is left of the hole lies in the ring
+    np.testing.assert_array_equal(instance == 3 - inner, ~disc)
 
 
 def test_what_lies_beyond_the_image_is_cut_off():
@@ -96,21 +113,90 @@ def test_objects_on_every_seam_and_corner_are_found_once(axes):
         assert ((instance == number) == mask).all()
 
 
-def test_an_object_larger_than_a_tile_is_put_together():
+# a network's box ends a little before the tile does, or exactly there
+@pytest.mark.parametrize("short", [0, 1, 2])
+def test_an_object_larger_than_a_tile_is_put_together(short):
     shape = (20, 90)
     long = np.zeros(shape, bool)
     long[8:12, 3:87] = True
     tiles = []
     for start in (0, 20, 40, 60):
-        window = np.zeros(shape, bool)
-        window[:, start : start + 30] = True
-        piece = detection(long & window, score=0.5 + start / 100)
+        seen = np.zeros(shape, bool)
+        begin = start + short if start else 0
+        seen[:, begin : 90 if start == 60 else start + 30 - short] = True
+        piece = detection(long & seen, score=0.5 + start / 200)
         tiles.append(Tile((0, start), (20, start + 30), [piece]))
     (found,) = join(tiles, shape)
     assert found.start == (8, 3)
     assert found.mask.shape == (4, 84)
     assert found.mask.all()
-    assert found.score == pytest.approx(1.1)
+    assert found.score == pytest.approx(0.8)
+
+
+def box(shape, rows, columns):
+    mask = np.zeros(shape, bool)
+    mask[slice(*rows), slice(*columns)] = True
+    return mask
+
+
+def in_tiles(shape, *found):
+    """Return tiles of 40 columns, 30 apart; ``found``: what each shows, as whole masks."""
+    tiles = []
+    for start, objects in zip((0, 30, 60), found, strict=False):
+        seen = box(shape, (0, shape[0]), (start, start + 40))
+        pieces = [detection(mask & seen, score, label) for mask, score, label in objects]
+        tiles.append(Tile((0, start), (shape[0], min(start + 40, shape[1])), pieces))
+    return tiles
+
+
+def spans(found):
+    """Return first and last column, class and score of objects, from left to right."""
+    return sorted((one.start[1], one.stop[1], one.label, one.score) for one in found)
+
+
+@pytest.mark.parametrize("faint", [0.06, 0.4])
+def test_a_doubtful_detection_makes_one_of_no_two_objects(faint):
+    shape = (20, 100)
+    one, other = box(shape, (5, 15), (20, 37)), box(shape, (5, 15), (63, 80))
+    both = box(shape, (5, 15), (30, 70))
+    tiles = in_tiles(
+        *(shape, [(one, 0.99, 1)], [(one, 0.9, 1), (other, 0.9, 1), (both, faint, 1)]),
+        [(other, 0.98, 1)],
+    )
+    found = join(tiles, shape)
+    assert spans(found) == [(20, 37, 1, 0.99), (63, 80, 1, 0.98)]
+
+
+def test_a_doubtful_mask_adds_nothing_to_a_sure_object():
+    shape = (20, 100)
+    bar, blob = box(shape, (5, 10), (5, 95)), box(shape, (5, 14), (0, 100))
+    sure = [(bar, 0.99, 1)]
+    (found,) = join(in_tiles(shape, sure, [*sure, (blob, 0.6, 1)], sure), shape)
+    assert (found.start, found.stop) == ((5, 5), (10, 95))
+    assert found.mask.all()
+
+
+def test_a_sure_piece_lends_its_score_to_the_whole():
+    shape = (20, 70)
+    square = box(shape, (5, 15), (32, 50))
+    (found,) = join(in_tiles(shape, [(square, 0.95, 1)], [(square, 0.6, 1)]), shape)
+    assert spans([found]) == [(32, 50, 1, 0.95)]
+
+
+def test_an_object_in_another_of_another_class_stays_one_of_its_own():
+    shape = (20, 70)
+    cell, nucleus = box(shape, (0, 20), (10, 37)), box(shape, (2, 19), (28, 37))
+    tiles = in_tiles(
+        shape, [(cell, 0.9, 1), (nucleus, 0.95, 2)], [(cell, 0.8, 1), (nucleus, 0.8, 2)]
+    )
+    assert spans(join(tiles, shape)) == [(10, 37, 1, 0.9), (28, 37, 2, 0.95)]
+
+
+def test_tiles_that_differ_on_the_class_mean_one_object():
+    shape = (20, 70)
+    square = box(shape, (5, 15), (20, 37))
+    (found,) = join(in_tiles(shape, [(square, 0.9, 1)], [(square, 0.8, 2)]), shape)
+    assert spans([found]) == [(20, 37, 1, 0.9)]
 
 
 def test_touching_objects_of_two_tiles_stay_two():
