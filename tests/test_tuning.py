@@ -154,6 +154,9 @@ def test_of_a_detector_the_score_and_the_overlap_are_tuned():
     assert best["method"] == "objects"
     assert 0.45 < best["threshold"] <= 0.6
     assert best["score"] == 1.0
+    # most of what a detector finds it is sure of
+    sure = detections((2, 2, 10, 10, 0.98), (2, 8, 10, 16, 0.96), (25, 25, 8, 8, 0.93))
+    assert tune([(Scene(sure), None, truth)], head="detection")["threshold"] == 0.95
     # covered by a quarter: an overlap of 0.2 would drop it
     assert best["overlap"] == 0.5
     # and of two answers for one object the lesser one is dropped, which asks for a low overlap

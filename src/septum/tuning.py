@@ -28,6 +28,8 @@ MAX_PIXELS = 2**23
 LEAST_PIXELS = 2**19
 """Of a single case at least so many, before cases are left out."""
 THRESHOLDS = tuple(percent / 100 for percent in range(30, 75, 5))
+SCORES = tuple(percent / 100 for percent in range(30, 100, 5))
+"""Thresholds of objects: a detector is sure of most that it finds."""
 SEED_THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 SIZES = (0.5, 1, 2, 3)
 """Minimum sizes, in units of the dataset's default."""
@@ -164,7 +166,7 @@ def _best_of_method(
     """Return the best parameters of a method; what is configured stays."""
     start = {**START, "min_size": min_size_default, "min_stuff": 0}
     grid: dict[str, Sequence[Any]] = {
-        "threshold": THRESHOLDS,
+        "threshold": SCORES if method == "objects" else THRESHOLDS,
         "seed_threshold": SEED_THRESHOLDS,
         "flow_error": FLOW_ERRORS,
         "overlap": OVERLAPS,
