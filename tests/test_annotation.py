@@ -70,7 +70,15 @@ def test_panoptic_numbers_are_class_times_1000_plus_object():
     found = read([[0, 1000, 1007, 2001, 2005, 4001, 4000]], "panoptic", CLASSES)
     assert found.semantic.tolist() == [[0, 1, 1, 2, 2, 4, 4]]
     assert found.instance.tolist() == [[0, 0, 0, 1, 2, 3, 0]]
-    assert found.counts == {"objects": 3, "renumbered": True, "unnumbered": 1}
+    # 1007 is of stuff; 1000 is its class alone
+    assert found.counts == {"objects": 3, "renumbered": True, "unnumbered": 1, "ignored": 1}
+
+
+def test_objects_of_stuff_are_counted_once_each_and_void_is_none():
+    numbers = [[1001, 1001, 1002, 1999, 2001, 255003, 1000, 0]]
+    found = with_void(numbers, "panoptic", 255, CLASSES)
+    assert (found.counts["objects"], found.counts["ignored"]) == (1, 3)
+    assert "ignored" not in read([[1000, 2001, 0]], "panoptic", CLASSES).counts
 
 
 @pytest.mark.parametrize(
@@ -182,6 +190,14 @@ def test_a_map_of_objects_for_each_class():
     assert found.semantic.tolist() == [[1, 2, 4, 2, 0]]
     assert found.instance.tolist() == [[0, 1, 3, 2, 0]]
     assert found.counts == {"objects": 3, "renumbered": True, "unnumbered": 0}
+
+
+def test_objects_in_the_map_of_a_stuff_class_are_counted():
+    found = by_class([[9, 9, 4, 70000, 255, 0]], [[0] * 5 + [3]], [[0] * 6], void=255)
+    assert found.semantic.tolist() == [[1, 1, 1, 1, VOID, 2]]
+    assert (found.counts["objects"], found.counts["ignored"]) == (1, 3)
+    # one number, such as 255, is how a mask is kept
+    assert "ignored" not in by_class([[255, 255, 0]], [[0, 0, 1]], [[0] * 3]).counts
 
 
 def test_void_in_any_map_is_void_and_no_overlap():

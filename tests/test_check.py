@@ -199,6 +199,20 @@ def test_pixels_and_objects_that_are_no_objects_of_things_are_pointed_out(data, 
     assert "cells: 113 pixels of things belong to no object, but to their class (in c7)" in text
     assert "cells: 8 objects are of stuff, and taken for their class only (in c0, c1," in text
     assert text.split("class only (in ")[1].startswith("c0, c1, c2, c3, c4, … (8 in all))")
+    assert "999" not in text
+
+    # in one number an object too many is one of the next class
+    (data / "panoptic").mkdir()
+    for i in range(8):
+        labels = tifffile.imread(data / f"labels/c{i}.tif")
+        numbers = np.array([0, 1998, 1999, 2000, 2001], np.uint16)[labels]
+        tifffile.imwrite(data / f"panoptic/c{i}.tif", numbers)
+    del changes["instances"]
+    changes["labels"] = "panoptic/{case}.tif"
+    check(config(data, dataset=changes | {"annotation": "panoptic"}))
+    text = capsys.readouterr().out
+    assert "7 objects are of stuff" in text  # c7 has no fourth object
+    assert "; more than 999 objects of a class run over into the next class\n" in text
 
 
 def test_images_that_coco_s_file_names_and_that_are_not_there_are_pointed_out(data, capsys):

@@ -135,8 +135,6 @@ def test_a_file_that_is_not_the_format(folder, content, what):
         (SEGMENTS, [*CATEGORIES, {"id": 7, "name": "x", "isthing": 0}], "has two categories 7"),
         (SEGMENTS, [*CATEGORIES, {"id": 8, "name": "cell", "isthing": 1}],
          "has two categories called 'cell'"),
-        (SEGMENTS, [{**CATEGORIES[0], "color": [300, 0, 0]}, CATEGORIES[1]],
-         "has a category whose colour is '#12c0000'"),
         (SEGMENTS, [CATEGORIES[0], {**CATEGORIES[1], "name": ""}],
          "has a category whose name is ''"),
     ],
@@ -201,3 +199,14 @@ def test_the_files_of_the_tests_are_coco_s(tmp_path):
     rgb = np.asarray(PIL.Image.open(write_png(tmp_path / "x.png", IDS))).astype(int)
     assert (rgb[..., 0] + 256 * rgb[..., 1] + 256 * 256 * rgb[..., 2]).tolist() == IDS
     assert {c["id"] for c in CATEGORIES} == {3, 7}
+
+
+@pytest.mark.parametrize(
+    "colour", [[300, 0, 0], [-1, 0, 0], [1, 2], [], [1, 2, 3, 4], [0.5, 0, 0], "#ff0010", 7]
+)
+def test_a_colour_is_three_numbers_up_to_255(folder, colour):
+    write_json(folder / "s.json", {"a.png": SEGMENTS}, [{**CATEGORIES[0], "color": colour}])
+    (problem,) = errors(folder)
+    assert problem.where.endswith("s.json")
+    assert problem.what == f"has a category 'cell' whose color is {colour!r}"
+    assert "three whole numbers from 0 to 255" in problem.remedy

@@ -299,6 +299,24 @@ def test_what_is_set_for_all_is_for_the_heads_that_it_fits():
     assert list(problems(raw)) == ["experiments.far.decode.method"]
 
 
+@pytest.mark.parametrize("network", ["mask_rcnn", "faster_rcnn", "panoptic_fpn"])
+def test_detectors_need_windows_that_share_pixels(network):
+    raw = minimal(predict={"overlap": 0})
+    raw["experiments"] = {"maps": {"network": "unet"}, "boxes": {"network": network}}
+    loaded = config.validate(raw)
+    assert loaded.run("nuclei", "maps").predict.overlap == 0
+    assert loaded.run("nuclei", "boxes").predict.overlap == 0.25
+    raw["experiments"]["maps"]["predict"] = {"overlap": 0}
+    raw["experiments"]["boxes"]["predict"] = {"overlap": 0.1}
+    assert config.validate(raw).run("nuclei", "boxes").predict.overlap == 0.1
+    for overlap in (0, 1e-17):
+        raw["experiments"]["boxes"]["predict"] = {"overlap": overlap}
+        found = problems(raw)
+        assert list(found) == ["experiments.boxes.predict.overlap"]
+        assert "counted in each" in found["experiments.boxes.predict.overlap"]
+        assert "-> set it to 0.25" in found["experiments.boxes.predict.overlap"]
+
+
 def test_null_takes_a_key_of_an_experiment_back():
     raw = minimal()
     raw["experiments"]["net"] |= {"head": None, "options": {"padded": True, "width": None}}

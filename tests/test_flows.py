@@ -78,6 +78,12 @@ def test_objects_whose_flow_is_not_that_of_their_shape_are_dropped():
     assert not found[:, 22:].any()
 
 
+def test_a_long_bar_comes_back_whole():
+    labels = np.zeros((12, 700), np.uint8)
+    labels[2:10, 5:695] = 1  # its ends are 345 pixels from its middle
+    np.testing.assert_array_equal(follow_flows(flow_targets(labels), labels > 0), labels)
+
+
 def test_no_foreground_gives_no_object():
     found = follow_flows(np.ones((2, 5, 6), np.float32), np.zeros((5, 6), bool))
     assert found.shape == (5, 6)

@@ -59,6 +59,14 @@ def test_depth_of_a_full_image_is_one():
     assert (relative_depth(np.full((3, 4), 9)) == 1).all()
 
 
+@pytest.mark.parametrize("largest", [np.uint8(255), np.uint16(65535), np.int16(32767)])
+def test_depth_of_the_largest_id_of_a_type(largest):
+    labels = np.array([[0, 1, 1, 1, 1, 1, 0]], type(largest)) * largest
+    np.testing.assert_allclose(
+        relative_depth(labels)[0], [0, 1 / 3, 2 / 3, 1, 2 / 3, 1 / 3, 0], rtol=1e-6
+    )
+
+
 @pytest.mark.parametrize(
     ("shape", "centres", "radius"),
     [

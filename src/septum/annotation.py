@@ -46,8 +46,8 @@ class Annotation:
     instance : array (*spatial) of uint32, optional
     counts : dict
         ``objects``; ``renumbered``: whether ids had gaps; ``unnumbered``: pixels of things
-        without an object number; ``ignored``: objects of stuff classes; ``void``: its pixels,
-        if there are any.
+        without an object number; ``ignored``: objects of stuff classes; ``void``: its pixels.
+        The last two only if there are any.
     """
 
     semantic: np.ndarray | None
@@ -119,9 +119,7 @@ def annotate_pair(
     strange = (numbered > 0) & ((kind[numbered] != semantic) | (semantic == 0))
     if strange.any():
         raise SeptumError(_stray(objects, numbered, semantic, strange, paths))
-    is_thing = np.isin(semantic, _things(dataset))
-    ignored = count - int(np.isin(kind[1:], _things(dataset)).sum())
-    return _numbered(semantic, is_thing, objects, ignored)
+    return _numbered(semantic, np.isin(semantic, _things(dataset)), objects)
 
 
 def annotate_classes(
@@ -146,7 +144,7 @@ def annotate_classes(
     semantic = np.zeros(maps[0].shape, np.uint16)
     instance = np.zeros(maps[0].shape, np.uint32)
     void = np.logical_or.reduce([labels == dataset.void_number for labels in maps])
-    problems, count, renumbered = [], 0, False
+    problems, count, ignored, renumbered = [], 0, 0, False
     for (number, spec), labels, path in zip(classes, maps, paths, strict=True):
         labels = np.where(void, 0, labels)
         inside = labels > 0
@@ -157,8 +155,10 @@ def annotate_classes(
                 remedy = "give each pixel one class, or mark it as `void`"
                 problems.append(Problem(str(path), f"{what} marks as {earlier.name}", remedy))
         semantic[inside] = number
-        if spec.kind == "thing":
-            own, objects = renumber(labels)
+        own, objects = renumber(labels)
+        if spec.kind == "stuff":
+            ignored += objects if objects > 1 else 0  # one number, such as 255, is a plain mask
+        else:
             renumbered |= int(labels.max(initial=0)) > objects
             instance[inside] = own[inside] + np.uint32(count)
             count += objects
@@ -166,6 +166,7 @@ def annotate_classes(
         raise SeptumError(problems)
     semantic[void] = VOID
     counts = {"objects": count, "renumbered": renumbered, "unnumbered": 0}
+    counts |= {"ignored": ignored} if ignored else {}
     return Annotation(semantic, instance, counts | count_void(semantic))
 
 
@@ -189,11 +190,10 @@ def _things(dataset: Dataset) -> list[int]:
     return [number for number, spec in (dataset.classes or {}).items() if spec.kind == "thing"]
 
 
-def _numbered(
-    semantic: np.ndarray, is_thing: np.ndarray, objects: np.ndarray, ignored: int = 0
-) -> Annotation:
-    """Return the annotation whose objects are those of things."""
+def _numbered(semantic: np.ndarray, is_thing: np.ndarray, objects: np.ndarray) -> Annotation:
+    """Return the annotation whose objects are those of things; those of stuff are counted."""
     instance, count = renumber(np.where(is_thing, objects, 0))
+    ignored = renumber(np.where(is_thing | (semantic == VOID), 0, objects))[1]
     counts = {
         "objects": count,
         "renumbered": True,

@@ -35,7 +35,7 @@ from septum.plan import Plan
 from septum.planning import make_plan, samples_per_case
 from septum.prepare import load_case
 from septum.readers.coco_panoptic import read_segments
-from septum.settings import Baseline, Run
+from septum.settings import Baseline, Dataset, Run
 from septum.splitfile import fold_count
 
 READERS_AT_ONCE = 4
@@ -124,7 +124,7 @@ def audit(config: Config, dataset: str) -> Audit:
         found.plan = make_plan(spec, dataset, facts, signatures, groups, split, config.seed)
     except SeptumError as error:
         found.problems += error.problems
-    found.notes += _label_notes(dataset, facts)
+    found.notes += _label_notes(dataset, spec, facts)
     if spec.segments is not None:
         found.notes += _idle_segments(dataset, cases)
     copies = config.dataset_section(dataset, "augment").copies
@@ -158,7 +158,7 @@ def _read_all(
     return facts, signatures
 
 
-def _label_notes(dataset: str, facts: Sequence[CaseFacts]) -> Iterator[str]:
+def _label_notes(dataset: str, spec: Dataset, facts: Sequence[CaseFacts]) -> Iterator[str]:
     """Yield what the labels hold that is no object, though it may have been meant as one."""
     counts = {
         "unnumbered": "pixels of things belong to no object, but to their class",
@@ -167,7 +167,16 @@ def _label_notes(dataset: str, facts: Sequence[CaseFacts]) -> Iterator[str]:
     for count, what in counts.items():
         found = {f.name: number for f in facts if (number := f.statistics["labels"].get(count))}
         if found:
-            yield f"{dataset}: {sum(found.values()):,} {what} (in {_some(sorted(found))})"
+            note = f"{dataset}: {sum(found.values()):,} {what} (in {_some(sorted(found))})"
+            if count == "ignored" and _is_one_map(spec):
+                note += "; more than 999 objects of a class run over into the next class"
+            yield note
+
+
+def _is_one_map(spec: Dataset) -> bool:
+    """Say whether class and object stand in one number, class × 1000 + object."""
+    others = spec.instances, spec.segments
+    return not any(others) and "{class}" not in str(spec.labels)
 
 
 def _idle_segments(dataset: str, cases: Sequence[CaseFiles]) -> Iterator[str]:

@@ -49,6 +49,10 @@ def unfit_settings(head: str, sections: Mapping[str, Any]) -> Iterator[tuple[str
     if head == "detection" and sections["predict"].tta:
         what = "averages maps, and the head 'detection' finds objects, which have no mean"
         yield "predict.tta", False, what, "set it to false"
+    # with any more, windows share one stride of the network at least (`septum.windows`)
+    if head in OF_DETECTORS.values() and 1 - sections["predict"].overlap == 1:
+        what = "lets windows share no pixel, so an object in several is counted in each of them"
+        yield "predict.overlap", 0.25, what, "set it to 0.25"
     if head in OF_DETECTORS.values() and sections["train"].border_weights:
         what = f"weighs pixels between objects, and the head {head!r} learns objects"
         yield "train.border_weights", False, what, "set it to false"

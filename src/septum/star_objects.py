@@ -54,7 +54,8 @@ def draw_stars(
     Returns
     -------
     (*spatial) int32 array
-        1 … n by falling probability, 0 for none.
+        Ids from 1 by falling probability, with a gap for each star that lies wholly outside the
+        foreground; 0 for none.
     """
     if spacing is None:
         spacing = (1.0,) * probability.ndim

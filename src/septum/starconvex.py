@@ -81,7 +81,7 @@ def relative_depth(instance: np.ndarray, spacing: Sequence[float] | None = None)
     (*spatial) float32 array
         Above 0 and at most 1 in objects, 0 elsewhere. The border of the image is none.
     """
-    instance = np.asarray(instance)
+    instance = np.asarray(instance, np.int64)  # which holds one more than the largest id
     # with background as one more label, the second nearest is what lies beyond the border
     depth = two_nearest(np.where(instance == 0, instance.max(initial=0) + 1, instance), spacing)[1]
     depth[instance == 0] = 0

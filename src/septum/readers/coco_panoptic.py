@@ -99,14 +99,14 @@ def _read(path: Path, *_: int) -> Segments:
                 int(segment["category_id"])
             of_image[name] = segments
         _refuse_twice(path, [int(c["id"]) for c in content["categories"]], "two categories")
-        categories = {int(c["id"]): _category(c) for c in content["categories"]}
+        categories = {int(c["id"]): _category(path, c) for c in content["categories"]}
         _refuse_twice(path, [spec.name for spec in categories.values()], "two categories called")
         said = content.get("info") or {}
         background = BACKGROUND.items() <= said.items()
     except ValidationError as error:
         (first, *_) = error.errors()
         what = f"has a category whose {first['loc'][0]} is {first['input']!r}"
-        raise fail(path, what, "give it a name, and a color of three numbers up to 255") from None
+        raise fail(path, what, "give it a name") from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         what = f"is not COCO's panoptic format ({type(error).__name__}: {error})"
         remedy = "it needs categories (id, name, isthing) and annotations (file_name, "
@@ -121,10 +121,19 @@ def _refuse_twice(path: Path, found: Sequence[object], what: str) -> None:
         raise fail(path, f"has {what} {again[0]!r}", "keep one of them, or tell them apart")
 
 
-def _category(category: Mapping[str, Any]) -> ClassSpec:
-    colour = category.get("color")
+def _category(path: Path, category: Mapping[str, Any]) -> ClassSpec:
+    name, colour = str(category["name"]), category.get("color")
+    if colour is not None and not _is_colour(colour):
+        what = f"has a category {name!r} whose color is {colour!r}"
+        raise fail(path, what, "give it three whole numbers from 0 to 255, or leave color out")
     return ClassSpec(
-        name=str(category["name"]),
+        name=name,
         kind="thing" if category["isthing"] else "stuff",
         colour=None if colour is None else "#{:02x}{:02x}{:02x}".format(*colour),
     )
+
+
+def _is_colour(given: Any) -> bool:
+    if not isinstance(given, list) or len(given) != 3:
+        return False
+    return all(type(n) is int and 0 <= n <= 255 for n in given)

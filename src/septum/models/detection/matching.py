@@ -36,8 +36,9 @@ def match(
     below : float
         IoU under which a box is background; between the two it is neither.
     best : bool
-        Whether each object also gets the boxes that overlap it most, however little: small
-        objects would else have none.
+        Whether the boxes that overlap some object most are objects too, however little they
+        overlap it: small ones would else have none. As in torchvision, such a box is the object
+        that the box itself overlaps most, which may be another one.
     void : (*spatial) bool tensor, optional
         Pixels of which nobody knows what they are: a box that lies more than half in them is no
         background, for there may well be an object.
