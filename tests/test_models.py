@@ -471,6 +471,32 @@ def test_wrong_names_and_options(name, options, messages):
         assert message in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "key", "value", "remedy"),
+    [
+        ("deeplabv3", "rates", [6, 12], "give a list of 3 values"),
+        ("deeplabv3", "rates", [], "give a list of 3 values"),
+        ("deeplabv3", "rates", [6, 12, 18, 24], "give a list of 3 values"),
+        ("deeplabv3", "rates", 5, "give a list of 3 values"),
+        ("deeplabv3", "rates", None, "give a list of 3 values"),
+        ("deeplabv2", "rates", [], "give a list of 1 or more values"),
+        ("deeplabv2", "rates", 6, "give a list of 1 or more values"),
+        ("mask_rcnn", "anchor_sizes", [], "give a list of 1 to 5 values"),
+        ("mask_rcnn", "anchor_sizes", [8] * 6, "give a list of 1 to 5 values"),
+        ("mask_rcnn", "anchor_sizes", 8, "give a list of 1 to 5 values"),
+        ("monai:SegResNet", "blocks_down", 3, "give a list of 2 to 8 values"),
+        ("monai:SwinUNETR", "depths", [2, 2], "give a list of 4 values"),
+        ("dense_unet", "layers", "all", "input should be a valid integer; or: give a list"),
+    ],
+)
+def test_wrong_lists_are_told_in_plain_words(name, key, value, remedy):
+    with pytest.raises(SeptumError) as error:
+        models.check_options(name, {key: value})
+    problem = error.value.problems[0]
+    assert (problem.where, problem.what) == (f"options.{key}", f"cannot be {value!r}")
+    assert problem.remedy == remedy
+
+
 @pytest.mark.parametrize("channels", [(4, 1, 2), (2, 0, 2), (3, 1, 0), ("2", 1, 1)])
 def test_wrong_channels(channels):
     with pytest.raises(SeptumError, match="cannot be"):

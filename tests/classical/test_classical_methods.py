@@ -193,6 +193,29 @@ def test_a_local_threshold_follows_the_illumination():
     assert min(iou(found, true, number) for number in (1, 2, 3)) > 0.7
 
 
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, bool])
+def test_a_channel_of_integers(name, dtype):
+    # 80 above the background; as int16 further apart than an int16 reaches
+    low, high = {np.uint8: (20, 100), np.int16: (-30_000, 30_000), bool: (0, 1)}[dtype]
+    image = np.full((3, *APART.shape), low, dtype)
+    image[1][APART > 0] = high
+    found = run(name, image, channel=1, min_size=20)
+    assert found.max() == 3
+    assert min(iou(found, APART, number) for number in (1, 2, 3)) > 0.8
+    assert not run(name, image, channel=0).any()
+
+
+@pytest.mark.parametrize("channel", [None, 0])
+def test_an_image_without_channels_is_refused(channel):
+    with pytest.raises(SeptumError) as error:
+        run("watershed", np.zeros((0, 8, 8)), channel=channel)
+    assert str(error.value) == (
+        "Watershed: is given an image without channels\n"
+        "    -> give an array (C, *spatial) of at least one channel"
+    )
+
+
 def test_channels():
     image = np.stack([picture(APART)[0], np.random.default_rng(1).normal(0, 400, APART.shape)])
     found = run("watershed", image, channel=0, min_size=20)

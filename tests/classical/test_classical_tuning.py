@@ -77,6 +77,17 @@ def test_the_channel_is_found_among_several():
     assert (parameters["channel"], score) == (1, 1.0)
 
 
+@pytest.mark.parametrize("name", classical.names())
+def test_the_channel_is_found_among_those_of_an_8_bit_image(name):
+    sample = squares()
+    image = np.random.default_rng(0).integers(0, 256, (3, *sample.true.shape), dtype=np.uint8)
+    image[2] = sample.image[0]
+    fixed = {key: values[0] for key, values in classical.grid(name, edge=10, pixels=100).items()}
+    found = best_parameters(name, [Sample(image, sample.true, (1.0, 1.0))], fixed=fixed)
+    assert found["parameters"]["channel"] == 2
+    assert found["score"] >= 0.5
+
+
 def test_the_score_is_the_mean_over_cases_that_have_objects():
     empty = Sample(np.zeros((1, 8, 8)), np.zeros((8, 8), int), (1.0, 1.0))
     missed = Sample(np.zeros((1, 8, 8)), np.ones((8, 8), int), (1.0, 1.0))

@@ -204,7 +204,11 @@ def test_v3plus_joins_features_at_their_own_pixels(output_stride):
         ("deeplabv3", {"rates": [6, 12]}, ["options.rates", "[6, 12]"]),
         ("deeplabv3", {"rates": [0, 6, 12]}, ["options.rates", "greater than or equal to 1"]),
         ("deeplabv3", {"output_stride": 32}, ["options.output_stride", "8 or 16"]),
-        ("deeplabv3plus", {"multi_grid": "1,2,4"}, ["options.multi_grid", "tuple"]),
+        (
+            "deeplabv3plus",
+            {"multi_grid": "1,2,4"},
+            ["options.multi_grid", "give a list of 3 values"],
+        ),
         ("deeplabv2", {"rates": []}, ["options.rates"]),
         ("deeplabv2", {"backbone": "resnet52"}, ["options.backbone", "resnet50"]),
         ("pspnet", {"auxiliary": 1.5}, ["options.auxiliary", "less than or equal to 1"]),

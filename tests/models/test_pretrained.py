@@ -553,5 +553,56 @@ def test_other_classes_start_new():
 def test_a_transfer_of_nothing_is_an_error():
     narrow = models.create("fcn32s", 2, 1, 2, width=SMALL)
     wide = models.create("fcn32s", 2, 1, 3, width=1 / 8)
-    with pytest.raises(SeptumError, match="none of 33 tensors fits FCN32s by name and shape"):
+    with pytest.raises(SeptumError, match="33 of 33 tensors do not fit FCN32s by name and shape"):
         transfer(wide, narrow.state_dict())
+
+
+def test_another_width_is_an_error_whatever_fits_by_chance():
+    narrow = models.create("unet", 2, 1, 2, width=4, depth=1, norm="batch")
+    wide = models.create("unet", 2, 1, 2, width=8, depth=1, norm="batch")
+    before = {name: tensor.clone() for name, tensor in wide.state_dict().items()}
+    # all differ but the bias of the logits; counters of batches do not count
+    names = [name for name in before if not name.endswith("num_batches_tracked")]
+    assert (len(before), len(names)) == (40, 34)
+    nn.init.constant_(narrow.logits.bias, 7.0)
+    narrow(torch.rand(2, 1, 60, 60))  # counts a batch
+    with pytest.raises(SeptumError) as error:
+        transfer(wide, narrow.state_dict())
+    assert error.value.problems[0].what == (
+        "33 of 34 tensors do not fit UNet by name and shape ("
+        "contract.0.layers.0.weight is 4×1×3×3 instead of 8×1×3×3, "
+        "contract.0.layers.1.weight is 4 instead of 8, "
+        "contract.0.layers.1.bias is 4 instead of 8, "
+        "contract.0.layers.1.running_mean is 4 instead of 8, and 29 more)"
+    )
+    # not even what would have fitted was changed
+    for name, tensor in wide.state_dict().items():
+        assert torch.equal(tensor, before[name])
+
+
+def test_a_narrow_fcn_of_many_classes_still_starts_from_its_stage():
+    # upscore alone, of 64² × 64² weights, is most of what the network holds
+    stages = [models.create(f"fcn{s}s", 2, 1, 64, width=SMALL) for s in (32, 16, 8)]
+    assert len(transfer(stages[1], stages[0].state_dict()).taken) == 32
+    assert len(transfer(stages[2], stages[1].state_dict()).taken) == 35
+
+
+def test_most_numbers_are_enough_to_start_from():
+    # the kernels are the same, and what comes with a normalisation is many tensors but short ones
+    plain = models.create("unet", 2, 1, 2, width=4, depth=1)
+    normed = models.create("unet", 2, 1, 2, width=4, depth=1, norm="batch")
+    report = transfer(normed, plain.state_dict())
+    assert (len(report.taken), len(report.new)) == (10, 24)
+    # nor are counters told of, which are no weights
+    again = models.create("unet", 2, 1, 2, width=4, depth=1, norm="batch")
+    report = transfer(again, normed.state_dict())
+    assert (len(report.taken), report.new, report.unused) == (34, (), ())
+
+
+def test_a_network_of_other_names_is_an_error():
+    old = models.create("segnet", 2, 1, 2, width=SMALL)
+    new = models.create("unet", 2, 1, 2, width=4, depth=1)
+    # the logits' bias and nothing else
+    message = r"15 of 16 tensors .* \(contract\.0\.layers\.0\.weight is missing, "
+    with pytest.raises(SeptumError, match=message):
+        transfer(new, old.state_dict())

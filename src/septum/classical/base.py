@@ -93,8 +93,8 @@ class Method(Section):
         Raises
         ------
         SeptumError
-            If the method is not defined for so many axes, there is no such channel, or a pixel
-            is not finite.
+            If the method is not defined for so many axes, the image has no channels or not the
+            chosen one, or a pixel is not finite.
         """
         steps = self._steps(image, spacing)
         grey = self._grey(image)
@@ -123,6 +123,9 @@ class Method(Section):
             raise fail(name, what, "choose another baseline (septum.classical.names)")
         if len(spacing) != ndim or not min(spacing) > 0:
             raise ValueError(f"spacing {spacing} for {ndim} axes: give a positive number for each")
+        if not len(image):
+            what = "is given an image without channels"
+            raise fail(name, what, "give an array (C, *spatial) of at least one channel")
         if self.channel is not None and self.channel >= len(image):
             what = f"is {self.channel}, but the image has {len(image)} channels"
             raise fail(f"{name}.channel", what, "count from 0, or leave it out for their mean")
@@ -133,7 +136,10 @@ class Method(Section):
 
     def _grey(self, image: np.ndarray) -> np.ndarray:
         """Return the chosen channel, or the mean of all, with objects bright."""
-        grey = image.mean(0, dtype=np.float64) if self.channel is None else image[self.channel]
+        if self.channel is None:
+            grey = image.mean(0, dtype=np.float64)
+        else:  # integers know no infinity, and may not hold the difference of two of them
+            grey = image[self.channel].astype(np.float64)
         # from the smallest value on: float32 would not tell large ones apart
         low, high = grey.min(initial=np.inf), grey.max(initial=-np.inf)
         away = grey - low if self.polarity == "bright" else high - grey

@@ -45,6 +45,9 @@ DETECTORS: dict[str, str] = {
 }
 EVERY = {**MODELS, **DETECTORS}
 
+# pydantic's names of what can be wrong with a list as a whole
+_LIST_ERRORS = ("missing", "too_long", "too_short", "tuple_type", "list_type")
+
 
 def names() -> list[str]:
     """Return the names of all networks, sorted."""
@@ -131,7 +134,7 @@ def check_options(
         try:
             known[key][0].validate_python(value)
         except ValidationError as error:
-            problems.append(Problem(f"{where}.{key}", *_complaint(value, error)))
+            problems.append(Problem(f"{where}.{key}", *_complaint(value, error, known[key][0])))
     if problems:
         raise SeptumError(problems)
     return {key: options.get(key, default) for key, (_, default) in known.items()}
@@ -181,8 +184,21 @@ def _options(network: type[Network]) -> dict[str, tuple[TypeAdapter[Any], Any]]:
     }
 
 
-def _complaint(value: object, error: ValidationError) -> tuple[str, str]:
+def _complaint(value: object, error: ValidationError, checker: TypeAdapter[Any]) -> tuple[str, str]:
     """Say in a user's words why a value does not fit."""
-    # a union complains once a branch
-    wants = dict.fromkeys(e["msg"][0].lower() + e["msg"][1:] for e in error.errors())
+    # a union complains once a branch, a list once for each missing value
+    wants = dict.fromkeys(
+        _list_wanted(checker) if e["type"] in _LIST_ERRORS else e["msg"][0].lower() + e["msg"][1:]
+        for e in error.errors()
+    )
     return f"cannot be {value!r}", "; or: ".join(wants)
+
+
+def _list_wanted(checker: TypeAdapter[Any]) -> str:
+    """Say how long a list an option takes: pydantic speaks of tuples, which YAML does not have."""
+    schema = checker.json_schema()
+    wanted = next(s for s in schema.get("anyOf", [schema]) if s.get("type") == "array")
+    low, high = wanted.get("minItems", 0), wanted.get("maxItems")
+    if high is None:
+        return f"give a list of {low} or more values" if low else "give a list"
+    return f"give a list of {high if low == high else f'{low} to {high}'} values"

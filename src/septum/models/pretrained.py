@@ -134,22 +134,35 @@ def transfer(network: nn.Module, state: Mapping[str, Tensor]) -> Report:
     Raises
     ------
     SeptumError
-        Nothing fits by name and shape.
+        Less than half of the network fits by name and shape, be it tensors or numbers that are
+        counted (with how many do not, and the first of them). The network is then as it was.
     """
-    ours = network.state_dict()
+    ours, theirs = _weights(network.state_dict()), _weights(state)
     given = {
         name: tensor
-        for name, tensor in state.items()
+        for name, tensor in theirs.items()
         if name in ours and ours[name].shape == tensor.shape
     }
-    if not given:
-        what = f"none of {len(state)} tensors fits {type(network).__name__} by name and shape"
+    # Of another width, biases as long as the logits' channels fit still. Either count will do:
+    # in a narrow FCN of many classes, the enlarged scores alone have most of the numbers
+    if 2 * len(given) < len(ours) and 2 * _numbers(given) < _numbers(ours):
+        misfits = [
+            f"{name} is {_by(theirs[name])} instead of {_by(tensor)}"
+            if name in theirs
+            else f"{name} is missing"
+            for name, tensor in ours.items()
+            if name not in given
+        ]
+        what = (
+            f"{len(misfits)} of {len(ours)} tensors do not fit {type(network).__name__} by name "
+            f"and shape ({_listed(misfits)})"
+        )
         raise fail("weights", what, "give the weights of a network of the same kind and width")
     _copy(ours, given)
     return Report(
         taken=tuple(name for name in ours if name in given),
         new=tuple(name for name in ours if name not in given),
-        unused=tuple(name for name in state if name not in given),
+        unused=tuple(name for name in theirs if name not in given),
     )
 
 
@@ -209,6 +222,14 @@ def _require_fit(
             "give a checkpoint of the same backbone in torchvision's layout; published ones are of "
             "width 1 (ResNets with deep_stem: false)",
         )
+
+
+def _weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor for name, tensor in state.items() if not name.endswith(_COUNTER)}
+
+
+def _numbers(tensors: Mapping[str, Tensor]) -> int:
+    return sum(tensor.numel() for tensor in tensors.values())
 
 
 def _copy(ours: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> None:
