@@ -86,7 +86,7 @@ def require_backbone(network: nn.Module, run: Run) -> None:
 
 
 def take_weights(network: nn.Module, run: Run, state: Mapping[str, Tensor]) -> Report:
-    """Give a network all of ``run.start_from``'s weights that fit; raise if less than half of it does."""
+    """Give a network what fits of ``run.start_from``'s weights; raise if that is less than half."""
     try:
         return transfer(network, state)
     except SeptumError as error:
