@@ -13,6 +13,7 @@ from made_results import CASES, NAME, NEW, Results, add_nuclei, flawed, squares
 
 from septum.errors import SeptumError
 from septum.report import write_report
+from septum.report.tables import interval_text
 from septum.scores import read_rows
 from septum.settings import ClassSpec
 
@@ -260,6 +261,11 @@ def test_the_findings_say_who_leads_and_where_it_fails(page):
     cautions = " ".join(e[2] for e in page.all("div", _class="caution"))
     assert "Only 4 cases" in cautions
     assert "1 of 4 cases have no score" in cautions
+
+
+def test_an_interval_has_no_minus_before_zero():
+    row = {"gap_low": -0.0002, "gap_high": 0.0161}
+    assert interval_text(row, "gap") == "0.000 to 0.016"
 
 
 def test_the_worst_case_comes_first_and_the_undefined_last(page):

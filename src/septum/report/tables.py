@@ -262,7 +262,7 @@ def number_text(value: float, digits: int = 3) -> str:
 def interval_text(row: Row, key: str, digits: int = 3) -> str:
     """Return the interval of a score, empty where there is none."""
     low, high = number(row, f"{key}_low"), number(row, f"{key}_high")
-    return "" if math.isnan(low + high) else f"{low:.{digits}f} to {high:.{digits}f}"
+    return "" if math.isnan(low + high) else f"{low:z.{digits}f} to {high:z.{digits}f}"
 
 
 def subset_name(subset: str) -> str:
