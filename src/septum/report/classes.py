@@ -110,6 +110,12 @@ def confusion_shares(rows: Sequence[Row], classes: Sequence[int]) -> tuple[np.nd
     return pixels, ratios(pixels, pixels.sum(axis=1, keepdims=True))
 
 
+def confusion_of(dataset: Dataset, experiment: Experiment) -> tuple[np.ndarray, np.ndarray]:
+    """Return `confusion_shares` of the dataset's subset: background, then the plan's classes."""
+    rows = [row for row in experiment.confusion if row["subset"] == dataset.subset]
+    return confusion_shares(rows, [0, *dataset.plan.classes])
+
+
 def _pooled(dataset: Dataset, experiment: Experiment) -> list[Row]:
     """Return the pooled rows in the order shown: things, stuff, all, each group's mean last."""
     found = [row for row in experiment.pooled if row["subset"] == dataset.subset]
@@ -143,9 +149,8 @@ def _matrix(
 def _block(
     dataset: Dataset, experiment: Experiment, pooled: list[Row], colours: dict[int, str]
 ) -> ClassBlock:
-    rows = [row for row in experiment.confusion if row["subset"] == dataset.subset]
     ids = [0, *dataset.plan.classes]
-    pixels, _ = confusion_shares(rows, ids)
+    pixels, shares = confusion_of(dataset, experiment)
     # a class that is nowhere, such as background where all is labelled, is not shown
     shown = [i for k, i in enumerate(ids) if pixels[k].any() or pixels[:, k].any()]
     columns = [*PANOPTIC, IOU, *COUNTS] if dataset.has_objects else [IOU]
@@ -159,7 +164,7 @@ def _block(
             ClassRow(_name(row), _colour(row, colours), [_cell(row, c) for c in columns])
             for row in pooled
         ],
-        confusion=_confusion(dataset.plan, *confusion_shares(rows, ids), ids, shown),
+        confusion=_confusion(dataset.plan, pixels, shares, ids, shown),
     )
 
 

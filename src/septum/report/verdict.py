@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from septum.leaderboard import beats_baseline, best_baseline, told_apart
-from septum.report.classes import confusion_shares
+from septum.report.classes import confusion_of
 from septum.report.gallery import case_ranks
 from septum.report.inputs import Dataset
 from septum.report.tables import interval_text, number_text, subset_name
@@ -60,8 +60,7 @@ def _never_predicted(dataset: Dataset) -> list[str]:
     """Name the classes that an experiment cannot tell, such as stuff where it finds objects."""
     found = []
     for experiment in dataset.experiments:
-        rows = [row for row in experiment.confusion if row["subset"] == dataset.subset]
-        pixels, _ = confusion_shares(rows, [0, *dataset.plan.classes])
+        pixels, _ = confusion_of(dataset, experiment)
         names = [
             spec.name
             for k, spec in enumerate(dataset.plan.classes.values(), start=1)
