@@ -1,7 +1,8 @@
 """Cutting pieces out of training cases.
 
 A piece may hang over the border of its case: there the case is mirrored (`septum.mirror`), and
-its pixels have no class (-1, which losses leave out).
+its pixels have neither a class (-1, which losses leave out) nor an instance (-1, which is no end
+of an object that reaches the border).
 """
 
 from __future__ import annotations
@@ -30,16 +31,13 @@ def cut(case: TrainingCase, window: Window, scheme: Mapping[str, Any]) -> dict[s
     -------
     dict
         ``image`` (C, *extent) float32, normalised by the case's statistics; ``classes``
-        (*extent) int16, -1 outside the case; ``weights`` (*extent) float32 and ``instance``
-        (*extent) int32, if there are any.
+        (*extent) int16, -1 outside the case and where void; ``weights`` (*extent) float32 and
+        ``instance`` (*extent) int32, 0 where void and -1 outside the case, if there are any.
     """
     image = normalise(read_mirrored(case.image, *window), case.statistics, scheme)
     classes = read_mirrored(case.classes, *window).astype(np.int16)
-    for axis, (start, extent) in enumerate(zip(*window, strict=True)):
-        place = np.arange(start, start + extent)
-        outside = (place < 0) | (place >= case.shape[axis])
-        if outside.any():
-            classes[(slice(None),) * axis + (outside,)] = IGNORE
+    outside = _outside(case.shape, window)
+    classes[outside] = IGNORE
     piece = {"image": image.astype(np.float32, copy=False), "classes": classes}
     if case.weights is not None:
         piece["weights"] = read_mirrored(case.weights, *window).astype(np.float32, copy=False)
@@ -48,8 +46,19 @@ def cut(case: TrainingCase, window: Window, scheme: Mapping[str, Any]) -> dict[s
         # small numbers, which float32 holds exactly while a patch is resized
         known, numbers = np.unique(ids, return_inverse=True)
         numbers = numbers.reshape(ids.shape) + (known[0] != 0)
-        piece["instance"] = np.where(classes == IGNORE, 0, numbers).astype(np.int32)
+        numbers[classes == IGNORE] = 0
+        numbers[outside] = -1
+        piece["instance"] = numbers.astype(np.int32)
     return piece
+
+
+def _outside(shape: Sequence[int], window: Window) -> np.ndarray:
+    """Return where a window lies outside its case: (*extent) bool."""
+    outside = np.zeros(window[1], bool)
+    for axis, (start, extent) in enumerate(zip(*window, strict=True)):
+        place = np.arange(start, start + extent)
+        outside[(slice(None),) * axis + ((place < 0) | (place >= shape[axis]),)] = True
+    return outside
 
 
 def with_regression(

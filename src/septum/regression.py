@@ -38,7 +38,8 @@ class Regression(ABC):
         Parameters
         ----------
         instance : (*spatial) integer array
-            Instance ids, 0 for none. An object that the patch cuts is what is left of it.
+            Instance ids, 0 for none, -1 outside the case (`septum.cutting`). An object that
+            the patch cuts is what is left of it.
         spacing : sequence of float
             Size of a pixel along each axis.
 
@@ -172,7 +173,7 @@ class Flows(Regression):
     @staticmethod
     def target(instance: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
         """Return the flows (see `Regression.target`)."""
-        return flow_targets(instance)
+        return flow_targets(np.maximum(instance, 0))
 
     @staticmethod
     def losses(outputs: Tensor, target: Tensor, known: Tensor) -> dict[str, Tensor]:
@@ -205,7 +206,7 @@ class Objects(Regression):
     @staticmethod
     def target(instance: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
         """Return the ids (1, *spatial), exact below 2^24 (see `Regression.target`)."""
-        return instance[None].astype(np.float32)
+        return np.maximum(instance, 0)[None].astype(np.float32)
 
     @staticmethod
     def losses(outputs: Tensor, target: Tensor, known: Tensor) -> dict[str, Tensor]:

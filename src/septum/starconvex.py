@@ -45,7 +45,7 @@ def star_targets(instance: np.ndarray, spacing: Sequence[float] | None = None) -
     Parameters
     ----------
     instance : (*spatial) integer array
-        2-D or 3-D instance ids, 0 for none.
+        2-D or 3-D instance ids, 0 for none, -1 outside the image.
     spacing : sequence of float, optional
         Size of a pixel along each axis; 1 along each where it is not given.
 
@@ -73,18 +73,22 @@ def relative_depth(instance: np.ndarray, spacing: Sequence[float] | None = None)
     Parameters
     ----------
     instance : (*spatial) integer array
-        0 for none.
+        0 for none, -1 outside the image.
     spacing : sequence of float, optional
 
     Returns
     -------
     (*spatial) float32 array
-        Above 0 and at most 1 in objects, 0 elsewhere. The border of the image is none.
+        Above 0 and at most 1 in objects, 0 elsewhere. The border of the image is none, whether
+        the array ends there or goes on with -1.
     """
     instance = np.asarray(instance, np.int64)  # which holds one more than the largest id
-    # with background as one more label, the second nearest is what lies beyond the border
-    depth = two_nearest(np.where(instance == 0, instance.max(initial=0) + 1, instance), spacing)[1]
-    depth[instance == 0] = 0
+    # with background as one more label, the second nearest is what lies beyond the border;
+    # what is outside the image has none
+    background = instance.max(initial=0) + 1
+    labels = np.where(instance == 0, background, np.maximum(instance, 0))
+    depth = two_nearest(labels, spacing)[1]
+    depth[instance <= 0] = 0
     depth[np.isinf(depth)] = 1  # one object fills the image
     ids, inverse = np.unique(instance, return_inverse=True)
     highest = ndimage.maximum(depth, inverse, np.arange(len(ids)))
@@ -114,7 +118,7 @@ def _measure(labels: np.ndarray, shape: np.ndarray, rays: np.ndarray, lengths: n
     place, start = np.empty(ndim, np.int64), np.empty(ndim, np.int64)
     crossing = np.empty(ndim)  # length at which the ray next enters a new pixel along an axis
     for pixel in range(len(labels)):
-        if labels[pixel] == 0:
+        if labels[pixel] <= 0:
             continue
         for axis in range(ndim):
             start[axis] = pixel // strides[axis] % shape[axis]
