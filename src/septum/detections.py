@@ -21,6 +21,8 @@ SAME = 0.5
 """IoU, in the part that two tiles share, above which their objects may be the same one."""
 SURE = 0.5
 """Share of the score of an object's surest detection from which on another is evidence of it."""
+AROUND = 2
+"""Times the size of an object from which on one of another class holds it."""
 NEAR = 1 / 16
 """Share of its extent by which a detection may end short of where the tile cuts the object."""
 NEAR_PIXELS = 2
@@ -185,9 +187,11 @@ def resolve(
     """Give each pixel to one object: that of the highest score that claims it.
 
     An object of which better ones cover more than ``overlap`` is dropped (Kirillov et al. 2019,
-    https://arxiv.org/abs/1801.00868, section 6), as is one of fewer pixels than ``min_size``. Of
-    what an object keeps, the largest connected piece is its mask. At last, holes in which no
-    object lies are filled.
+    https://arxiv.org/abs/1801.00868, section 6), as is one of fewer pixels than ``min_size``. A
+    better one of another class that is more than `AROUND` times as large covers nothing: it is
+    around the object, as a cell is around its mitochondria, and yields its pixels. Of what an
+    object keeps, the largest connected piece is its mask. At last, holes in which no object lies
+    are filled.
 
     Parameters
     ----------
@@ -208,29 +212,46 @@ def resolve(
     labels : list of n int
     scores : list of n float
     """
-    instance = np.zeros(tuple(shape), np.uint32)
-    labels: list[int] = []
-    scores: list[float] = []
-    regions: list[tuple[slice, ...]] = []
     # ties in the order in which they lie in the image, whatever the tiles
-    for one in sorted(found, key=lambda one: (-one.score, one.start, one.stop)):
-        if one.score < threshold:
-            break
-        region = tuple(slice(a, b) for a, b in zip(one.start, one.stop, strict=True))
-        free = one.mask & (instance[region] == 0)
-        if free.sum() < (1 - overlap) * one.mask.sum():
+    ranked = sorted(
+        (one for one in found if one.score >= threshold),
+        key=lambda one: (-one.score, one.start, one.stop),
+    )
+    regions = [tuple(map(slice, one.start, one.stop)) for one in ranked]
+    label = np.array([0, *(one.label for one in ranked)])
+    size = np.array([0, *(one.mask.sum() for one in ranked)])
+    instance = np.zeros(tuple(shape), np.uint32)
+    for number, (one, region) in enumerate(zip(ranked, regions, strict=True), start=1):
+        owner = instance[region]
+        around = (label[owner] != one.label) & (size[owner] > AROUND * size[number])
+        free = one.mask & ((owner == 0) | around)
+        if free.sum() < (1 - overlap) * size[number]:
             continue
         free = _one_piece(free)
-        if free.sum() < max(1, min_size):
-            continue
-        labels.append(one.label)
-        scores.append(one.score)
-        regions.append(region)
-        instance[region][free] = len(labels)
-    for number, region in enumerate(regions, start=1):
-        here = instance[region]
+        if free.sum() >= max(1, min_size):
+            owner[free] = number  # a view of `instance`
+    kept = [number for number in range(1, len(label)) if _tidy(instance, number, regions, min_size)]
+    for number in kept:
+        here = instance[regions[number - 1]]
         here[ndimage.binary_fill_holes(here == number) & (here == 0)] = number
-    return instance, labels, scores
+    order = np.zeros(len(label), np.uint32)
+    order[kept] = np.arange(1, len(kept) + 1)
+    objects = [ranked[number - 1] for number in kept]
+    return order[instance], [one.label for one in objects], [one.score for one in objects]
+
+
+def _tidy(
+    instance: np.ndarray, number: int, regions: Sequence[tuple[slice, ...]], min_size: int
+) -> bool:
+    """Leave an object its largest piece, and say whether that is one of ``min_size``."""
+    here = instance[regions[number - 1]]
+    mask = here == number
+    if not mask.any():
+        return False
+    piece = _one_piece(mask)
+    large = piece.sum() >= min_size
+    here[mask & ~piece if large else mask] = 0
+    return bool(large)
 
 
 def _interpolation(begin: int, end: int, first: float, last: float, bins: int) -> np.ndarray:

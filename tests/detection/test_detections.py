@@ -248,6 +248,43 @@ def test_what_a_better_object_cuts_in_two_keeps_its_larger_piece():
     assert (instance[1, 14:] == 0).all()
 
 
+@pytest.mark.parametrize(
+    ("side", "label", "kept"),
+    [(4, 2, True), (4, 1, False), (8, 2, False)],
+    ids=["a smaller one of another class", "one of its class", "one about as large"],
+)
+def test_what_lies_in_a_better_object(side, label, kept):
+    cell, inner = np.zeros((14, 14), bool), np.zeros((14, 14), bool)
+    cell[2:12, 2:12] = True
+    inner[3 : 3 + side, 3 : 3 + side] = True
+    found = [detection(cell, 0.9, 1), detection(inner, 0.6, label)]
+    instance, labels, scores = resolve(found, (14, 14), threshold=0.5)
+    assert labels == ([1, 2] if kept else [1])
+    assert scores == ([0.9, 0.6] if kept else [0.9])
+    np.testing.assert_array_equal(instance == 1, cell & ~inner if kept else cell)
+    np.testing.assert_array_equal(instance == 2, inner if kept else False)
+
+
+def test_a_cell_that_yields_keeps_its_largest_piece_and_goes_where_none_is_left():
+    thin, round_, bar = (np.zeros((9, 20), bool) for _ in range(3))
+    thin[4, :] = True
+    bar[2:7, 12] = True
+    round_[:2, :4] = True
+    found = [detection(thin, 0.9, 1), detection(bar, 0.8, 2), detection(round_, 0.7, 1)]
+    rows, columns = np.indices((9, 20))
+    for k in range(4):  # what takes all of the round one
+        quarter = round_ & (rows == k // 2) & (columns // 2 == k % 2)
+        found.append(detection(quarter, 0.6, 3))
+    instance, labels, _ = resolve(found, (9, 20), threshold=0.5)
+    assert labels == [1, 2, 3, 3, 3, 3], "nothing is left of the round one"
+    np.testing.assert_array_equal(instance == 1, thin & (np.arange(20) < 12))
+    np.testing.assert_array_equal(instance == 2, bar)
+    assert instance.max() == 6
+    large, labels, _ = resolve(found, (9, 20), threshold=0.5, min_size=5)
+    assert labels == [1, 2, 1], "what is too small to count takes nothing"
+    np.testing.assert_array_equal(large == 3, round_)
+
+
 def test_what_several_models_find_is_one_object_with_the_mean_score():
     shape = (20, 24)
     square = np.zeros(shape, bool)
