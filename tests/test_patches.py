@@ -86,6 +86,8 @@ def test_outside_the_case_is_told_from_no_object_however_a_patch_is_changed():
         patch = augmentation(piece, np.random.default_rng(seed))
         assert torch.equal(patch["instance"] == -1, patch["classes"] == -1)
         assert patch["instance"].unique(return_counts=True)[1].tolist() == [156, 36, 64]
+        objects = with_regression(patch, Objects, (1.0, 1.0))["regression"]
+        assert torch.equal(objects[0], patch["instance"].float())
 
 
 def test_a_patch_is_normalised_by_its_whole_case():

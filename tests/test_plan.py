@@ -277,7 +277,9 @@ def test_nothing_is_derived_from_test_images(tmp_path):
     plain = plan_of(tmp_path / "a", [*discs(3), make("t", *disc_image(50))], split_file=split)
     large = make("t", *disc_image(50, radius=15, size=300, bright=60))
     other = plan_of(tmp_path / "b", [*discs(3), large], split_file=split)
-    same = ("normalisation", "patch", "weights", "min_size", "classes", "spacing", "derived")
+    same = ["normalisation", "patch", "weights", "min_size", "classes", "spacing", "derived"]
+    same.append("diameters")
+    assert plain.diameters["50"] == pytest.approx(12, abs=0.1)  # discs of radius 6
     assert {key: getattr(plain, key) for key in same} == {key: getattr(other, key) for key in same}
     assert other.fingerprint["size"]["max"] == [300, 300]  # the description has all cases
 

@@ -227,7 +227,7 @@ def test_a_detector_s_losses_do_not_know_what_lies_in_void(monkeypatch):
     grids = [tuple(n // stride for n in size) for stride in network.strides]
     places = torch.cat(
         [
-            anchors(grid, stride, extent, network.rpn.ratios, "cpu")
+            anchors(grid, stride, extent, **network.rpn.shapes, device="cpu")
             for grid, stride, extent in zip(grids, network.strides, network.sizes, strict=True)
         ]
     )

@@ -52,8 +52,7 @@ def set_up(
     maps = weights if run.train.border_weights else None
     found = find_fold_cases(plan, fold, cases=cases, copies=copies, weights=maps)
     where = f"experiments.{run.experiment}.options"
-    diameters = (plan.fingerprint.get("objects") or {}).get("diameter_px")
-    options = fitted_options(run.network, run.options, diameters)
+    options = fitted_options(run.network, run.options, plan.diameters, plan.spacing)
     run = run.model_copy(update={"options": options})
     segmenter = build_segmenter(
         run.network,

@@ -56,6 +56,9 @@ class Plan:
         Cases without labels, only predicted.
     derived : dict of str to str
         Of each setting that was derived, why it has its value.
+    diameters : dict of str to float, optional
+        Percentiles of the diameters of the objects outside the test set, in pixels of the finest
+        axis (`septum.fingerprint`); None where there are no single objects.
     """
 
     dataset: str
@@ -75,6 +78,7 @@ class Plan:
     train: list[str]
     unlabelled: list[str]
     derived: dict[str, str]
+    diameters: dict[str, float] | None = None
 
     def train_cases(self, fold: int) -> list[str]:
         """Return the names of the cases that a fold trains on, sorted."""

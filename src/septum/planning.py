@@ -136,6 +136,7 @@ def make_plan(
             "min_size": derived_min_size,
             "class_weights": derived_class_weights,
         },
+        diameters=(known["objects"] or {}).get("diameter_px"),
     )
 
 

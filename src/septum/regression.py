@@ -205,8 +205,8 @@ class Objects(Regression):
 
     @staticmethod
     def target(instance: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
-        """Return the ids (1, *spatial), exact below 2^24 (see `Regression.target`)."""
-        return np.maximum(instance, 0)[None].astype(np.float32)
+        """Return the ids (1, *spatial) as they are, exact below 2^24 (see `Regression.target`)."""
+        return instance[None].astype(np.float32)
 
     @staticmethod
     def losses(outputs: Tensor, target: Tensor, known: Tensor) -> dict[str, Tensor]:

@@ -46,9 +46,9 @@ def test_clipping_leaves_what_lies_in_the_image():
 def test_a_ratio_is_a_shape_an_axis_of_the_same_volume():
     root = math.sqrt(2)
     flat = [(8.0, 8.0), (8 * root, 8 / root), (8 / root, 8 * root)]
-    for found, expected in zip(shapes(8.0, (1.0, 2.0), 2), flat, strict=True):
+    for found, expected in zip(shapes(8.0, (1.0, 2.0), (1, 1)), flat, strict=True):
         assert found == pytest.approx(expected)
-    deep = shapes(4.0, (2.0,), 3)
+    deep = shapes(4.0, (2.0,), (1, 1, 1))
     assert len(deep) == 3
     for axis, shape in enumerate(deep):
         assert math.prod(shape) == pytest.approx(64)
@@ -56,7 +56,7 @@ def test_a_ratio_is_a_shape_an_axis_of_the_same_volume():
 
 
 def test_anchors_stand_on_the_pixels_of_their_features():
-    found = anchors((2, 3), 4, 2.0, (1.0,), torch.device("cpu"))
+    found = anchors((2, 3), 4, 2.0, (1.0,), (1, 1), torch.device("cpu"))
     centres = [(y + 0.5, x + 0.5) for y in (0, 4) for x in (0, 4, 8)]
     expected = [[y - 1, x - 1, y + 1, x + 1] for y, x in centres]
     torch.testing.assert_close(found, torch.tensor(expected))
@@ -77,6 +77,27 @@ def test_matching_by_overlap():
     assert found.tolist() == [0, NEITHER, BACKGROUND, BACKGROUND, BACKGROUND]
     found = match(boxes, objects, above=0.5, below=0.3, best=True)
     assert found.tolist() == [0, NEITHER, BACKGROUND, 1, BACKGROUND]
+
+
+def test_what_reaches_beyond_the_image_is_compared_within_it():
+    # a stack of 4 slices in the middle of a patch of 16, an object in all of them
+    inside = torch.tensor([6.0, 0.0, 0.0, 10.0, 30.0, 30.0])
+    objects = torch.tensor([[6.0, 0.0, 0.0, 10.0, 10.0, 10.0]])
+    boxes = torch.tensor(
+        [
+            [3.0, 0.0, 0.0, 13.0, 10.0, 10.0],  # IoU 0.4, and 1 within the stack
+            [3.0, 20.0, 20.0, 13.0, 30.0, 30.0],  # mostly beyond, its middle in the stack
+            [0.0, 20.0, 20.0, 10.0, 30.0, 30.0],  # its middle beyond
+            [10.0, 20.0, 20.0, 14.0, 30.0, 30.0],
+            [5.0, 0.0, 0.0, 15.0, 10.0, 20.0],  # 0.5 within the stack
+        ]
+    )
+    levels = {"above": 0.6, "below": 0.3}
+    assert match(boxes, objects, **levels).tolist()[0] == NEITHER
+    found = match(boxes, objects, **levels, inside=inside)
+    assert found.tolist() == [0, BACKGROUND, NEITHER, NEITHER, NEITHER]
+    none = match(boxes, objects[:0], **levels, inside=inside)
+    assert none.tolist() == [BACKGROUND, BACKGROUND, NEITHER, NEITHER, BACKGROUND]
 
 
 def test_without_objects_everything_is_background():

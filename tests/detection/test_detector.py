@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from septum import models
 from septum.detecting import Scene, decode_scene, detect_tiled
 from septum.detections import Detection
 from septum.detector import Detector
@@ -132,17 +131,27 @@ def test_initial_weights_follow_from_the_seed():
     ],
 )
 def test_anchors_follow_the_objects(smallest, largest, level, sizes):
-    options = models.fitted_options("mask_rcnn", {"width": 0.5}, {"5": smallest, "95": largest})
+    known = {"5": smallest, "95": largest}, (0.3, 0.3)
+    options = fitted_options("mask_rcnn", {"width": 0.5}, *known)
     assert options == {"width": 0.5, "first_level": level, "anchor_sizes": sizes}
-    given = models.fitted_options("mask_rcnn", {"anchor_sizes": [9]}, {"5": 1.0, "95": 2.0})
-    assert given["anchor_sizes"] == [9]
-    assert models.fitted_options("unet", {}, {"5": 1.0, "95": 2.0}) == {}
-    assert models.fitted_options("mask_rcnn", {}, None) == {}
+    assert fitted_options("mask_rcnn", {"anchor_sizes": [9]}, *known)["anchor_sizes"] == [9]
+    assert fitted_options("unet", {}, *known) == {}
+    assert fitted_options("mask_rcnn", {}, None, (0.3, 0.3)) == {}
+
+
+def test_anchors_of_stacks_are_as_flat_as_their_voxels_are_long():
+    found = fitted_options("mask_rcnn", {}, {"5": 40.0, "95": 50.0}, (1.0, 0.25, 0.2))
+    flat = {"first_level": 1, "anchor_sizes": (40.0,), "proportions": (0.2, 0.8, 1.0)}
+    assert found == flat  # 8 slices, which level 1 has a feature a quarter of
+    network = create("mask_rcnn", 3, 1, 2, backbone="resnet18", width=0.125, **flat)
+    assert network.rpn.shapes["proportions"] == (0.2, 0.8, 1.0)
+    with pytest.raises(SeptumError, match=r"options\.proportions: has 3 entries.*2 axes"):
+        create("mask_rcnn", 2, 1, 2, **flat)
 
 
 @pytest.mark.parametrize("name", DETECTORS)
 def test_options_that_follow_the_objects_survive_a_model_file(name):
-    fitted = fitted_options(name, {"ratios": [0.5, 1, 2]}, {"5": 9.0, "95": 30.0})
+    fitted = fitted_options(name, {"ratios": [0.5, 1, 2]}, {"5": 9.0, "95": 30.0}, (1, 1))
     plain = json.loads(json.dumps(check_options(name, fitted)))
     assert plain["anchor_sizes"] == [9.0, 18.0, 36.0]
     again = check_options(name, plain)

@@ -35,6 +35,19 @@ def test_a_patch_that_one_object_fills_and_one_without_any():
     assert empty.boxes.shape == (0, 6)
 
 
+def test_what_lies_outside_the_case_is_neither_object_nor_known():
+    instance = torch.full((3, 6), -1)
+    instance[:2, 1:5] = torch.tensor([[0, 0, 4, 4], [0, 0, 4, 4]])
+    classes = torch.where(instance < 0, -1, (instance > 0).long())
+    found = truth(instance, classes)
+    assert found.inside.tolist() == [0, 1, 2, 5]
+    assert (found.boxes.tolist(), found.ids.tolist()) == ([[0, 3, 2, 5]], [4])
+    assert found.instance.min() == 0
+    assert torch.equal(found.void, instance < 0)
+    whole = truth(torch.zeros(3, 4, 5), torch.zeros(3, 4, 5, dtype=torch.int64))
+    assert whole.inside.tolist() == [0, 0, 0, 3, 4, 5]
+
+
 def test_a_mask_is_the_share_of_each_bin_that_the_object_covers():
     instance = torch.zeros(8, 8)
     instance[0:4, 0:2] = 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -141,7 +141,10 @@ def check_options(
 
 
 def fitted_options(
-    name: str, options: Mapping[str, Any], diameters: Mapping[str, float] | None
+    name: str,
+    options: Mapping[str, Any],
+    diameters: Mapping[str, float] | None,
+    spacing: Sequence[float],
 ) -> dict[str, Any]:
     """Return the options of a network, those that follow the data filled in.
 
@@ -154,8 +157,10 @@ def fitted_options(
     diameters : mapping or None
         Percentiles of the objects' diameters in pixels (`septum.fingerprint`), if there are
         objects.
+    spacing : sequence of float
+        Size of a pixel along each axis.
     """
-    derived = _class(name).options_for(diameters) if diameters else {}
+    derived = _class(name).options_for(diameters, spacing) if diameters else {}
     return {**derived, **options}
 
 

@@ -55,13 +55,17 @@ class Network(nn.Module):
     _least: int = 1  # of pixels an axis at the coarsest features
 
     @classmethod
-    def options_for(cls, diameters: Mapping[str, float]) -> dict[str, object]:
+    def options_for(
+        cls, diameters: Mapping[str, float], spacing: Sequence[float]
+    ) -> dict[str, object]:
         """Return the options that follow the objects of the data: none, of most networks.
 
         Parameters
         ----------
         diameters : mapping
-            Percentiles ("5", "50", …) of the objects' diameters, in pixels.
+            Percentiles ("5", "50", …) of the objects' diameters, in pixels of the finest axis.
+        spacing : sequence of float
+            Size of a pixel along each axis.
         """
         return {}
 

@@ -26,6 +26,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from septum.detector import Detector
+from septum.errors import fail
 from septum.losses import IGNORE
 from septum.models.blocks import Network, initialise
 from septum.models.detection.boxes import clip, decode, encode, extents
@@ -42,6 +43,7 @@ Length = Annotated[float, Field(gt=0, strict=True)]
 # not strict: in YAML and in model files a tuple is a list
 Sizes = Annotated[tuple[Length, ...], Field(strict=False, min_length=1, max_length=5)]
 Ratios = Annotated[tuple[Length, ...], Field(strict=False, min_length=1)]
+Proportions = Annotated[tuple[Length, ...], Field(strict=False, min_length=2, max_length=3)]
 
 PUBLISHED = (32.0, 64.0, 128.0, 256.0, 512.0)
 """Sizes of the anchors, made for photographs."""
@@ -85,6 +87,9 @@ class FasterRCNN(Network):
         without its max pooling, so that each of its stages has twice the resolution.
     ratios : tuple of float
         Shapes of the anchors (`septum.models.detection.anchors`).
+    proportions : tuple of float
+        Extent of the anchors along each axis, in units of their size: 1 where it is not given. By
+        default that of a ball, in pixels of the data.
     norm : str
         "batch", "instance" or "group", of the backbone.
     """
@@ -103,9 +108,14 @@ class FasterRCNN(Network):
         anchor_sizes: Sizes | None = None,
         first_level: Literal[1, 2, 3, 4, 5] = 2,
         ratios: Ratios = (1.0, 2.0),
+        proportions: Proportions | None = None,
         norm: ResNetNorm = "batch",
     ) -> None:
         super().__init__()
+        proportions = (1.0,) * spatial_dims if proportions is None else proportions
+        if len(proportions) != spatial_dims:
+            what = f"has {len(proportions)} entries, and the images have {spatial_dims} axes"
+            raise fail("options.proportions", what, f"give {spatial_dims} numbers, or leave it out")
         self.spatial_dims, self.n_classes = spatial_dims, out_channels - 1
         anchor_sizes = PUBLISHED if anchor_sizes is None else anchor_sizes
         levels = range(first_level, first_level + len(anchor_sizes))
@@ -135,7 +145,12 @@ class FasterRCNN(Network):
             spatial_dims, [self.body.channels[s] for s in self._stages], channels
         )
         self.rpn = RegionProposals(
-            spatial_dims, channels, sizes=self.sizes, strides=self.strides, ratios=ratios
+            spatial_dims,
+            channels,
+            sizes=self.sizes,
+            strides=self.strides,
+            ratios=ratios,
+            proportions=proportions,
         )
         hidden = scaled(1024, width)
         self.box_head = BoxHead(
@@ -148,18 +163,26 @@ class FasterRCNN(Network):
         """Add what a subclass has beyond boxes and classes, on features of so many channels."""
 
     @classmethod
-    def options_for(cls, diameters: Mapping[str, float]) -> dict[str, object]:
+    def options_for(
+        cls, diameters: Mapping[str, float], spacing: Sequence[float]
+    ) -> dict[str, object]:
         """Return anchors an octave apart, from the 5th to the 95th percentile of the diameters.
 
-        The finest level is that whose features are about a quarter of the smallest object
-        apart, which is level 1 for most cells.
+        They are balls in the space that pixels of this spacing fill. The finest level is that
+        whose features are about a quarter of the smallest object apart, along the axis where it
+        has the fewest pixels: level 1 for most cells.
         """
         smallest, largest = diameters["5"], diameters["95"]
         count = math.ceil(math.log2(max(largest / smallest, 1)) + 0.5)
-        return {
-            "first_level": min(5, max(1, math.floor(math.log2(smallest / 4)))),
+        proportions = tuple(round(min(spacing) / step, 3) for step in spacing)
+        fewest = smallest * min(proportions)
+        options: dict[str, object] = {
+            "first_level": min(5, max(1, math.floor(math.log2(fewest / 4)))),
             "anchor_sizes": tuple(round(smallest * 2**n, 1) for n in range(min(count, 5))),
         }
+        if min(proportions) < 1:
+            options["proportions"] = proportions
+        return options
 
     def detector(self, **of_maps: float) -> Detector:
         """Return this network under the contract of all architectures.
@@ -190,8 +213,7 @@ class FasterRCNN(Network):
         truths : sequence of Truth
         """
         pyramid = pyramid[: len(self.strides)]
-        voids = [true.void for true in truths]
-        proposed = self.rpn(pyramid, size, [true.boxes for true in truths], voids)
+        proposed = self.rpn(pyramid, size, truths)
         boxes, which, counts = [], [], []
         area = math.prod(size) / 128 ** len(size)
         looked_at, masks = (min(most, round(n * max(1.0, area))) for n, most in (SAMPLE, MASKS))
@@ -199,7 +221,8 @@ class FasterRCNN(Network):
         for proposals, true in zip(proposed.boxes, truths, strict=True):
             # the true boxes are proposals too: else the first steps would have no objects
             proposals = torch.cat([true.boxes, proposals])
-            found = match(proposals, true.boxes, above=level, below=level, void=true.void)
+            known = {"inside": true.inside, "void": true.void}
+            found = match(proposals, true.boxes, above=level, below=level, **known)
             positive, negative = sample(found, looked_at, SHARE)
             chosen = torch.cat([positive, negative])
             boxes.append(proposals[chosen])
@@ -277,7 +300,7 @@ class FasterRCNN(Network):
     def detect_in(self, pyramid: Sequence[Tensor], size: Sequence[int]) -> list[Found]:
         """Return the objects that these features of a batch hold."""
         pyramid = pyramid[: len(self.strides)]
-        proposals = self.rpn(pyramid, size, None).boxes
+        proposals = self.rpn(pyramid, size).boxes
         logits, codes = self.box_head(self._pool(pyramid, proposals, BOX_BINS))
         counts = [len(p) for p in proposals]
         found = [

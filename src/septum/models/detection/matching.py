@@ -20,6 +20,7 @@ def match(
     above: float,
     below: float,
     best: bool = False,
+    inside: Tensor | None = None,
     void: Tensor | None = None,
 ) -> Tensor:
     """Return which object each box is.
@@ -39,29 +40,37 @@ def match(
         Whether the boxes that overlap some object most are objects too, however little they
         overlap it: small ones would else have none. As in torchvision, such a box is the object
         that the box itself overlaps most, which may be another one.
+    inside : (2 * axes,) float tensor, optional
+        The part of the patch that is in the image. Of boxes the part in it is compared, since
+        true boxes end there; one whose middle is beyond is no background.
     void : (*spatial) bool tensor, optional
-        Pixels of which nobody knows what they are: a box that lies more than half in them is no
-        background, for there may well be an object.
+        Pixels of which nobody knows what they are: a box whose part in the image lies more than
+        half in them is no background, for there may well be an object.
 
     Returns
     -------
     (n,) int64 tensor
         Index of the object, `BACKGROUND` or `NEITHER`.
     """
-    if len(objects) == 0 or len(boxes) == 0:
-        found = torch.full((len(boxes),), BACKGROUND, device=boxes.device)
-        return _without_void(found, boxes, void)
-    overlap = iou(boxes, objects)
-    highest, which = overlap.max(dim=1)
-    found = which.clone()
-    found[highest < above] = NEITHER
-    found[highest < below] = BACKGROUND
-    if best:
-        most = overlap.max(dim=0).values
-        # an object that no box meets has no best one
-        rows = ((overlap == most) & (most > 0)).any(dim=1)
-        found[rows] = which[rows]
-    return _without_void(found, boxes, void)
+    seen = boxes if inside is None else _part(boxes, inside)
+    found = torch.full((len(boxes),), BACKGROUND, device=boxes.device)
+    if len(objects) and len(boxes):
+        overlap = iou(seen, objects)
+        highest, which = overlap.max(dim=1)
+        found = which.clone()
+        found[highest < above] = NEITHER
+        found[highest < below] = BACKGROUND
+        if best:
+            most = overlap.max(dim=0).values
+            # an object that no box meets has no best one
+            rows = ((overlap == most) & (most > 0)).any(dim=1)
+            found[rows] = which[rows]
+    unknown = torch.zeros(len(boxes), dtype=torch.bool, device=boxes.device)
+    if inside is not None:
+        unknown |= _beyond(boxes, inside)
+    if void is not None and void.any() and len(boxes):
+        unknown |= covered_share(seen, void) > 0.5
+    return torch.where((found == BACKGROUND) & unknown, NEITHER, found)
 
 
 def covered_share(boxes: Tensor, mask: Tensor) -> Tensor:
@@ -93,12 +102,18 @@ def covered_share(boxes: Tensor, mask: Tensor) -> Tensor:
     return (count / (stop - start).prod(dim=1)).float()
 
 
-def _without_void(found: Tensor, boxes: Tensor, void: Tensor | None) -> Tensor:
-    """Make what is background and mostly void neither."""
-    if void is None or not void.any() or len(boxes) == 0:
-        return found
-    unknown = (found == BACKGROUND) & (covered_share(boxes, void) > 0.5)
-    return torch.where(unknown, NEITHER, found)
+def _part(boxes: Tensor, inside: Tensor) -> Tensor:
+    """Return the part of each box that lies in another."""
+    low, high = inside.chunk(2)
+    return torch.minimum(torch.maximum(boxes, low.repeat(2)), high.repeat(2))
+
+
+def _beyond(boxes: Tensor, inside: Tensor) -> Tensor:
+    """Say whether the middle of each box lies out of another."""
+    low, high = inside.chunk(2)
+    start, stop = boxes.chunk(2, dim=1)
+    middle = (start + stop) / 2
+    return ((middle < low) | (middle > high)).any(dim=1)
 
 
 def sample(found: Tensor, count: int, share: float) -> tuple[Tensor, Tensor]:

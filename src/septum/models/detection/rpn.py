@@ -23,6 +23,7 @@ from septum.models.detection.anchors import anchors, n_shapes
 from septum.models.detection.boxes import clip, decode, encode, extents
 from septum.models.detection.matching import match, sample
 from septum.models.detection.nms import nms
+from septum.models.detection.targets import Truth
 
 WEIGHTS = (1.0, 1.0)
 """On shifts and logarithms (`septum.models.detection.boxes`)."""
@@ -66,7 +67,7 @@ class RegionProposals(nn.Module):
         Of the anchors, one a level, in pixels.
     strides : sequence of int
         Pixels a feature, one a level.
-    ratios : sequence of float
+    ratios, proportions : sequence of float
         Of the anchors (`septum.models.detection.anchors`).
     """
 
@@ -78,9 +79,11 @@ class RegionProposals(nn.Module):
         sizes: Sequence[float],
         strides: Sequence[int],
         ratios: Sequence[float],
+        proportions: Sequence[float],
     ) -> None:
         super().__init__()
-        self.sizes, self.strides, self.ratios = tuple(sizes), tuple(strides), tuple(ratios)
+        self.sizes, self.strides = tuple(sizes), tuple(strides)
+        self.shapes = {"ratios": tuple(ratios), "proportions": tuple(proportions)}
         count = n_shapes(ratios, spatial_dims)
         self.conv = conv(spatial_dims, channels, channels)
         self.cls_logits = conv(spatial_dims, channels, count, kernel=1)
@@ -93,10 +96,9 @@ class RegionProposals(nn.Module):
         self,
         pyramid: Sequence[Tensor],
         size: Sequence[int],
-        objects: Sequence[Tensor] | None,
-        voids: Sequence[Tensor | None] | None = None,
+        truths: Sequence[Truth] | None = None,
     ) -> Proposals:
-        """Return proposals, and the losses where the true boxes are given.
+        """Return proposals, and the losses where the true objects are given.
 
         Parameters
         ----------
@@ -104,10 +106,8 @@ class RegionProposals(nn.Module):
             A level each.
         size : sequence of int
             Of the images.
-        objects : sequence of (m, 2 * axes) Tensor, optional
-            The true boxes of each image.
-        voids : sequence of (*size) bool Tensor, optional
-            Its pixels that do not count.
+        truths : sequence of Truth, optional
+            The objects of each image.
         """
         logits, codes, places = [], [], []
         for features, stride, extent in zip(pyramid, self.strides, self.sizes, strict=True):
@@ -116,14 +116,13 @@ class RegionProposals(nn.Module):
             logits.append(self.cls_logits(hidden).float().flatten(2).mT.flatten(1))
             code = self.bbox_pred(hidden).float().flatten(2).mT
             codes.append(code.reshape(len(code), -1, 2 * len(size)))
-            places.append(anchors(features.shape[2:], stride, extent, self.ratios, features.device))
+            place = features.shape[2:], stride, extent
+            places.append(anchors(*place, **self.shapes, device=features.device))
         boxes = [self._propose(n, logits, codes, places, size) for n in range(len(logits[0]))]
-        if objects is None:
+        if truths is None:
             return Proposals(boxes, {})
-        voids = [None] * len(objects) if voids is None else voids
         outputs = torch.cat(logits, 1), torch.cat(codes, 1)
-        losses = _losses(*outputs, torch.cat(places), objects, voids)
-        return Proposals(boxes, losses)
+        return Proposals(boxes, _losses(*outputs, torch.cat(places), truths))
 
     @torch.no_grad()
     def _propose(
@@ -151,24 +150,21 @@ class RegionProposals(nn.Module):
 
 
 def _losses(
-    logits: Tensor,
-    codes: Tensor,
-    places: Tensor,
-    objects: Sequence[Tensor],
-    voids: Sequence[Tensor | None],
+    logits: Tensor, codes: Tensor, places: Tensor, truths: Sequence[Truth]
 ) -> dict[str, Tensor]:
     """Return ``rpn_object`` (cross-entropy) and ``rpn_box`` (smooth absolute error)."""
     objectness, box, count = [], [], 0
-    for score, code, true, void in zip(logits, codes, objects, voids, strict=True):
-        axes = true.shape[1] // 2
+    for score, code, true in zip(logits, codes, truths, strict=True):
+        axes = true.instance.ndim
         levels = {"above": OBJECT[axes], "below": NO_OBJECT[axes]}
-        found = match(places, true, **levels, best=True, void=void)
+        known = {"inside": true.inside, "void": true.void}
+        found = match(places, true.boxes, **levels, best=True, **known)
         positive, negative = sample(found, SAMPLE, SHARE)
         chosen = torch.cat([positive, negative])
         truth = torch.zeros_like(score[chosen])
         truth[: len(positive)] = 1
         objectness.append(F.binary_cross_entropy_with_logits(score[chosen], truth, reduction="sum"))
-        wanted = encode(true[found[positive]], places[positive], WEIGHTS)
+        wanted = encode(true.boxes[found[positive]], places[positive], WEIGHTS)
         box.append(F.smooth_l1_loss(code[positive], wanted, beta=BETA, reduction="sum"))
         count += len(chosen)
     count = max(count, 1)

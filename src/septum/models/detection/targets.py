@@ -31,15 +31,18 @@ class Truth:
     ids : (m,) int64 Tensor
         Of the objects in ``instance``.
     instance : (*spatial) int64 Tensor
-    void : (*spatial) bool Tensor, optional
-        Pixels of no known class: neither objects nor background.
+    inside : (2 * axes,) float32 Tensor
+        The part of the patch that is in its case.
+    void : (*spatial) bool Tensor
+        Pixels of no known class, and those outside the case: neither objects nor background.
     """
 
     boxes: Tensor
     labels: Tensor
     ids: Tensor
     instance: Tensor
-    void: Tensor | None = None
+    inside: Tensor
+    void: Tensor
 
 
 def truth(instance: Tensor, classes: Tensor) -> Truth:
@@ -48,13 +51,16 @@ def truth(instance: Tensor, classes: Tensor) -> Truth:
     Parameters
     ----------
     instance : (*spatial) Tensor
-        Instance ids, 0 for none.
+        Instance ids, 0 for none, -1 outside the case (`septum.cutting`).
     classes : (*spatial) int64 Tensor
         Class channels, -1 where unknown. An object has the class that most of its pixels have;
         one without a known class is left out.
     """
     device, axes = instance.device, instance.ndim
     ids = instance.cpu().numpy().astype(np.int64)
+    case = ndimage.find_objects((ids >= 0).astype(np.uint8))
+    known = _box(case[0]) if case else [0] * (2 * axes)
+    ids = np.maximum(ids, 0)
     channel = classes.cpu().numpy()
     # ids may be large and sparse: numbered anew, so that one pass finds all
     present, numbered = np.unique(ids, return_inverse=True)
@@ -65,7 +71,7 @@ def truth(instance: Tensor, classes: Tensor) -> Truth:
         inside = channel[box][numbered[box] == k]
         votes = np.bincount(inside[inside > 0])
         if votes.size:
-            boxes.append([s.start for s in box] + [s.stop for s in box])
+            boxes.append(_box(box))
             labels.append(int(votes.argmax()))
             kept.append(int(present[k - 1]))
     return Truth(
@@ -73,8 +79,13 @@ def truth(instance: Tensor, classes: Tensor) -> Truth:
         torch.tensor(labels, dtype=torch.int64, device=device),
         torch.tensor(kept, dtype=torch.int64, device=device),
         torch.from_numpy(ids).to(device),
+        torch.tensor(known, dtype=torch.float32, device=device),
         classes == IGNORE,
     )
+
+
+def _box(region: tuple[slice, ...]) -> list[int]:
+    return [s.start for s in region] + [s.stop for s in region]
 
 
 def mask_targets(true: Truth, boxes: Tensor, which: Tensor, bins: int) -> Tensor:
@@ -108,7 +119,7 @@ def mask_targets(true: Truth, boxes: Tensor, which: Tensor, bins: int) -> Tensor
     covered = (true.instance.flatten()[index] == own).float()[:, None]
     pooling = torch.nn.functional.avg_pool2d if axes == 2 else torch.nn.functional.avg_pool3d
     share = pooling(covered, SAMPLES)[:, 0]
-    if true.void is None or not true.void.any():
+    if not true.void.any():
         return share
     unknown = pooling(true.void.flatten()[index].float()[:, None], SAMPLES)[:, 0]
     return torch.where(unknown > 0, IGNORE, share)
