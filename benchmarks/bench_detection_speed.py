@@ -205,7 +205,7 @@ def times(size: int, side: int) -> tuple[dict[str, float], int]:
     for attempt in range(1 + ROUNDS):
         watch = Watch()
         with watched(detector.network, watch):
-            found = detect_tiled(
+            (found,) = detect_tiled(
                 detector, image, tile=(TILE, TILE), overlap=OVERLAP, batch=1, device=DEVICE
             )
             _, _, scores = decode_scene(

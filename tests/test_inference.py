@@ -292,6 +292,7 @@ def test_the_decoder_of_an_ensemble():
         "overlap": None,
         "min_size": 26,
         "min_stuff": None,
+        "mask_threshold": None,
     }
     assert common_decoder([two, one])["method"] == "components"
     assert common_decoder([{**two, "score": 0.7}, one])["method"] == "watershed"

@@ -14,7 +14,7 @@ from septum.predictor import (
     object_scores,
     predict_case,
     predict_probabilities,
-    predict_scene,
+    predict_scenes,
 )
 from septum.segmenter import Segmenter, build_segmenter
 from septum.settings import ClassSpec, Predict
@@ -129,6 +129,7 @@ def test_several_folds_of_a_detector_predict_together(tmp_path):
     options = {"backbone": "resnet18", "width": 0.0625, "anchor_sizes": [8.0]}
     decoder = {"method": "objects", "threshold": 0.1, "seed_threshold": None, "flow_error": None}
     decoder |= {"overlap": 0.5, "min_size": 4, "min_stuff": None, "score": 0.5}
+    decoder["mask_threshold"] = 0.4
     paths = []
     for seed, threshold in ((1, 0.1), (2, 0.3)):
         _, header = model()
@@ -144,8 +145,8 @@ def test_several_folds_of_a_detector_predict_together(tmp_path):
     assert both.header.decoder["threshold"] == pytest.approx(0.2)
     given = (image, statistics(image), Predict())
     alone = [load_models([p], torch.device("cpu")) for p in paths]
-    found = [predict_scene(m.segmenter, m.header, *given).found for m in alone]
-    together = predict_scene(both.segmenter, both.header, *given).found
+    found = [predict_scenes(m.segmenter, m.header, *given, [0.4])[0.4].found for m in alone]
+    together = predict_scenes(both.segmenter, both.header, *given, [0.4])[0.4].found
     assert all(found), "untrained networks find something at a score of 0.05"
     # the mean of two scores, one of which may be none
     assert max(one.score for one in together) <= max(one.score for f in found for one in f)

@@ -13,7 +13,7 @@ from septum.detections import Detection
 from septum.flows import flow_targets
 from septum.metrics import average_precision
 from septum.settings import ClassSpec, Decode
-from septum.tuning import best_decoder
+from septum.tuning import MASKS, best_decoder
 
 ONE = {1: ClassSpec(name="nucleus")}
 
@@ -56,6 +56,7 @@ def test_of_equal_scores_the_simplest_wins():
         "seed_threshold": None,
         "flow_error": None,
         "overlap": None,
+        "mask_threshold": None,
         "min_size": 8,
         "min_stuff": None,
         "score": 1.0,
@@ -85,7 +86,7 @@ def test_what_is_fixed_stays():
     predictions = [case(halo=0.62, core=0.9)]
     found = tune(predictions, threshold=0.42, min_size=3, method="watershed", seed_threshold=0.77)
     score = found.pop("score")
-    assert (found.pop("overlap"), found["flow_error"]) == (None, None)
+    assert found.pop("overlap") is found.pop("mask_threshold") is None
     assert found == {
         "method": "watershed",
         "threshold": 0.42,
@@ -120,6 +121,7 @@ def test_semantic_annotation_has_nothing_to_tune():
         "seed_threshold": None,
         "flow_error": None,
         "overlap": None,
+        "mask_threshold": None,
         "min_size": None,
         "min_stuff": None,
         "score": None,
@@ -145,27 +147,46 @@ def detections(*boxes):
     return [Detection((y, x), np.ones((h, w), bool), score, 1) for y, x, h, w, score in boxes]
 
 
+def scenes(found, stuff=None):
+    """What a detector sees, whatever the threshold of masks."""
+    return dict.fromkeys(MASKS, Scene(found, stuff))
+
+
+def test_of_a_detector_the_threshold_of_masks_is_tuned():
+    truth = np.zeros((40, 40), int)
+    truth[5:15, 5:15] = 1
+    found = {level: detections((5, 5, 10, round(15 - 10 * level), 0.9)) for level in MASKS}
+    assert found[0.5][0].mask.shape == (10, 10)
+    seen = {level: Scene(found[level]) for level in MASKS}
+    assert tune([(seen, None, truth)], head="detection")["mask_threshold"] == 0.5
+    truth[5:15, 5:17] = 1
+    best = tune([(seen, None, truth)], head="detection")
+    assert (best["mask_threshold"], best["score"]) == (0.3, 1.0)
+    only = {0.45: seen[0.4]}
+    assert tune([(only, None, truth)], "detection", mask_threshold=0.45)["mask_threshold"] == 0.45
+
+
 def test_of_a_detector_the_score_and_the_overlap_are_tuned():
     truth = np.zeros((40, 40), int)
     truth[2:12, 8:24] = 2  # 16 wide, of which a better one covers the first 4
     truth[2:12, 2:12] = 1
     found = detections((2, 2, 10, 10, 0.9), (2, 8, 10, 16, 0.6), (25, 25, 8, 8, 0.45))
-    best = tune([(Scene(found), None, truth)], head="detection")
+    best = tune([(scenes(found), None, truth)], head="detection")
     assert best["method"] == "objects"
     assert 0.45 < best["threshold"] <= 0.6
     assert best["score"] == 1.0
     # most of what a detector finds it is sure of
     sure = detections((2, 2, 10, 10, 0.98), (2, 8, 10, 16, 0.96), (25, 25, 8, 8, 0.93))
-    assert tune([(Scene(sure), None, truth)], head="detection")["threshold"] == 0.95
+    assert tune([(scenes(sure), None, truth)], head="detection")["threshold"] == 0.95
     # covered by a quarter: an overlap of 0.2 would drop it
     assert best["overlap"] == 0.5
     # and of two answers for one object the lesser one is dropped, which asks for a low overlap
     truth = np.where(truth == 1, truth, 0)
     found = detections((2, 2, 10, 10, 0.9), (5, 2, 10, 10, 0.8))
-    best = tune([(Scene(found), None, truth)], head="detection", threshold=0.4, min_size=0)
+    best = tune([(scenes(found), None, truth)], head="detection", threshold=0.4, min_size=0)
     assert best["overlap"] == 0.5
     found = detections((2, 2, 10, 10, 0.9), (8, 2, 10, 10, 0.8))
-    best = tune([(Scene(found), None, truth)], head="detection", threshold=0.4, min_size=0)
+    best = tune([(scenes(found), None, truth)], head="detection", threshold=0.4, min_size=0)
     assert best["overlap"] == 0.2
 
 
@@ -178,7 +199,7 @@ def test_of_panoptic_annotation_pq_decides_and_little_stuff_is_dropped():
     instance = semantic.copy()
     stuff = np.zeros((40, 40), int)
     stuff[30:34, 30:34] = 2  # 16 pixels that are none
-    found = Scene(detections((5, 5, 10, 10, 0.9)), stuff)
+    found = scenes(detections((5, 5, 10, 10, 0.9)), stuff)
     how = {"head": "panoptic", "classes": PANOPTIC, "annotation": "panoptic"}
     best = best_decoder([(found, semantic, instance)], settings=Decode(), min_size_default=5, **how)
     assert best["score"] == 1.0

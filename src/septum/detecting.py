@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from septum.detections import Detection, Tile, join, resolve
+from septum.detections import HALF, Detection, Tile, join, resolve
 from septum.detector import Detector, to_detections
 from septum.panoptic import fill_with_stuff
 from septum.settings import ClassSpec
@@ -26,9 +26,10 @@ def detect_tiled(
     overlap: float,
     batch: int,
     device: str | torch.device,
+    mask_thresholds: Sequence[float] = (HALF,),
     normalise: Callable[[np.ndarray], np.ndarray] | None = None,
     progress: bool = False,
-) -> list[Detection]:
+) -> list[list[Detection]]:
     """Find the objects of an image window by window, each counted once.
 
     Parameters
@@ -44,6 +45,8 @@ def detect_tiled(
     batch : int
         Windows at a time.
     device : str or torch.device
+    mask_thresholds : sequence of float
+        Probabilities from which on a pixel may belong to an object, one after another.
     normalise : callable, optional
         From a raw window (C, *window) to the float32 one that the network is shown.
     progress : bool
@@ -51,14 +54,14 @@ def detect_tiled(
 
     Returns
     -------
-    list of Detection
-        In pixels of the image.
+    list of list of Detection
+        Of each mask threshold, in pixels of the image.
     """
     device = torch.device(device)
     grid = plan_windows(detector, image.shape[1:], tile, overlap)
     places = list(itertools.product(*(range(len(axis.starts)) for axis in grid)))
     shape = tuple(axis.length for axis in grid)
-    tiles: list[Tile] = []
+    tiles: list[list[Tile]] = [[] for _ in mask_thresholds]
     with evaluating(detector), tile_bar(len(places), progress) as bar:
         for first in range(0, len(places), batch):
             here = places[first : first + batch]
@@ -72,9 +75,11 @@ def detect_tiled(
                 start = tuple(axis.starts[i] for axis, i in zip(grid, place, strict=True))
                 ends = zip(grid, start, strict=True)
                 stop = tuple(min(a + axis.tile, axis.length) for axis, a in ends)
-                tiles.append(Tile(start, stop, to_detections(one, start, stop)))
+                for level, of_level in zip(mask_thresholds, tiles, strict=True):
+                    objects = to_detections(one, start, stop, level)
+                    of_level.append(Tile(start, stop, objects))
             bar.update(len(here))
-    return join(tiles, shape)
+    return [join(of_level, shape) for of_level in tiles]
 
 
 @dataclass(frozen=True)

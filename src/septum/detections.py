@@ -16,7 +16,7 @@ from scipy import ndimage
 from septum.meeting import meeting
 
 HALF = 0.5
-"""Probability above which a pixel belongs to the object."""
+"""Probability above which a pixel belongs to the object, where nothing else is known."""
 SAME = 0.5
 """IoU, in the part that two tiles share, above which their objects may be the same one."""
 SURE = 0.5
@@ -78,6 +78,7 @@ def paste(
     masks: np.ndarray | None,
     start: Sequence[int],
     stop: Sequence[int],
+    mask_threshold: float = HALF,
 ) -> list[Detection]:
     """Return the objects of a tile at full resolution.
 
@@ -94,6 +95,8 @@ def paste(
     masks : (n, *bins) float array or None
     start, stop : sequence of int
         Where the tile lies, without what is mirrored beyond the image.
+    mask_threshold : float
+        Of ``masks``, above which a pixel belongs to the object.
     """
     axes = boxes.shape[1] // 2
     low, high = np.asarray(start), np.asarray(stop)
@@ -111,7 +114,7 @@ def paste(
             for a in range(axes):
                 weights = _interpolation(begin[a], end[a], first[a], last[a], likely.shape[a])
                 likely = np.moveaxis(np.tensordot(weights, likely, (1, a)), 0, a)
-            mask = _one_piece(likely > HALF)
+            mask = _one_piece(likely > mask_threshold)
         if mask.any():
             where = _trim(mask)
             corner = tuple(

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from septum.detections import Detection, paste, resolve
+from septum.detections import HALF, Detection, paste, resolve
 from septum.losses import dice_loss, weighted_cross_entropy
 from septum.models.blocks import Network
 from septum.models.detection.found import Found
@@ -137,11 +137,13 @@ class PanopticDetector(Detector):
         return torch.softmax(self.network.semantic(pyramid, size).float(), dim=1)
 
 
-def to_detections(found: Found, start: Sequence[int], stop: Sequence[int]) -> list[Detection]:
+def to_detections(
+    found: Found, start: Sequence[int], stop: Sequence[int], mask_threshold: float = HALF
+) -> list[Detection]:
     """Return what was found in a tile as masks in the image (`septum.detections.paste`)."""
     masks = None if found.masks is None else found.masks.cpu().numpy()
     arrays = (tensor.cpu().numpy() for tensor in (found.boxes, found.scores, found.labels))
-    return paste(*arrays, masks, start, stop)
+    return paste(*arrays, masks, start, stop, mask_threshold)
 
 
 def _truths(targets: Mapping[str, Tensor]) -> list[Truth]:

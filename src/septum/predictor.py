@@ -31,10 +31,10 @@ from septum.settings import CRF, Predict
 from septum.tiling import auto_tile, predict_tiled
 
 OF_OBJECTS = ("threshold", "overlap", "min_size", "min_stuff")
-"""What of a decoder `septum.detecting.decode_scene` takes."""
+"""What of a decoder `septum.detecting.decode_scene` takes; `predict_scenes` its mask_threshold."""
 OF_MAPS = ("method", "threshold", "seed_threshold", "flow_error", "min_size", "min_stuff")
 """What of a decoder `septum.decode.decode` takes."""
-_DECODER = tuple(dict.fromkeys((*OF_MAPS, *OF_OBJECTS)))
+_DECODER = tuple(dict.fromkeys((*OF_MAPS, *OF_OBJECTS, "mask_threshold")))
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Model:
 class Ensemble(Segmenter):
     """The mean of the probabilities of networks of one architecture.
 
-    What detectors find has no mean: it is put together by `predict_scene`.
+    What detectors find has no mean: it is put together by `predict_scenes`.
     """
 
     def __init__(self, segmenters: Sequence[Segmenter]) -> None:
@@ -195,17 +195,23 @@ def predict_probabilities(
     return _refined(probabilities, normalised(np.asarray(image)), header, settings.crf, device)
 
 
-def predict_scene(
+def predict_scenes(
     segmenter: Segmenter,
     header: ModelHeader,
     image: Any,
     statistics: Mapping[str, Any],
     settings: Predict,
-) -> Scene:
+    mask_thresholds: Sequence[float],
+) -> dict[float, Scene]:
     """Return the objects that detectors find in an image, and the stuff where they know stuff.
 
-    The parameters are those of `predict_probabilities`; turned images (``predict.tta``) are
-    for the maps of stuff only.
+    The first parameters are those of `predict_probabilities`; turned images (``predict.tta``)
+    are for the maps of stuff only.
+
+    Parameters
+    ----------
+    mask_thresholds : sequence of float
+        Probabilities above which a pixel belongs to an object: a scene of each.
     """
     several = isinstance(segmenter, Ensemble)
     found = [
@@ -216,16 +222,21 @@ def predict_scene(
             overlap=settings.overlap,
             batch=settings.batch,
             device=next(detector.parameters()).device,
+            mask_thresholds=mask_thresholds,
             normalise=partial(normalise, statistics=statistics, normalisation=header.normalisation),
             progress=True,
         )
         for detector in (segmenter.segmenters if several else [segmenter])
     ]
-    found = agree(found, image.shape[1:]) if several else found[0]
-    if header.head == "detection" or header.annotation != "panoptic":
-        return Scene(found)
-    probabilities = predict_probabilities(segmenter, header, image, statistics, settings)
-    return Scene(found, likeliest_stuff(probabilities, header.classes))
+    stuff = None
+    if header.head == "panoptic" and header.annotation == "panoptic":
+        probabilities = predict_probabilities(segmenter, header, image, statistics, settings)
+        stuff = likeliest_stuff(probabilities, header.classes)
+    scenes = {}
+    for level, *of_models in zip(mask_thresholds, *found, strict=True):
+        objects = agree(of_models, image.shape[1:]) if several else of_models[0]
+        scenes[level] = Scene(objects, stuff)
+    return scenes
 
 
 def _tile(header: ModelHeader, segmenter: Segmenter, settings: Predict) -> Sequence[int]:
@@ -286,7 +297,9 @@ def predict_case(
     """
     header = model.header
     if header.head in OF_DETECTORS.values():
-        scene = predict_scene(model.segmenter, header, image, statistics, settings)
+        level = header.decoder["mask_threshold"]
+        given = model.segmenter, header, image, statistics, settings
+        scene = predict_scenes(*given, [level])[level]
         levels = {name: header.decoder[name] for name in OF_OBJECTS}
         return decode_scene(scene, image.shape[1:], header.classes, **levels)
     probabilities = predict_probabilities(model.segmenter, header, image, statistics, settings)

@@ -159,6 +159,7 @@ class Decode(Section):
 
     method: Literal["auto", "components", "watershed", "stars", "flows", "objects"] = "auto"
     threshold: Annotated[float, Field(gt=0.0, lt=1.0)] | Auto = "auto"
+    mask_threshold: Annotated[float, Field(gt=0.0, lt=1.0)] | Auto = "auto"
     seed_threshold: Annotated[float, Field(gt=0.0, lt=1.0)] | Auto = "auto"
     flow_error: Positive | Auto = "auto"
     overlap: Fraction | Auto = "auto"

@@ -18,7 +18,7 @@ from septum.metrics.overlap import OverlapTable
 from septum.metrics.panoptic import panoptic_quality
 from septum.modelfile import ModelHeader
 from septum.panoptic import least_stuff
-from septum.predictor import OF_OBJECTS, predict_probabilities, predict_scene
+from septum.predictor import OF_OBJECTS, predict_probabilities, predict_scenes
 from septum.segmenter import Segmenter
 from septum.settings import ClassSpec, Decode, Predict
 from septum.store import VOID, open_case
@@ -35,10 +35,18 @@ SIZES = (0.5, 1, 2, 3)
 """Minimum sizes, in units of the dataset's default."""
 FLOW_ERRORS = (0.4, 0.6, 0.8, 1.2)
 OVERLAPS = (0.2, 0.5, 0.8)
-START = {"threshold": 0.5, "seed_threshold": 0.7, "flow_error": 0.4, "overlap": 0.5}
+MASKS = (0.2, 0.3, 0.4, 0.5, 0.6)
+"""Thresholds of masks: where an outline is uncertain, one half cuts its bulges off."""
+START = {
+    "threshold": 0.5,
+    "mask_threshold": 0.5,
+    "seed_threshold": 0.7,
+    "flow_error": 0.4,
+    "overlap": 0.5,
+}
 
-Found = np.ndarray | Scene
-"""Probabilities (K, *spatial), or what a detector sees."""
+Found = np.ndarray | Mapping[float, Scene]
+"""Probabilities (K, *spatial), or what a detector sees by each threshold of `MASKS`."""
 Prediction = tuple[Found, np.ndarray | None, np.ndarray]
 """What was found, true class map, true instance map."""
 
@@ -79,9 +87,13 @@ def tune_decoder(
         for path, window in central_windows(cases, most=MAX_PIXELS, least=LEAST_PIXELS):
             case = open_case(path)
             image = case.image[(slice(None), *window)]
-            detects = header.head in OF_DETECTORS.values()
-            predict = predict_scene if detects else _probabilities
-            found = predict(segmenter, header, image, case.statistics, how)
+            given = segmenter, header, image, case.statistics, how
+            if header.head in OF_DETECTORS.values():
+                fixed = settings.mask_threshold
+                levels = MASKS if fixed == "auto" else [fixed]
+                found = predict_scenes(*given, levels)
+            else:  # in half the memory
+                found = predict_probabilities(*given).astype(np.float16)
             maps = [np.asarray(labels[window]) for labels in (case.semantic, case.instance)]
             predictions.append((found, *maps))
     return best_decoder(
@@ -114,7 +126,7 @@ def best_decoder(
 
     Parameters
     ----------
-    predictions : iterable of (probabilities or `Scene`, true semantic, true instance)
+    predictions : iterable of (`Found`, true semantic, true instance)
         Of the class map, which may be None but for panoptic annotation, what is void is not
         looked at.
     head, classes, annotation
@@ -127,9 +139,9 @@ def best_decoder(
     Returns
     -------
     dict
-        ``method``, ``threshold``, ``seed_threshold``, ``flow_error``, ``overlap``, ``min_size``,
-        ``min_stuff``, ``score``: JSON-able; what is not used, and a score of nothing, are None.
-        Semantic annotation has nothing to tune: method ``argmax``.
+        ``method``, ``threshold``, ``mask_threshold``, ``seed_threshold``, ``flow_error``,
+        ``overlap``, ``min_size``, ``min_stuff``, ``score``: JSON-able; what is not used, and a
+        score of nothing, are None. Semantic annotation has nothing to tune: method ``argmax``.
     """
     if annotation == "semantic":
         unused = dict.fromkeys((*START, "min_size", "min_stuff", "score"))
@@ -167,6 +179,7 @@ def _best_of_method(
     start = {**START, "min_size": min_size_default, "min_stuff": 0}
     grid: dict[str, Sequence[Any]] = {
         "threshold": SCORES if method == "objects" else THRESHOLDS,
+        "mask_threshold": MASKS,
         "seed_threshold": SEED_THRESHOLDS,
         "flow_error": FLOW_ERRORS,
         "overlap": OVERLAPS,
@@ -177,7 +190,7 @@ def _best_of_method(
         *unused,
         *([] if method in SEEDED else ["seed_threshold"]),
         *([] if method == "flows" else ["flow_error"]),
-        *([] if method == "objects" else ["overlap"]),
+        *([] if method == "objects" else ["overlap", "mask_threshold"]),
     ]
     decoder: dict[str, Any] = {"method": method}
     for name, value in start.items():
@@ -212,15 +225,12 @@ def _decoded(
     found: Found, shape: Sequence[int], decoder: Mapping[str, Any]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the class map and the instance map."""
-    if isinstance(found, Scene):
+    if isinstance(found, Mapping):
         levels = {name: decoder[name] for name in OF_OBJECTS}
-        return decode_scene(found, shape, decoder["classes"], **levels)[:2]
-    return decode(found, **{k: v for k, v in decoder.items() if k != "overlap"})
-
-
-def _probabilities(*arguments: Any) -> np.ndarray:
-    """Return what `predict_probabilities` returns, in half the memory."""
-    return predict_probabilities(*arguments).astype(np.float16)
+        scene = found[decoder["mask_threshold"]]
+        return decode_scene(scene, shape, decoder["classes"], **levels)[:2]
+    of_objects = {"overlap", "mask_threshold"}
+    return decode(found, **{k: v for k, v in decoder.items() if k not in of_objects})
 
 
 def _smallest(instances: Iterable[np.ndarray]) -> int:

@@ -67,6 +67,14 @@ def test_the_largest_piece_is_kept_and_its_hole_filled():
     np.testing.assert_array_equal(instance, expected)
 
 
+def test_a_pixel_belongs_to_a_mask_above_its_threshold():
+    masks = np.array([[[0.1, 0.35], [0.45, 0.9]]])
+    given = np.array([[0.0, 0.0, 2.0, 2.0]]), np.ones(1), np.ones(1, int), masks, (0, 0), (2, 2)
+    assert paste(*given, 0.3)[0].mask.tolist() == [[False, True], [True, True]]
+    assert paste(*given, 0.4)[0].mask.tolist() == [[True, True]]
+    assert paste(*given)[0].mask.tolist() == [[True]]
+
+
 @pytest.mark.parametrize("sure", [0.5, 0.95])
 def test_an_object_in_the_hole_of_another_keeps_its_place(sure):
     ring = np.ones((20, 20), bool)

@@ -58,7 +58,7 @@ def test_tiles_count_each_object_once(axes):
     size = (50,) * axes
     corners = [(3,) * axes, (20,) * axes, (30,) * axes, (42,) * axes, (20, *(33,) * (axes - 1))]
     image, truth = squares(size, corners)
-    found = detect_tiled(
+    (found,) = detect_tiled(
         Detector(Blobs()), image, tile=(24,) * axes, overlap=0.5, batch=3, device="cpu"
     )
     assert len(found) == len(corners)
@@ -76,7 +76,7 @@ def test_tiles_count_each_object_once(axes):
 
 def test_an_image_smaller_than_a_tile_has_no_objects_outside_it():
     image, truth = squares((20, 13), [(2, 2), (11, 4)])
-    found = detect_tiled(
+    (found,) = detect_tiled(
         Detector(Blobs()), image, tile=(64, 64), overlap=0.25, batch=1, device="cpu"
     )
     for one in found:
@@ -170,10 +170,10 @@ def test_tiles_are_looked_at_in_evaluation_mode_whatever_the_mode():
         segmenter.network.box_head.cls_score.bias[1] += 5
     image = np.random.default_rng(0).random((1, 40, 40), np.float32)
     how = {"tile": (64, 64), "overlap": 0.25, "batch": 1, "device": "cpu"}
-    wanted = [(one.start, one.score) for one in detect_tiled(segmenter.eval(), image, **how)]
+    wanted = [(one.start, one.score) for one in detect_tiled(segmenter.eval(), image, **how)[0]]
     assert wanted
     before = {name: value.clone() for name, value in segmenter.state_dict().items()}
-    found = detect_tiled(segmenter.train(), image, **how)
+    (found,) = detect_tiled(segmenter.train(), image, **how)
     assert [(one.start, one.score) for one in found] == wanted
     assert segmenter.training
     assert all(torch.equal(before[n], value) for n, value in segmenter.state_dict().items())
