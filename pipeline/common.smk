@@ -400,8 +400,16 @@ def baseline_code(stage):
 # ---- merges of two experiments ----
 
 
+def experiment_name(wildcards):
+    return EXPERIMENTS[wildcards.experiment]
+
+
 def merge_of(wildcards):
-    return CONFIG.experiments[EXPERIMENTS[wildcards.experiment]].merge
+    return CONFIG.experiments[experiment_name(wildcards)].merge
+
+
+def merge_settings(wildcards):
+    return as_json(merge_of(wildcards))
 
 
 def merged_parts(wildcards):

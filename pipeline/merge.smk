@@ -24,8 +24,8 @@ rule tune_merge:
         mem_mb=mem_mb(4000),
         runtime=120,
     params:
-        settings=lambda wildcards: as_json(merge_of(wildcards)),
-        experiment=lambda wildcards: EXPERIMENTS[wildcards.experiment],
+        settings=merge_settings,
+        experiment=experiment_name,
         code=code_digest("septum.merging"),
     shell:
         "python -m septum tune-merge --settings {params.settings:q} "

@@ -46,6 +46,16 @@ def test_only_lists_are_named_and_an_element_more_changes_no_other_name():
     assert list(config.validate(raw(a=entry)).experiments) == ["a-seed0", "a-seed1"]
 
 
+@pytest.mark.parametrize("first", ["grid", "grid-unet"])
+def test_a_combination_is_switched_off_by_its_name(first):
+    entries = {"grid": {"network": ["unet", "fcn8s", "segnet"]}, "grid-unet": None}
+    entries = {first: entries[first], **entries}
+    assert list(config.validate(raw(**entries)).experiments) == ["grid-fcn8s", "grid-segnet"]
+    staged = {"network": ["segnet"], "start_from": "grid"}
+    found = config.validate(raw(**entries, next=staged)).experiments["next-segnet"]
+    assert found.start_from == "grid-segnet"
+
+
 def test_options_of_a_network_win_over_those_of_the_entry():
     entry = {
         "network": {"unet": {"width": 16}, "fcn8s": {}},

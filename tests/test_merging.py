@@ -316,6 +316,7 @@ def test_a_merge_runs_where_things_and_stuff_are_annotated():
         ({"instances": "boxes", "semantic": "both"}, {}, "merge.semantic", "is a merge itself"),
         ({"instances": "boxes", "semantic": "boxes"}, {}, "merge", "with itself"),
         ({"instances": "boxes"}, {}, "merge.semantic", "is missing"),
+        ({"instances": "pixels", "semantic": "boxes"}, {}, "merge.semantic", "two swapped"),
         (
             {"instances": "boxes", "semantic": "pixels"},
             {"train": {"lr": 1}},

@@ -622,13 +622,13 @@ def test_the_digest_of_the_data_sees_an_edit(tmp_path):
 def test_cases_are_held_in_memory_where_they_fit(data):
     paths = list(store.case_paths([data / "cases" / "b0"]).values())
     pixels = 6 * 64 * 64
-    assert fits_in_memory(paths, weights=False, budget=2 * pixels)
-    assert not fits_in_memory(paths, weights=False, budget=2 * pixels - 1)
-    assert fits_in_memory(paths, weights=True, budget=6 * pixels)
-    assert not fits_in_memory(paths, weights=True, budget=6 * pixels - 1)
-    assert fits_in_memory(paths, weights=True)
-    assert fits_in_memory(paths, weights=False, copies=3, budget=6 * pixels)
-    assert not fits_in_memory(paths, weights=False, copies=3, budget=6 * pixels - 1)
+    for weights, instances, share in ((0, 0, 2), (1, 0, 6), (0, 1, 6), (1, 1, 10)):
+        what = {"weights": bool(weights), "instances": bool(instances)}
+        assert fits_in_memory(paths, **what, budget=share * pixels)
+        assert not fits_in_memory(paths, **what, budget=share * pixels - 1)
+        assert fits_in_memory(paths, **what, copies=3, budget=3 * share * pixels)
+        assert not fits_in_memory(paths, **what, copies=3, budget=3 * share * pixels - 1)
+        assert fits_in_memory(paths, **what)
 
 
 def test_every_process_that_holds_the_cases_counts(monkeypatch):

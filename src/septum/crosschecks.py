@@ -219,6 +219,11 @@ def _label_checks(key: str, dataset: Dataset) -> Iterator[Problem]:
         yield Problem(f"{key}.labels", "has {class} in it, but no classes are declared", declare)
     elif dataset.annotation == "panoptic" and dataset.classes is None and not dataset.segments:
         yield Problem(f"{key}.classes", "are needed for `annotation: panoptic`", declare)
+    kinds = {spec.kind for spec in (dataset.classes or {}).values()}
+    if dataset.annotation == "panoptic" and kinds == {"stuff"}:
+        what = "are all stuff, and `annotation: panoptic` is for things, too"
+        remedy = "say `annotation: semantic`, or give one `kind: thing`"
+        yield Problem(f"{key}.classes", what, remedy)
     if per_class and dataset.void_number == 0:
         what = "is 0, and each pixel is 0 in the maps of all classes but its own"
         yield Problem(f"{key}.void", what, "mark void pixels by another number")

@@ -180,6 +180,8 @@ def _components(
 
     Pixels connect through faces: one diagonal pair of pixels must not merge two objects.
     """
+    if not things:
+        return np.zeros(core.shape, np.int32), np.zeros(0, int)
     if len(things) == 1:
         labels, count = ndimage.label(core)
         return labels, np.full(count, things[0])

@@ -51,7 +51,8 @@ def expand(entries: Mapping[Any, Any]) -> Grid:
     Where `AXES` of an entry are lists (``network`` may be a mapping of names to options, too),
     there is one experiment a combination, named ``<entry>-<network>-<head>-seed<n>``, or
     ``<entry>-<method>``: only lists are named, so that an element more changes the names of no
-    others. ``start_from`` may name an entry with lists: each combination starts from the one of
+    others. A combination is switched off by its name, ``<name>: null``. ``start_from`` may name an
+    entry with lists: each combination starts from the one of
     the same parts there.
 
     Parameters
@@ -66,6 +67,7 @@ def expand(entries: Mapping[Any, Any]) -> Grid:
     grid = Grid()
     parts: dict[str, dict[str, str]] = {}  # of a combination's name, by axis
     axes: dict[str, list[str]] = {}  # of an entry with lists
+    switched_off = {entry for entry, spec in entries.items() if spec is None}
     for entry, spec in entries.items():
         lists = _lists_of(spec)
         if not lists:
@@ -79,6 +81,8 @@ def expand(entries: Mapping[Any, Any]) -> Grid:
         axes[str(entry)] = list(lists)
         for combination in itertools.product(*lists.values()):
             name = "-".join([str(entry), *(element.part for element in combination)])
+            if name in switched_off:
+                continue
             chosen = dict(zip(lists, combination, strict=True))
             parts[name] = {axis: element.part for axis, element in chosen.items()}
             _add(grid, entry, name, _combined(spec, chosen))

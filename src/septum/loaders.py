@@ -38,6 +38,7 @@ def loaders(training: Training, epoch: int) -> tuple[DataLoader, DataLoader]:
         in_memory=fits_in_memory(
             [cases.paths[name] for name in [*cases.train, *cases.validation]],
             weights=cases.weights is not None,
+            instances=head.regression is not None,
             copies=copies_in_memory(world, workers),
         ),
     )

@@ -19,6 +19,10 @@ def merge_problems(config: Config, name: str) -> Iterator[Problem]:
     spec = config.experiments[name]
     if spec.merge is None:
         return
+    if spec.merge.instances == spec.merge.semantic:
+        what = f"merges {spec.merge.instances!r} with itself"
+        yield Problem(f"experiments.{name}.merge", what, "name two experiments")
+        return
     for part in ("instances", "semantic"):
         key, other = f"experiments.{name}.merge.{part}", getattr(spec.merge, part)
         if other not in config.experiments:
@@ -27,9 +31,9 @@ def merge_problems(config: Config, name: str) -> Iterator[Problem]:
         elif config.experiments[other].merge is not None:
             what = f"{other!r} is a merge itself"
             yield Problem(key, what, "name an experiment with a network or a method")
-    if spec.merge.instances == spec.merge.semantic:
-        what = f"merges {spec.merge.instances!r} with itself"
-        yield Problem(f"experiments.{name}.merge", what, "name two experiments")
+        elif part == "semantic" and config.experiments[other].head == "detection":
+            what = f"{other!r} finds objects, and gives no pixel a class of stuff"
+            yield Problem(key, what, "name one with classes of pixels; are the two swapped?")
 
 
 def merge_misfits(config: Config, dataset: str, name: str) -> Iterator[Problem]:

@@ -166,13 +166,18 @@ def _instance(case: store.Case, head: Head) -> Any | None:
 
 
 def fits_in_memory(
-    paths: Iterable[Path], *, weights: bool, copies: int = 1, budget: int | None = None
+    paths: Iterable[Path],
+    *,
+    weights: bool,
+    instances: bool,
+    copies: int = 1,
+    budget: int | None = None,
 ) -> bool:
     """Say whether cases fit into the memory set aside for them.
 
-    They fit when image, target (1 byte a pixel) and weight map (4 bytes a pixel) of all of
-    them, once for each process that holds them, fill at most half (`MEMORY_SHARE`) of the
-    memory this training may use.
+    They fit when image, target (1 byte a pixel), weight map and instance ids (4 bytes a pixel
+    each) of all of them, once for each process that holds them, fill at most half
+    (`MEMORY_SHARE`) of the memory this training may use.
 
     Parameters
     ----------
@@ -180,6 +185,8 @@ def fits_in_memory(
         Canonical cases.
     weights : bool
         Whether weight maps are loaded.
+    instances : bool
+        Whether instance ids are.
     copies : int
         Processes on this machine that hold the cases, each for itself.
     budget : int, optional
@@ -190,7 +197,9 @@ def fits_in_memory(
     for path in paths:
         image = store.open_case(path).image
         pixels = int(np.prod(image.shape[1:], dtype=np.int64))
-        total += image.shape[0] * pixels * image.dtype.itemsize + pixels * (1 + 4 * weights)
+        total += image.shape[0] * pixels * image.dtype.itemsize + pixels * (
+            1 + 4 * weights + 4 * instances
+        )
         if total * copies > budget:
             return False
     return True

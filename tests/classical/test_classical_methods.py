@@ -137,6 +137,21 @@ def test_a_constant_image_has_no_objects(name, value):
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("image", [[[0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]])
+def test_what_smoothing_makes_constant_has_no_objects(name, image):
+    assert not run(name, np.array([image]), sigma=8.0).any()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("gain", [2.0**-100, 2.0**900])
+def test_no_gain_changes_the_objects(name, gain):
+    image = picture(APART)
+    found = run(name, image)
+    assert found.any()
+    np.testing.assert_array_equal(run(name, image * gain), found)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_an_image_without_pixels_has_no_objects(name):
     assert run(name, np.zeros((1, 0, 12))).shape == (0, 12)
 

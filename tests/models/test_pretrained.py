@@ -392,9 +392,32 @@ def _folder(path, _):
     path.mkdir()
 
 
+def _numbered(path, state):
+    torch.save({0: torch.zeros(2)}, path)
+
+
+def _with_first(change):
+    def write(path, state):
+        first = next(iter(state))
+        torch.save({**state, first: change(state[first])}, path)
+
+    return write
+
+
+_sparse = _with_first(torch.Tensor.to_sparse)
+_nowhere = _with_first(lambda tensor: tensor.to("meta"))
+_empty_kernel = _with_first(lambda tensor: tensor[:, :0])
+_infinite = _with_first(lambda tensor: tensor / 0)
+
+
 @pytest.mark.parametrize(
     ("write", "message"),
     [
+        (_numbered, "holds other things than named tensors: 0"),
+        (_sparse, "has no numbers, or some that are not finite, in features.0.weight"),
+        (_nowhere, "has no numbers, or some that are not finite, in features.0.weight"),
+        (_empty_kernel, "has no numbers, or some that are not finite, in features.0.weight"),
+        (_infinite, "has no numbers, or some that are not finite, in features.0.weight"),
         (_whole_module, "torch.nn.modules.linear.Linear"),
         (_training_state, "holds other things than named tensors: model, epoch"),
         (_one_tensor, "holds other things than named tensors: Tensor"),

@@ -19,6 +19,8 @@ from skimage.filters import threshold_otsu
 from septum.errors import fail
 from septum.settings import Section
 
+FLAT = 1e-5
+"""Range of a smoothed image, in that of the image itself, below which it is constant."""
 Length = Annotated[float, Field(ge=0)]
 """In pixels of the finest axis."""
 
@@ -100,7 +102,10 @@ class Method(Section):
         grey = self._grey(image)
         if grey.size == 0 or grey.min() == grey.max():
             return np.zeros(grey.shape, np.uint32)
-        return _numbered(self.find(self._scaled(grey, steps), steps), self.min_size)
+        scaled = self._scaled(grey, steps)
+        if scaled is None:
+            return np.zeros(grey.shape, np.uint32)
+        return _numbered(self.find(scaled, steps), self.min_size)
 
     def find(self, grey: np.ndarray, steps: np.ndarray) -> np.ndarray:
         """Return a label map (*spatial) of integers, 0 for no object.
@@ -143,13 +148,20 @@ class Method(Section):
         # from the smallest value on: float32 would not tell large ones apart
         low, high = grey.min(initial=np.inf), grey.max(initial=-np.inf)
         away = grey - low if self.polarity == "bright" else high - grey
-        return away.astype(np.float32)
+        # to a range of 0.5 to 1 by a power of two, which rounds nothing: no square overflows
+        exponent = np.frexp(away.max(initial=0))[1]
+        return np.ldexp(away, -exponent).astype(np.float32)
 
-    def _scaled(self, grey: np.ndarray, steps: np.ndarray) -> np.ndarray:
-        """Smooth, subtract the local mean, and scale to the means of Otsu's two classes."""
+    def _scaled(self, grey: np.ndarray, steps: np.ndarray) -> np.ndarray | None:
+        """Smooth, subtract the local mean, and scale to the means of Otsu's two classes.
+
+        None where smoothing leaves nothing but rounding.
+        """
         grey = ndimage.gaussian_filter(grey, self.sigma / steps)
         if self.window:
             grey = grey - ndimage.gaussian_filter(grey, self.window / steps)
+        if np.ptp(grey) < FLAT:
+            return None
         bright = grey > threshold_otsu(grey)
         low, high = grey[~bright].mean(dtype=float), grey[bright].mean(dtype=float)
         return ((grey - low) / (high - low)).astype(np.float32)

@@ -11,7 +11,8 @@ each network can start from the one before (`septum.models.pretrained.transfer`)
 ``at_once=True`` is the authors' way to train FCN-8s without these stages. FCN-8s has 134,489,759
 parameters for three channels and 21 classes.
 
-Departures from the paper: the authors pad the image by 100 pixels, so that an unpadded fc6 has
+Departures from the paper: there the last enlargement stays bilinear; here it is learned, too. The
+authors pad the image by 100 pixels, so that an unpadded fc6 has
 something to see, and crop scores by hand-picked offsets. Here fc6 is padded, as all other
 convolutions are, and scores are enlarged about pixel centres, which needs no offset: the same
 weights and the same alignment, for a sixth of the arithmetic on a 128² image. The scores' border

@@ -80,7 +80,7 @@ def read_state_dict(path: Path, source: str | Path | None = None) -> dict[str, T
     Raises
     ------
     SeptumError
-        The file is damaged, or holds code or other things than tensors.
+        The file is damaged, or holds code or other things than named tensors of numbers.
     """
     source = path if source is None else source
     if path.suffix not in (".safetensors", ".pth", ".pt"):
@@ -101,8 +101,20 @@ def read_state_dict(path: Path, source: str | Path | None = None) -> dict[str, T
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         remedy = "get it again, or save its weights as .safetensors"
         raise fail(source, f"cannot be read, or is damaged ({reason})", remedy) from None
-    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
+    if not isinstance(state, Mapping) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
+    ):
         held = ", ".join(map(str, state)) if isinstance(state, Mapping) else type(state).__name__
         what = f"holds other things than named tensors: {held[:200]}"
         raise fail(source, what, "save the state dict alone: torch.save(model.state_dict(), path)")
+    broken = [name for name, tensor in state.items() if not _has_numbers(tensor)]
+    if broken:
+        what = f"has no numbers, or some that are not finite, in {', '.join(broken)[:200]}"
+        raise fail(source, what, "save dense tensors of a training that went well")
     return dict(state)
+
+
+def _has_numbers(tensor: Tensor) -> bool:
+    """Say whether a tensor is dense, not empty, in memory and finite."""
+    here = tensor.layout == torch.strided and tensor.device.type == "cpu" and tensor.numel() > 0
+    return here and bool(torch.isfinite(tensor).all())
