@@ -52,8 +52,7 @@ def expand(entries: Mapping[Any, Any]) -> Grid:
     there is one experiment a combination, named ``<entry>-<network>-<head>-seed<n>``, or
     ``<entry>-<method>``: only lists are named, so that an element more changes the names of no
     others. A combination is switched off by its name, ``<name>: null``. ``start_from`` may name an
-    entry with lists: each combination starts from the one of
-    the same parts there.
+    entry with lists: each combination starts from the one of the same parts there.
 
     Parameters
     ----------
