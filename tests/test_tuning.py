@@ -13,7 +13,7 @@ from septum.detections import Detection
 from septum.flows import flow_targets
 from septum.metrics import average_precision
 from septum.settings import ClassSpec, Decode
-from septum.tuning import MASKS, best_decoder
+from septum.tuning import best_decoder
 
 ONE = {1: ClassSpec(name="nucleus")}
 
@@ -148,18 +148,19 @@ def detections(*boxes):
 
 
 def scenes(found, stuff=None):
-    """What a detector sees, whatever the threshold of masks."""
-    return dict.fromkeys(MASKS, Scene(found, stuff))
+    """What a detector sees in an image."""
+    return {0.5: Scene(found, stuff)}
 
 
-def test_of_a_detector_the_threshold_of_masks_is_tuned():
-    truth = np.zeros((40, 40), int)
-    truth[5:15, 5:15] = 1
-    found = {level: detections((5, 5, 10, round(15 - 10 * level), 0.9)) for level in MASKS}
-    assert found[0.5][0].mask.shape == (10, 10)
-    seen = {level: Scene(found[level]) for level in MASKS}
+def test_of_a_detector_in_3d_the_threshold_of_masks_is_tuned():
+    truth = np.zeros((20, 20, 20), int)
+    truth[5:15, 5:15, 5:15] = 1
+    seen = {}
+    for level in (0.2, 0.3, 0.4, 0.5):
+        mask = np.ones((10, 10, round(15 - 10 * level)), bool)
+        seen[level] = Scene([Detection((5, 5, 5), mask, 0.9, 1)])
     assert tune([(seen, None, truth)], head="detection")["mask_threshold"] == 0.5
-    truth[5:15, 5:17] = 1
+    truth[5:15, 5:15, 5:17] = 1
     best = tune([(seen, None, truth)], head="detection")
     assert (best["mask_threshold"], best["score"]) == (0.3, 1.0)
     only = {0.45: seen[0.4]}
