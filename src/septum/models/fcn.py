@@ -11,14 +11,13 @@ each network can start from the one before (`septum.models.pretrained.transfer`)
 ``at_once=True`` is the authors' way to train FCN-8s without these stages. FCN-8s has 134,489,759
 parameters for three channels and 21 classes.
 
-Departures from the paper: there the last enlargement stays bilinear; here it is learned, too. The
-authors pad the image by 100 pixels, so that an unpadded fc6 has
-something to see, and crop scores by hand-picked offsets. Here fc6 is padded, as all other
-convolutions are, and scores are enlarged about pixel centres, which needs no offset: the same
-weights and the same alignment, for a sixth of the arithmetic on a 128² image. The scores' border
-pixels are repeated outwards before they are enlarged, where the authors' scores reach further
-than the image. ``backbone="vgg16_bn"`` (batch normalisation, to train without published weights)
-and ``width`` are options the paper has not.
+Departures from the paper: the last enlargement is learned, too, where theirs stays bilinear. The
+authors pad the image by 100 pixels, so that an unpadded fc6 has something to see, and crop scores
+by hand-picked offsets. Here fc6 is padded, as all other convolutions are, and scores are enlarged
+about pixel centres, which needs no offset: the same weights and the same alignment, for a sixth of
+the arithmetic on a 128² image. The scores' border pixels are repeated outwards before they are
+enlarged, where the authors' scores reach further than the image. ``backbone="vgg16_bn"`` (batch
+normalisation, to train without published weights) and ``width`` are options the paper has not.
 """
 
 from __future__ import annotations
