@@ -37,8 +37,9 @@ FLOW_ERRORS = (0.4, 0.6, 0.8, 1.2)
 OVERLAPS = (0.2, 0.5, 0.8)
 MASKS = {2: (0.5,), 3: (0.5, 0.4, 0.3, 0.2)}
 """Thresholds of masks by the number of axes. Where a surface is uncertain, one half cuts its
-bulges off: in 3-D a fifth of an object. In 2-D next to nothing, and what is tuned there is how
-wide the validation cases are annotated: on axons of other animals PQ fell from 0.67 to 0.57."""
+bulges off: in 3-D a tenth of an object, on the volume of the training itself. In 2-D next to
+nothing, and what is tuned there is how wide the validation cases are annotated: on axons of
+other animals PQ fell from 0.67 to 0.57."""
 START = {
     "threshold": 0.5,
     "mask_threshold": 0.5,
