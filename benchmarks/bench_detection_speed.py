@@ -110,7 +110,7 @@ class Oracle:
         if key not in self.known:
             rpn, spatial = self.network.rpn, output.shape[2:]
             stride, size = rpn.strides[self.level], rpn.sizes[self.level]
-            places = anchors(spatial, stride, size, rpn.ratios, torch.device("cpu"))
+            places = anchors(spatial, stride, size, **rpn.shapes, device=torch.device("cpu"))
             distance, nearest, random = self.nearest(places)
             logits = 5 - distance + torch.randn(len(places), generator=random)
             codes = encode(nearest, places, proposing.WEIGHTS)
