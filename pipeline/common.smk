@@ -87,12 +87,12 @@ def one_of(names):
 
 def spec_of(wildcards):
     """Return the dataset's section of the configuration."""
-    return CONFIG.datasets[DATASETS[wildcards.dataset]]
+    return CONFIG.datasets[dataset_name(wildcards)]
 
 
 def run_of(wildcards):
     """Return the merged settings of a network's experiment on a dataset."""
-    return CONFIG.run(DATASETS[wildcards.dataset], EXPERIMENTS[wildcards.experiment])
+    return CONFIG.run(dataset_name(wildcards), experiment_name(wildcards))
 
 
 def as_json(section):
@@ -106,6 +106,10 @@ def some_of(section, keys):
 
 
 # ---- names of datasets and experiments, as the configuration writes them ----
+
+
+def experiment_name(wildcards):
+    return EXPERIMENTS[wildcards.experiment]
 
 
 def dataset_name(wildcards):
@@ -253,7 +257,7 @@ def train_settings(wildcards):
 
 
 def train_seed(wildcards):
-    return CONFIG.train_seed(EXPERIMENTS[wildcards.experiment])
+    return CONFIG.train_seed(experiment_name(wildcards))
 
 
 def start_weights(wildcards):
@@ -297,7 +301,7 @@ def network_code(stage):
 
 def trained_folds(wildcards):
     """Return the folds that an experiment's network is trained on, or its baseline tuned on."""
-    names = DATASETS[wildcards.dataset], EXPERIMENTS[wildcards.experiment]
+    names = dataset_name(wildcards), experiment_name(wildcards)
     folds = CONFIG.folds(*names)
     every = range(fold_count(spec_of(wildcards).split, split_file(wildcards) or None))
     return list(every) if folds == "all" else sorted(set(folds))
@@ -379,9 +383,7 @@ def all_predictions():
 
 
 def baseline_of(wildcards):
-    return CONFIG.baseline(
-        DATASETS[wildcards.dataset], EXPERIMENTS[wildcards.experiment]
-    )
+    return CONFIG.baseline(dataset_name(wildcards), experiment_name(wildcards))
 
 
 def baseline_settings(wildcards):
@@ -398,10 +400,6 @@ def baseline_code(stage):
 
 
 # ---- merges of two experiments ----
-
-
-def experiment_name(wildcards):
-    return EXPERIMENTS[wildcards.experiment]
 
 
 def merge_of(wildcards):
