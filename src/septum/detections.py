@@ -233,7 +233,11 @@ def resolve(
         free = _one_piece(free)
         if free.sum() >= max(1, min_size):
             owner[free] = number  # a view of `instance`
-    kept = [number for number in range(1, len(label)) if _tidy(instance, number, regions, min_size)]
+    kept = [
+        number
+        for number, region in enumerate(regions, start=1)
+        if _tidy(instance[region], number, min_size)
+    ]
     for number in kept:
         here = instance[regions[number - 1]]
         here[ndimage.binary_fill_holes(here == number) & (here == 0)] = number
@@ -243,11 +247,8 @@ def resolve(
     return order[instance], [one.label for one in objects], [one.score for one in objects]
 
 
-def _tidy(
-    instance: np.ndarray, number: int, regions: Sequence[tuple[slice, ...]], min_size: int
-) -> bool:
-    """Leave an object its largest piece, and say whether that is one of ``min_size``."""
-    here = instance[regions[number - 1]]
+def _tidy(here: np.ndarray, number: int, min_size: int) -> bool:
+    """Leave an object its largest piece, in place, and say whether that has ``min_size``."""
     mask = here == number
     if not mask.any():
         return False

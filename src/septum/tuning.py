@@ -150,7 +150,8 @@ def best_decoder(
         unused = dict.fromkeys((*START, "min_size", "min_stuff", "score"))
         return {"method": "argmax", **unused}
     predictions = list(predictions)
-    axes = predictions[0][2].ndim if predictions else 2
+    seen = predictions[0][0] if predictions else None
+    masks = tuple(seen) if isinstance(seen, Mapping) else ()
     if min_size_default is None:
         min_size_default = _smallest(true for _, _, true in predictions)
     tried: dict[tuple, float] = {}
@@ -165,7 +166,7 @@ def best_decoder(
     methods = METHODS[head] if settings.method == "auto" else (settings.method,)
     unused = [] if annotation == "panoptic" else ["min_stuff"]
     found = [
-        _best_of_method(method, unused, settings, min_size_default, axes, score)
+        _best_of_method(method, unused, settings, min_size_default, masks, score)
         for method in methods
     ]
     best = max(found, key=score)  # the first of equals
@@ -178,14 +179,14 @@ def _best_of_method(
     unused: Sequence[str],
     settings: Decode,
     min_size_default: int,
-    axes: int,
+    masks: Sequence[float],
     score: Callable[[Mapping[str, Any]], float],
 ) -> dict[str, Any]:
     """Return the best parameters of a method; what is configured stays."""
     start = {**START, "min_size": min_size_default, "min_stuff": 0}
     grid: dict[str, Sequence[Any]] = {
         "threshold": SCORES if method == "objects" else THRESHOLDS,
-        "mask_threshold": MASKS[axes],
+        "mask_threshold": masks,
         "seed_threshold": SEED_THRESHOLDS,
         "flow_error": FLOW_ERRORS,
         "overlap": OVERLAPS,

@@ -100,9 +100,7 @@ class Method(Section):
         """
         steps = self._steps(image, spacing)
         grey = self._grey(image)
-        if grey.size == 0 or grey.min() == grey.max():
-            return np.zeros(grey.shape, np.uint32)
-        scaled = self._scaled(grey, steps)
+        scaled = self._scaled(grey, steps) if grey.size else None
         if scaled is None:
             return np.zeros(grey.shape, np.uint32)
         return _numbered(self.find(scaled, steps), self.min_size)
@@ -155,7 +153,7 @@ class Method(Section):
     def _scaled(self, grey: np.ndarray, steps: np.ndarray) -> np.ndarray | None:
         """Smooth, subtract the local mean, and scale to the means of Otsu's two classes.
 
-        None where smoothing leaves nothing but rounding.
+        None of a constant image, and where smoothing leaves nothing but rounding.
         """
         grey = ndimage.gaussian_filter(grey, self.sigma / steps)
         if self.window:

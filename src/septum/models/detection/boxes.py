@@ -49,8 +49,14 @@ def decode(codes: Tensor, references: Tensor, weights: tuple[float, float]) -> T
 
 def clip(boxes: Tensor, size: Sequence[int]) -> Tensor:
     """Return the part of each box (n, 2 * axes) that lies in an image of this size."""
-    limits = torch.tensor([*size, *size], dtype=boxes.dtype, device=boxes.device)
-    return torch.minimum(boxes.clamp(min=0), limits)
+    whole = [0] * len(size) + list(size)
+    return part(boxes, torch.tensor(whole, dtype=boxes.dtype, device=boxes.device))
+
+
+def part(boxes: Tensor, region: Tensor) -> Tensor:
+    """Return the part of each box (n, 2 * axes) that lies in a region (2 * axes,)."""
+    low, high = region.chunk(2)
+    return torch.minimum(torch.maximum(boxes, low.repeat(2)), high.repeat(2))
 
 
 def iou(boxes: Tensor, others: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import itertools
 import torch
 from torch import Tensor
 
-from septum.models.detection.boxes import iou
+from septum.models.detection.boxes import iou, part
 
 BACKGROUND = -1
 NEITHER = -2
@@ -52,7 +52,7 @@ def match(
     (n,) int64 tensor
         Index of the object, `BACKGROUND` or `NEITHER`.
     """
-    seen = boxes if inside is None else _part(boxes, inside)
+    seen = boxes if inside is None else part(boxes, inside)
     found = torch.full((len(boxes),), BACKGROUND, device=boxes.device)
     if len(objects) and len(boxes):
         overlap = iou(seen, objects)
@@ -100,12 +100,6 @@ def covered_share(boxes: Tensor, mask: Tensor) -> Tensor:
         at = [(stop if side else start)[:, axis] for axis, side in enumerate(corner)]
         count += (-1) ** (axes - sum(corner)) * sums[tuple(at)]
     return (count / (stop - start).prod(dim=1)).float()
-
-
-def _part(boxes: Tensor, inside: Tensor) -> Tensor:
-    """Return the part of each box that lies in another."""
-    low, high = inside.chunk(2)
-    return torch.minimum(torch.maximum(boxes, low.repeat(2)), high.repeat(2))
 
 
 def _beyond(boxes: Tensor, inside: Tensor) -> Tensor:
