@@ -41,7 +41,7 @@ bench: setup
 
 # The tables of docs/networks.md: after a change to a network (minutes).
 docs: setup
-	$(BIN)/python -m septum.models.factsheet docs/networks.md
+	$(BIN)/python -m septum.networks.docs.factsheet docs/networks.md
 
 # Which packages come with torch's own wheel, and are not pinned here, stands in pyproject.toml.
 lock: setup

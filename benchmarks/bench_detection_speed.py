@@ -29,15 +29,15 @@ from scipy.spatial import cKDTree
 from timing import seconds, wait
 from torch import Tensor
 
-from septum import detecting
-from septum.detecting import Scene, decode_scene, detect_tiled
-from septum.detections import Detection, Tile, join, resolve
-from septum.models import create
-from septum.models import mask_rcnn as parts
-from septum.models.detection import rpn as proposing
-from septum.models.detection.anchors import anchors
-from septum.models.detection.boxes import encode
-from septum.settings import ClassSpec
+from septum.config.schema import ClassSpec
+from septum.decoding.objects import Detection, Tile, join, resolve
+from septum.inference import detect_tiled as detecting
+from septum.inference.detect_tiled import Scene, decode_scene, detect_tiled
+from septum.networks import mask_rcnn as parts
+from septum.networks.create import create
+from septum.networks.detection import rpn as proposing
+from septum.networks.detection.anchors import anchors
+from septum.networks.detection.boxes import encode
 
 TILE, OVERLAP, DIAMETER = 256, 0.25, 10.0
 # pixels and objects along an axis: N, 4 N as dense again, 4 N as dense

@@ -16,8 +16,11 @@ import time
 import numpy as np
 from scipy.spatial import cKDTree
 
-from septum.metrics import THRESHOLDS, OverlapTable, match, object_errors, seg_score
+from septum.metrics.errors import object_errors
+from septum.metrics.matching import THRESHOLDS, match
+from septum.metrics.overlap import OverlapTable
 from septum.metrics.panoptic import panoptic_sums
+from septum.metrics.seg import seg_score
 
 try:
     from stardist.matching import matching

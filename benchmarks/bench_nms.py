@@ -14,7 +14,7 @@ import torch
 from timing import seconds
 from torch import Tensor
 
-from septum.models.detection.nms import nms
+from septum.networks.detection.nms import nms
 
 try:
     from torchvision import ops

@@ -29,11 +29,11 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 from timing import seconds
 
-from septum.detecting import Scene, decode_scene
-from septum.detections import Detection
-from septum.metrics import panoptic_quality
-from septum.rle import encode
-from septum.settings import ClassSpec
+from septum.config.schema import ClassSpec
+from septum.data.writers.rle import encode
+from septum.decoding.objects import Detection
+from septum.inference.detect_tiled import Scene, decode_scene
+from septum.metrics.panoptic import panoptic_quality
 
 try:
     from panopticapi.combine_semantic_and_instance_predictions import (

@@ -20,19 +20,19 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from septum import store
-from septum.checkpoints import Checkpoints, Progress
-from septum.foldcases import find_fold_cases
-from septum.loaders import loaders
-from septum.loop import AveragedWeights, TrainingLoop
-from septum.normalise import statistics as intensities
-from septum.patches import patch_shape
-from septum.plan import Plan
-from septum.recorder import Recorder
-from septum.segmenter import build_segmenter
-from septum.settings import ClassSpec, Decode, Predict, Run, Train
-from septum.trainer import choose_workers, fit
-from septum.trainingjob import Training
+from septum.config.schema import ClassSpec, Decode, Predict, Run, Train
+from septum.data import store
+from septum.data.fold_cases import find_fold_cases
+from septum.data.intensity import statistics as intensities
+from septum.data.plan import Plan
+from septum.networks.segmenter import build_segmenter
+from septum.stages.train.checkpoints import Checkpoints, Progress
+from septum.stages.train.job import Training
+from septum.stages.train.loaders import loaders
+from septum.stages.train.module import AveragedWeights, TrainingLoop
+from septum.stages.train.patches import patch_shape
+from septum.stages.train.progress import Recorder
+from septum.stages.train.trainer import choose_workers, fit
 
 ROUNDS = 3
 CASES = 8

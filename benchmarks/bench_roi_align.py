@@ -15,7 +15,7 @@ import torch
 from timing import seconds
 from torch import Tensor
 
-from septum.models.detection.roi_align import roi_align
+from septum.networks.detection.roi_align import roi_align
 
 try:
     from torchvision import ops

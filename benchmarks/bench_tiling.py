@@ -16,8 +16,8 @@ import torch
 from monai.inferers import sliding_window_inference
 from torch import Tensor, nn
 
-from septum.segmenter import Segmenter, build_segmenter
-from septum.tiling import predict_tiled
+from septum.inference.tiling import predict_tiled
+from septum.networks.segmenter import Segmenter, build_segmenter
 
 SIZE, TILE, OVERLAP, BATCH = 2048, 256, 0.25, 4
 ROUNDS = 3

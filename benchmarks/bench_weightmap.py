@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import ndimage
 
-from septum.weightmap import border_weight_map
+from septum.losses.border_weights import border_weight_map
 
 W0, SIGMA = 10.0, 5.0
 REACH = SIGMA * math.sqrt(2 * math.log(W0 / 1e-7))

@@ -22,7 +22,7 @@ rule fit:
         runtime=240,
     params:
         settings=baseline_settings,
-        code=baseline_code("septum.classical.fitting"),
+        code=baseline_code("septum.stages.tune.baseline"),
     shell:
         "python -m septum fit --settings {params.settings:q} --fold {wildcards.fold} "
         "--cases {input.cases:q} --plan {input.plan:q} --code {params.code} "
@@ -51,7 +51,7 @@ rule predict_classical:
         mem_mb=case_mem_mb(2000, bytes_per_pixel=500),
         runtime=720,
     params:
-        code=baseline_code("septum.classical.prediction"),
+        code=baseline_code("septum.stages.predict.classical"),
     shell:
         "python -m septum predict --cases {input.cases:q} --model {input.models:q} "
         "--plan {input.plan:q} --threads {threads} "

@@ -14,17 +14,18 @@ from snakemake.logging import logger
 SOURCE = Path(workflow.basedir) / "src"
 sys.path.insert(0, str(SOURCE))
 
-from septum import cases as septum_cases
-from septum import config as septum_config
-from septum.casefiles import safe_name
-from septum.codedigest import code_digest
+from septum.workflow import discovery as septum_cases
+from septum.config import config as septum_config
+from septum.data.case_files import safe_name
+from septum.io.code_digest import code_digest
 from septum.errors import SeptumError
-from septum import classical, models
-from septum.gpu import has_gpu
-from septum.repeated_keys import repeated_keys
-from septum.settings import canonical_json
-from septum.sizes import count_pixels
-from septum.splitfile import fold_count
+from septum.classical import create as classical
+from septum.networks import create as models
+from septum.workflow.gpu import has_gpu
+from septum.config.repeated_keys import repeated_keys
+from septum.config.schema import canonical_json
+from septum.workflow.image_size import count_pixels
+from septum.workflow.split_file import fold_count
 
 # Jobs run with the interpreter that runs Snakemake and with this checkout's code.
 os.environ.update(

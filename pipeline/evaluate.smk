@@ -30,7 +30,7 @@ rule evaluate:
         runtime=120,
     params:
         settings=as_json(CONFIG.evaluate),
-        code=code_digest("septum.evaluation"),
+        code=code_digest("septum.stages.evaluate.stage"),
     shell:
         "python -m septum evaluate --settings {params.settings:q} --cases {input.cases:q} "
         "--predicted {input.predicted:q} --plan {input.plan:q} --threads {threads} "
@@ -66,7 +66,7 @@ rule leaderboard:
         baselines=baselines_of,
         settings=as_json(some_of(CONFIG.report, "bootstrap")),
         seed=CONFIG.seed,
-        code=code_digest("septum.leaderboard"),
+        code=code_digest("septum.stages.leaderboard.stage"),
     shell:
         "python -m septum leaderboard --dataset={params.dataset:q} --settings {params.settings:q} "
         "--seed {params.seed} --scores {input.scores:q} --costs {input.costs:q} "
@@ -96,7 +96,7 @@ rule report:
     params:
         settings=report_settings,
         seed=CONFIG.seed,
-        code=code_digest("septum.report"),
+        code=code_digest("septum.stages.report.stage"),
     shell:
         "python -m septum report --settings {params.settings:q} --seed {params.seed} "
         "--out {output:q} > {log:q} 2>&1"

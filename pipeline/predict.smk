@@ -24,7 +24,7 @@ rule predict:
         gpu=gpus("predict"),
     params:
         settings=predict_settings,
-        code=network_code("septum.inference"),
+        code=network_code("septum.stages.predict.stage"),
     shell:
         "python -m septum predict --settings {params.settings:q} --cases {input.cases:q} "
         "--model {input.models:q} --plan {input.plan:q} --threads {threads} "
@@ -52,7 +52,7 @@ rule export:
         runtime=120,
     params:
         settings=export_settings,
-        code=code_digest("septum.delivery"),
+        code=code_digest("septum.stages.export"),
     shell:
         "python -m septum export --settings {params.settings:q} --predicted {input.predicted:q} "
         "--cases {input.cases:q} --plan {input.plan:q} --out {output:q} > {log:q} 2>&1"

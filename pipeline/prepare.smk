@@ -17,7 +17,7 @@ rule demo:
     params:
         kind=demo_kind,
         seed=CONFIG.seed,
-        code=code_digest("septum.demo"),
+        code=code_digest("septum.datasets.demo"),
     shell:
         "python -m septum demo {params.kind} --seed {params.seed} --out {output:q} > {log:q} 2>&1"
 
@@ -42,7 +42,7 @@ rule prepare:
         settings=prepare_settings,
         cases=batch_cases,
         contents=batch_contents,
-        code=code_digest("septum.prepare"),
+        code=code_digest("septum.stages.prepare.stage"),
     shell:
         "python -m septum prepare --dataset={params.dataset:q} --settings {params.settings:q} "
         "--cases {params.cases:q} --out {output:q} > {log:q} 2>&1"
@@ -70,7 +70,7 @@ rule plan:
         dataset=dataset_name,
         settings=plan_settings,
         seed=CONFIG.seed,
-        code=code_digest("septum.planning"),
+        code=code_digest("septum.stages.plan.stage"),
     shell:
         "python -m septum plan --dataset={params.dataset:q} --settings {params.settings:q} "
         "--seed {params.seed} --cases {input.cases:q} --split {input.split:q} "
@@ -97,7 +97,7 @@ rule augment:
         dataset=dataset_name,
         settings=augment_settings,
         seed=CONFIG.seed,
-        code=code_digest("septum.augment"),
+        code=code_digest("septum.stages.augment"),
     shell:
         "python -m septum augment --dataset={params.dataset:q} --settings {params.settings:q} "
         "--seed {params.seed} --cases {input:q} --out {output:q} > {log:q} 2>&1"
@@ -122,7 +122,7 @@ rule weights:
         runtime=120,
     params:
         settings=weights_settings,
-        code=code_digest("septum.weights"),
+        code=code_digest("septum.stages.weights"),
     shell:
         "python -m septum weights --settings {params.settings:q} --cases {input.cases:q} "
         "--copies {input.copies:q} --plan {input.plan:q} --out {output:q} > {log:q} 2>&1"

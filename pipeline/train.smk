@@ -28,7 +28,7 @@ rule train:
     params:
         settings=train_settings,
         seed=train_seed,
-        code=network_code("septum.training"),
+        code=network_code("septum.stages.train.stage"),
     shell:
         "python -m septum train --settings {params.settings:q} --fold {wildcards.fold} "
         "--seed {params.seed} --cases {input.cases:q} --copies {input.copies:q} "

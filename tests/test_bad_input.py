@@ -17,9 +17,10 @@ import torch
 import yaml
 from PIL import Image
 
-from septum import cli, models
-from septum.modelfile import load_model, read_header, save_model
-from septum.store import case_paths, read_case
+from septum import cli
+from septum.data.store import case_paths, read_case
+from septum.networks import create as models
+from septum.networks.model_file import load_model, read_header, save_model
 
 RNG = np.random.default_rng(0)
 SIZE = (32, 32)

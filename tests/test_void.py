@@ -9,24 +9,24 @@ import numpy as np
 import pytest
 import torch
 
-from septum.casefacts import measure
-from septum.classical.tuning import Sample, best_parameters
-from septum.cutting import cut
-from septum.elastic import ElasticDeformation
-from septum.foreground import find_foreground
-from septum.heads import HEADS
-from septum.losses import IGNORE
+from septum.augmentation.elastic import ElasticDeformation
+from septum.config.schema import ClassSpec, Decode, Evaluate
+from septum.data.store import VOID, Case, Geometry, read_case, write_case
+from septum.heads.heads import HEADS
+from septum.losses.logits import IGNORE
 from septum.metrics.case import evaluate_case
 from septum.metrics.coco import coco_precision
-from septum.models.blocks import Network
-from septum.models.detection.matching import BACKGROUND, NEITHER, covered_share, match
-from septum.models.detection.targets import mask_targets, truth
-from septum.segmenter import build_segmenter
-from septum.settings import ClassSpec, Decode, Evaluate
-from septum.store import VOID, Case, Geometry, read_case, write_case
-from septum.trainingset import TrainingCase, WindowedTarget
-from septum.tuning import best_decoder
-from septum.weights import case_weight_map
+from septum.networks.blocks import Network
+from septum.networks.detection.matching import BACKGROUND, NEITHER, covered_share, match
+from septum.networks.detection.targets import mask_targets, truth
+from septum.networks.segmenter import build_segmenter
+from septum.stages.plan.case_facts import measure
+from septum.stages.train.cases import TrainingCase, WindowedTarget
+from septum.stages.train.crop import cut
+from septum.stages.train.foreground import find_foreground
+from septum.stages.tune.baseline_parameters import Sample, best_parameters
+from septum.stages.tune.decoder import best_decoder
+from septum.stages.weights import case_weight_map
 
 THINGS = {1: ClassSpec(name="cell"), 2: ClassSpec(name="matrix", kind="stuff")}
 SEMANTIC = np.zeros((16, 16), np.uint16)
@@ -121,7 +121,7 @@ class Given(Network):
 
 @pytest.mark.parametrize("name", [name for name in HEADS if name != "detection"])
 def test_no_loss_and_no_gradient_comes_from_void(name):
-    from septum.segmenter import LogitsSegmenter
+    from septum.networks.segmenter import LogitsSegmenter
 
     kind = HEADS[name]
     head = kind([1, 2])
@@ -205,7 +205,7 @@ def test_a_detector_s_losses_do_not_know_what_lies_in_void(monkeypatch):
     classes[4:12, 4:12], instance[4:12, 4:12] = 1, 1
     classes[:, 16:] = IGNORE
     looked_at = []
-    from septum.models.detection import rpn
+    from septum.networks.detection import rpn
 
     draw = rpn.sample
 
@@ -221,7 +221,7 @@ def test_a_detector_s_losses_do_not_know_what_lies_in_void(monkeypatch):
     losses = segmenter.losses(torch.zeros(1, 1, *size), targets)
     assert all(torch.isfinite(loss) for loss in losses.values())
     ((positive, negative),) = looked_at
-    from septum.models.detection.anchors import anchors
+    from septum.networks.detection.anchors import anchors
 
     network = segmenter.network
     grids = [tuple(n // stride for n in size) for stride in network.strides]

@@ -80,23 +80,23 @@ def _parse(text: str, option: str, *keys: str) -> dict[str, Any]:
 
 
 def _demo(a: Arguments) -> None:
-    from septum.demo import write_demo
+    from septum.datasets.demo import write_demo
 
     write_demo(a.kind, a.out, a.seed)
 
 
 def _check(a: Arguments) -> None:
-    from septum import config
-    from septum.check import check
+    from septum.commands.check import check
+    from septum.config import config
 
     overrides = {} if a.data_root is None else {"data_root": a.data_root}
     check(config.load(*a.config, overrides=overrides))
 
 
 def _prepare(a: Arguments) -> None:
-    from septum.casefiles import CaseFiles
-    from septum.prepare import prepare_batch
-    from septum.settings import Dataset, parse_section
+    from septum.config.schema import Dataset, parse_section
+    from septum.data.case_files import CaseFiles
+    from septum.stages.prepare.stage import prepare_batch
 
     cases = []
     for name, files in _parse(a.cases, "--cases").items():
@@ -117,10 +117,10 @@ def _prepare(a: Arguments) -> None:
 
 
 def _plan(a: Arguments) -> None:
-    from septum.cases import find_groups
-    from septum.planning import plan_dataset
-    from septum.settings import Dataset, parse_section
-    from septum.store import case_paths
+    from septum.config.schema import Dataset, parse_section
+    from septum.data.store import case_paths
+    from septum.stages.plan.stage import plan_dataset
+    from septum.workflow.discovery import find_groups
 
     dataset = parse_section(Dataset, a.settings)
     plan_dataset(
@@ -135,8 +135,8 @@ def _plan(a: Arguments) -> None:
 
 
 def _augment(a: Arguments) -> None:
-    from septum.augment import augment_batch
-    from septum.settings import Augment, parse_section
+    from septum.config.schema import Augment, parse_section
+    from septum.stages.augment import augment_batch
 
     augment_batch(
         dataset=a.dataset,
@@ -148,8 +148,8 @@ def _augment(a: Arguments) -> None:
 
 
 def _weights(a: Arguments) -> None:
-    from septum.settings import Weights, parse_section
-    from septum.weights import weights_batch
+    from septum.config.schema import Weights, parse_section
+    from septum.stages.weights import weights_batch
 
     weights_batch(
         cases=a.cases,
@@ -161,9 +161,9 @@ def _weights(a: Arguments) -> None:
 
 
 def _train(a: Arguments) -> None:
-    from septum.plan import read_plan
-    from septum.settings import Run, parse_section
-    from septum.training import train
+    from septum.config.schema import Run, parse_section
+    from septum.data.plan import read_plan
+    from septum.stages.train.stage import train
 
     train(
         run=parse_section(Run, a.settings),
@@ -180,9 +180,9 @@ def _train(a: Arguments) -> None:
 
 
 def _fit(a: Arguments) -> None:
-    from septum.classical.fitting import fit
-    from septum.plan import read_plan
-    from septum.settings import Baseline, parse_section
+    from septum.config.schema import Baseline, parse_section
+    from septum.data.plan import read_plan
+    from septum.stages.tune.baseline import fit
 
     fit(
         baseline=parse_section(Baseline, a.settings),
@@ -196,9 +196,9 @@ def _fit(a: Arguments) -> None:
 
 
 def _tune_merge(a: Arguments) -> None:
-    from septum.merging import tune_merge
-    from septum.plan import read_plan
-    from septum.settings import Merge, parse_section
+    from septum.config.schema import Merge, parse_section
+    from septum.data.plan import read_plan
+    from septum.stages.merge import tune_merge
 
     tune_merge(
         merge=parse_section(Merge, a.settings),
@@ -216,7 +216,7 @@ def _tune_merge(a: Arguments) -> None:
 
 
 def _merge(a: Arguments) -> None:
-    from septum.merging import merge_batch
+    from septum.stages.merge import merge_batch
 
     merge_batch(
         parameters=a.parameters,
@@ -253,7 +253,7 @@ def _predict(a: Arguments) -> None:
 
 
 def _predict_classical(a: Arguments) -> None:
-    from septum.classical.prediction import predict_batch, predict_images
+    from septum.stages.predict.classical import predict_batch, predict_images
 
     if _parse(a.settings, "--settings"):
         what = "is for networks: a baseline has no tiles, batches or device"
@@ -272,8 +272,8 @@ def _predict_classical(a: Arguments) -> None:
 
 
 def _predict_network(a: Arguments) -> None:
-    from septum.inference import predict_batch, predict_images
-    from septum.settings import Predict, parse_section
+    from septum.config.schema import Predict, parse_section
+    from septum.stages.predict.stage import predict_batch, predict_images
 
     settings = parse_section(Predict, a.settings)
     if a.cases is not None:
@@ -292,8 +292,8 @@ def _predict_network(a: Arguments) -> None:
 
 
 def _export(a: Arguments) -> None:
-    from septum.delivery import export_predictions
-    from septum.settings import Export, parse_section
+    from septum.config.schema import Export, parse_section
+    from septum.stages.export import export_predictions
 
     export_predictions(
         predicted=a.predicted,
@@ -305,8 +305,8 @@ def _export(a: Arguments) -> None:
 
 
 def _evaluate(a: Arguments) -> None:
-    from septum.evaluation import evaluate_experiment
-    from septum.settings import Evaluate, parse_section
+    from septum.config.schema import Evaluate, parse_section
+    from septum.stages.evaluate.stage import evaluate_experiment
 
     evaluate_experiment(
         cases=a.cases,
@@ -324,14 +324,14 @@ def _evaluate(a: Arguments) -> None:
 
 def _leaderboard(a: Arguments) -> None:
     if a.out is None:
-        from septum import config
-        from septum.leaderboard_text import print_leaderboards
+        from septum.config import config
+        from septum.stages.leaderboard.text import print_leaderboards
 
         settings = config.load(*a.config)
         print_leaderboards(settings, a.results or Path(settings.results))
         return
-    from septum.leaderboard import write_leaderboard
-    from septum.settings import Report, parse_section
+    from septum.config.schema import Report, parse_section
+    from septum.stages.leaderboard.stage import write_leaderboard
 
     write_leaderboard(
         dataset=a.dataset,
@@ -345,14 +345,14 @@ def _leaderboard(a: Arguments) -> None:
 
 
 def _report(a: Arguments) -> None:
-    from septum.report import write_report
+    from septum.stages.report.stage import write_report
 
     settings = _parse(a.settings, "--settings", "report", "evaluate", "datasets")
     write_report(settings=settings, results=a.out.parent, seed=a.seed, out=a.out)
 
 
 def _fetch(a: Arguments) -> None:
-    from septum.fetch import fetch, print_datasets
+    from septum.datasets.download import fetch, print_datasets
 
     if a.name is None:
         print_datasets()

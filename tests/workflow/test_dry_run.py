@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from septum.gpu import has_gpu
+from septum.workflow.gpu import has_gpu
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))

@@ -14,8 +14,8 @@ import time
 import numpy as np
 import pytest
 import tifffile
-from conftest import FIXED
 from PIL import Image
+from workflow_copy import FIXED
 
 pytestmark = pytest.mark.workflow
 
@@ -198,13 +198,13 @@ def test_the_report_is_made_of_the_configured_folds(finished):
     ("module", "rules"),
     [
         ("metrics/surface.py", {"evaluate", "leaderboard", "report"}),
-        ("models/unet.py", TRAINED),
-        ("models/dense_unet.py", set()),
+        ("networks/unet.py", TRAINED),
+        ("networks/dense_unet.py", set()),
         ("classical/watershed.py", TUNED),
-        ("classical/tuning.py", TUNED),
-        ("classical/prediction.py", TUNED - {"fit"}),
+        ("stages/tune/baseline_parameters.py", TUNED),
+        ("stages/predict/classical.py", TUNED - {"fit"}),
         ("classical/cpmc.py", set()),
-        ("elastic.py", {"augment", "weights"} | TRAINED),
+        ("augmentation/elastic.py", {"augment", "weights"} | TRAINED),
     ],
 )
 def test_an_edited_module_reruns_what_depends_on_it(finished, module, rules):

@@ -16,8 +16,8 @@ from pydantic import Field
 from scipy import ndimage
 from skimage.filters import threshold_otsu
 
+from septum.config.schema import Section
 from septum.errors import fail
-from septum.settings import Section
 
 FLAT = 1e-5
 """Range of a smoothed image, in that of the image itself, below which it is constant."""
@@ -123,7 +123,7 @@ class Method(Section):
         if ndim not in self.axes:
             kinds = " and ".join(f"{n}-D" for n in self.axes)
             what = f"segments {kinds} images, but this one has {ndim} spatial axes"
-            raise fail(name, what, "choose another baseline (septum.classical.names)")
+            raise fail(name, what, "choose another baseline (septum.classical.create.names)")
         if len(spacing) != ndim or not min(spacing) > 0:
             raise ValueError(f"spacing {spacing} for {ndim} axes: give a positive number for each")
         if not len(image):

@@ -27,7 +27,7 @@ from pydantic import Field
 
 from septum.classical.base import Length, Method
 from septum.classical.mincut import Edges, contrast_edges, minimum_cut
-from septum.compiled import compiled
+from septum.jit import compiled
 
 LADDER = tuple(2.0**power for power in range(-8, 0))
 """Rewards of an object pixel, where a face between two equal pixels costs 1."""

@@ -9,10 +9,10 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field, ValidationError
 
 from septum import __version__
-from septum.classical import create
+from septum.classical.create import create
+from septum.config.schema import ClassSpec, Section
+from septum.data.plan import Plan
 from septum.errors import fail
-from septum.plan import Plan
-from septum.settings import ClassSpec, Section
 
 FORMAT_VERSION = 1
 
@@ -23,10 +23,10 @@ class Record(Section):
     Attributes
     ----------
     method, parameters
-        Of `septum.classical`; every parameter is given.
+        Of `septum.classical.create`; every parameter is given.
     score
-        On the validation cases (`septum.classical.tuning.best_parameters`); None where there
-        was nothing to score.
+        On the validation cases (`septum.stages.tune.baseline_parameters.best_parameters`); None
+        where there was nothing to score.
     spatial_dims, in_channels, annotation, classes, spacing, unit
         Of the dataset.
     digests

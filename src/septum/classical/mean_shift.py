@@ -24,7 +24,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from septum.classical.base import Method
-from septum.compiled import compiled
+from septum.jit import compiled
 
 MAX_SHIFTS = 100
 """Steps after which a pixel stays where it is; hardly any needs so many."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from septum.config.schema import ClassSpec, Evaluate
 from septum.errors import fail
 from septum.metrics.errors import object_errors
 from septum.metrics.matching import THRESHOLDS, average_precision, match
@@ -20,7 +21,6 @@ from septum.metrics.seg import seg_score
 from septum.metrics.segments import Segments
 from septum.metrics.semantic import Confusion
 from septum.metrics.surface import surface_distances
-from septum.settings import ClassSpec, Evaluate
 
 AP_COLUMNS = tuple(f"ap{round(100 * threshold)}" for threshold in THRESHOLDS)
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from septum.compiled import compiled
+from septum.jit import compiled
 from septum.metrics.objects import ScoredObjects
 
 IOUS = np.linspace(0.5, 0.95, 10)

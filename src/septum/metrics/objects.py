@@ -15,8 +15,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from septum.atomic import atomic_path
 from septum.errors import fail
+from septum.io.atomic import atomic_path
 from septum.metrics.boxes import box_areas, box_pairs, boxes_of
 
 if TYPE_CHECKING:

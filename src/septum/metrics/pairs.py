@@ -14,8 +14,8 @@ from typing import Protocol
 
 import numpy as np
 
-from septum.compiled import compiled
 from septum.errors import fail
+from septum.jit import compiled
 
 ID_BITS = 32
 """A code is ``class << ID_BITS | id``: ids fit in 32 bits."""

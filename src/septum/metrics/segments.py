@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from septum.compiled import compiled
 from septum.errors import fail
+from septum.jit import compiled
 from septum.metrics.pairs import ID_BITS, LabelMap
 
 

@@ -1,0 +1,187 @@
+"""The classical baselines: methods without training, which a network must beat.
+
+The table holds addresses, not classes, as `septum.networks.create.MODELS`: listing names costs no
+import of scikit-image or PyMaxflow. The configuration reads it at every start of the workflow.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from septum.errors import Problem, fail, nearest
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from septum.classical.base import Method
+    from septum.config.schema import Baseline, ClassSpec
+    from septum.data.plan import Plan
+
+# name in the configuration -> "module:class"
+METHODS: dict[str, str] = {
+    "cpmc": "septum.classical.cpmc:CPMC",
+    "graph_cut": "septum.classical.graph_cut:GraphCut",
+    "mean_shift": "septum.classical.mean_shift:MeanShift",
+    "normalized_cut": "septum.classical.normalized_cut:NormalizedCut",
+    "watershed": "septum.classical.watershed:Watershed",
+}
+# those whose class says so (`axes`): known without importing it
+PLANAR = ("cpmc",)
+
+
+def names() -> list[str]:
+    """Return the names of all methods, sorted."""
+    return sorted(METHODS)
+
+
+def module(name: str) -> str:
+    """Return the dotted name of a method's module (for `septum.io.code_digest.code_digest`)."""
+    return _address(name)[0]
+
+
+def misfits(
+    name: str,
+    where: str,
+    dataset: str,
+    classes: Mapping[int, ClassSpec] | None,
+    *,
+    annotation: str,
+    spatial_dims: int | None,
+) -> Iterator[Problem]:
+    """Yield why a method cannot answer for a dataset.
+
+    Parameters
+    ----------
+    name : str
+        One of `names`.
+    where : str
+        The configuration key that names the datasets, for the messages.
+    dataset : str
+        Its name.
+    classes : mapping of int to ClassSpec, or None
+        Its foreground classes; None where they are not known yet.
+    annotation : str
+        ``instance``, ``binary``, ``semantic`` or ``panoptic``.
+    spatial_dims : int or None
+        Axes of its images; None where they are not known yet.
+    """
+    known = list((classes or {}).values())
+    if len(known) > 1:
+        several = ", ".join(spec.name for spec in known)
+        what = f"a classical method knows no classes, but {dataset} has several ({several})"
+        yield Problem(where, what, f"name datasets of one class, without {dataset}")
+    elif known and annotation != "semantic" and known[0].kind != "thing":
+        what = f"a classical method finds objects, but the only class of {dataset} is stuff"
+        yield Problem(where, what, f"say `annotation: semantic` in datasets.{dataset}")
+    if spatial_dims not in (None, 2) and name in PLANAR:
+        what = f"{name} is not defined for {spatial_dims}-D images ({dataset})"
+        yield Problem(where, what, f"name datasets without {dataset}, or choose another method")
+
+
+def misfits_of_plan(baseline: Baseline, plan: Plan) -> Iterator[Problem]:
+    """Yield why a baseline cannot answer for a dataset whose plan is known (`misfits`)."""
+    return misfits(
+        baseline.method,
+        f"experiments.{baseline.experiment}.datasets",
+        plan.dataset,
+        plan.classes,
+        annotation=plan.annotation,
+        spatial_dims=plan.spatial_dims,
+    )
+
+
+def method_class(name: str) -> type[Method]:
+    """Return the class of a method.
+
+    Raises
+    ------
+    SeptumError
+        If there is no such method.
+    """
+    place, attribute = _address(name)
+    return getattr(importlib.import_module(place), attribute)
+
+
+def create(name: str, parameters: Mapping[str, Any], *, where: str = "parameters") -> Method:
+    """Make a method with its parameters.
+
+    Parameters
+    ----------
+    name : str
+        One of `names`.
+    parameters : mapping
+        What is not given keeps its default.
+    where : str
+        The configuration key of ``parameters``, for the messages.
+
+    Raises
+    ------
+    SeptumError
+        If there is no such method, or with everything that is wrong about the parameters.
+    """
+    # here, for the configuration reads the table above
+    from septum.config.schema import canonical_json, parse_section
+
+    return parse_section(method_class(name), canonical_json(parameters), where)
+
+
+def segment(
+    name: str, image: np.ndarray, *, spacing: Sequence[float], **parameters: Any
+) -> np.ndarray:
+    """Find the objects of an image by the named method.
+
+    Parameters
+    ----------
+    name : str
+        One of `names`.
+    image : (C, *spatial) array
+        Finite numbers, on any scale.
+    spacing : sequence of float
+        Distance between pixel centres along each spatial axis, in one unit.
+    **parameters
+        Of the method (the fields of its class).
+
+    Returns
+    -------
+    (*spatial) uint32 array
+        Objects 1 … n, 0 elsewhere.
+
+    Raises
+    ------
+    SeptumError
+        As `create`, and where the method is not defined for so many axes.
+    """
+    return create(name, parameters).segment(image, spacing=spacing)
+
+
+def grid(
+    name: str, *, edge: float = 16.0, pixels: float = 256.0, channels: int = 1
+) -> dict[str, Sequence[Any]]:
+    """Return the values that tuning tries of each parameter, the start first.
+
+    Parameters
+    ----------
+    name : str
+        One of `names`.
+    edge : float
+        Edge of the square (cube) that is as large as a typical object, in pixels of the finest
+        axis.
+    pixels : float
+        Pixels of a typical object.
+    channels : int
+        Of the images; of several, each is tried beside their mean.
+    """
+    values: dict[str, Sequence[Any]] = dict(method_class(name).grid(edge))
+    if channels > 1:
+        values["channel"] = (None, *range(channels))
+    values["min_size"] = tuple(round(share * pixels) for share in (1 / 8, 0, 1 / 16, 1 / 4, 1 / 2))
+    return values
+
+
+def _address(name: str) -> tuple[str, str]:
+    if name not in METHODS:
+        raise fail("method", f"there is no classical method {name!r}", nearest(name, METHODS))
+    place, _, attribute = METHODS[name].partition(":")
+    return place, attribute

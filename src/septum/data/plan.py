@@ -1,0 +1,154 @@
+"""The plan of a dataset: what settings left at ``auto`` come to on it, and the split.
+
+`septum.stages.plan.stage` makes it; the later stages read it, and put their own settings in the place
+of what was derived. A stage's settings are not in the plan: changing them would rerun it, and
+all stages with it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from septum.errors import fail
+from septum.config.schema import ClassSpec, Weights
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What was decided for a dataset.
+
+    Parameters
+    ----------
+    dataset : str
+        Its name in the configuration.
+    spatial_dims, in_channels : int
+        Axes and channels of the images.
+    spacing : tuple of float
+        Median size of a pixel along each spatial axis, in ``unit``.
+    unit : str
+        ``pixel``, ``micrometer`` or ``millimeter``.
+    annotation : str
+        ``instance``, ``semantic`` or ``panoptic``.
+    classes : dict of int to ClassSpec
+        Foreground classes by their id.
+    normalisation : dict
+        ``scheme`` and what it needs (`septum.data.intensity.normalise`).
+    patch : tuple of int
+        Training patch, pixels along each axis.
+    weights : dict
+        Of the weight maps: ``sigma`` (in the unit of the spacing) and ``class_weights`` (class
+        id as text, background included, to weight).
+    min_size : int
+        Smallest object that a decoder keeps, in pixels.
+    fingerprint : dict
+        Of all cases (`septum.stages.plan.fingerprint.fingerprint`).
+    test : list of str
+        Names of the test cases.
+    folds : list of list of str
+        Names of the validation cases of each fold.
+    train : list of str
+        Annotated cases that lie in no fold: every fold trains on them.
+    unlabelled : list of str
+        Cases without labels, only predicted.
+    derived : dict of str to str
+        Of each setting that was derived, why it has its value.
+    diameters : dict of str to float, optional
+        Percentiles of the diameters of the objects outside the test set, in pixels of the finest
+        axis (`septum.stages.plan.fingerprint`); None where there are no single objects.
+    """
+
+    dataset: str
+    spatial_dims: int
+    in_channels: int
+    spacing: tuple[float, ...]
+    unit: str
+    annotation: str
+    classes: dict[int, ClassSpec]
+    normalisation: dict[str, Any]
+    patch: tuple[int, ...]
+    weights: dict[str, Any]
+    min_size: int
+    fingerprint: dict[str, Any]
+    test: list[str]
+    folds: list[list[str]]
+    train: list[str]
+    unlabelled: list[str]
+    derived: dict[str, str]
+    diameters: dict[str, float] | None = None
+
+    def train_cases(self, fold: int) -> list[str]:
+        """Return the names of the cases that a fold trains on, sorted."""
+        self._check(fold)
+        others = [name for k, names in enumerate(self.folds) if k != fold for name in names]
+        return sorted([*self.train, *others])
+
+    def val_cases(self, fold: int) -> list[str]:
+        """Return the names of the cases that a fold is validated on, sorted."""
+        self._check(fold)
+        return sorted(self.folds[fold])
+
+    def with_weights(self, settings: Weights) -> Plan:
+        """Return the plan with the settings of the weight maps.
+
+        To ``weights`` come ``mode`` and ``w0``; ``sigma`` is the derived one only if the
+        settings say ``auto``, and ``class_weights`` are only if they say ``class_balance``.
+        """
+        weights = {**self.weights, "mode": settings.mode, "w0": settings.w0}
+        derived = dict(self.derived)
+        if settings.sigma != "auto":
+            weights["sigma"], derived["sigma"] = settings.sigma, "as configured"
+        if not settings.class_balance:
+            weights["class_weights"] = dict.fromkeys(weights["class_weights"], 1.0)
+            derived["class_weights"] = "class_balance is off"
+        return replace(self, weights=weights, derived=derived)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan as plain types, fit for `septum.data.store.write_json`."""
+        plain = asdict(self)
+        plain["classes"] = {str(i): spec.model_dump() for i, spec in self.classes.items()}
+        plain["spacing"], plain["patch"] = list(self.spacing), list(self.patch)
+        return plain
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Plan:
+        """Make a plan of what `to_json` returned.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If something is missing or of the wrong kind.
+        """
+        values = {field.name: plain[field.name] for field in fields(cls)}
+        classes = {int(i): ClassSpec(**spec) for i, spec in values["classes"].items()}
+        values |= {"classes": classes, "spacing": tuple(values["spacing"])}
+        values |= {"patch": tuple(values["patch"])}
+        return cls(**values)
+
+    def _check(self, fold: int) -> None:
+        if not 0 <= fold < len(self.folds):
+            what = f"asks for fold {fold}, but {self.dataset} has {len(self.folds)} folds"
+            remedy = f"name folds below {len(self.folds)}, or raise split.folds"
+            raise fail("train.folds", what, remedy)
+
+
+def read_plan(path: str | Path) -> Plan:
+    """Read a plan.json.
+
+    Raises
+    ------
+    SeptumError
+        If there is none, or it is not one.
+    """
+    try:
+        return Plan.from_json(json.loads(Path(path).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise fail(path, "does not exist", "make it by `septum plan`") from None
+    except OSError as error:
+        raise fail(path, f"cannot be read ({error.strerror})", "check the path") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        what = f"is no plan of this version ({type(error).__name__}: {error})"
+        raise fail(path, what, "delete it and run again") from None

@@ -1,0 +1,160 @@
+"""Readers: from the files of a lab to arrays. The table `READERS` holds one a format."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+import numpy as np
+
+from septum.errors import SeptumError, fail
+from septum.data.readers.base import Reader, reading
+from septum.data.readers.label_map import whole_numbers
+from septum.data.readers.mask_folder import MaskFolderReader
+from septum.data.readers.nifti import NiftiReader
+from septum.data.readers.ome_zarr import OmeZarrReader
+from septum.data.readers.raster import RasterReader
+from septum.data.readers.tiff import TiffReader
+from septum.data.store import Geometry
+
+__all__ = ["READERS", "Reader", "check_reader", "choose_reader", "read_image", "read_labels"]
+
+
+def choose_reader(path: str | Path, name: str = "auto") -> Reader:
+    """Return the reader of a file.
+
+    Parameters
+    ----------
+    path : str or Path
+    name : str
+        A key of `READERS`, or ``auto``: by the file's suffix; a folder, or a pattern with
+        ``*``, is one mask an object, unless it is or lies in a ``.zarr``.
+
+    Raises
+    ------
+    SeptumError
+        If there is no such reader, or none for that suffix.
+    """
+    path = Path(path)
+    if name != "auto":
+        check_reader(name)
+        return READERS[name]
+    lower = path.name.lower()
+    for reader in READERS.values():
+        if lower.endswith(reader.suffixes):
+            return reader
+    if any(part.lower().endswith(".zarr") for part in path.parts):
+        return READERS["ome_zarr"]
+    if path.is_dir():
+        is_zarr = any((path / file).exists() for file in ("zarr.json", ".zattrs", ".zgroup"))
+        return READERS["ome_zarr" if is_zarr else "mask_folder"]
+    known = sorted({suffix for reader in READERS.values() for suffix in reader.suffixes})
+    what = f"has a suffix that no reader knows ({path.suffix or 'none'})"
+    remedy = f"convert it to one of {' '.join(known)}, or set `reader:` to {_names()}"
+    raise fail(path, what, remedy)
+
+
+def read_image(
+    path: str | Path, reader: str = "auto", *, where: str = "reader"
+) -> tuple[np.ndarray, Geometry]:
+    """Read an image.
+
+    Parameters
+    ----------
+    path : str or Path
+    reader : str
+        As in `choose_reader`.
+    where : str
+        What names the reader, a configuration key or an option, for messages.
+
+    Returns
+    -------
+    array (C, *spatial)
+        The file's dtype, in this machine's byte order; float64 becomes float32.
+    Geometry
+
+    Raises
+    ------
+    SeptumError
+        If it is missing, damaged, or something this reader does not know.
+    """
+    path = Path(path)
+    chosen = choose_reader(path, reader)
+    try:
+        with reading(path):
+            return chosen.read_image(path)
+    except SeptumError as error:
+        fitting = _other_reader(path, chosen)
+        if fitting is None:
+            raise
+        what = f"is {reader!r}, which cannot read {path.suffix} files"
+        raise fail(where, what, f"set it to auto, or to {fitting.name}") from error
+
+
+def read_labels(path: str | Path, reader: str = "auto") -> tuple[np.ndarray, Geometry]:
+    """Read a label map: whole numbers from 0, as they are in the file.
+
+    Floats are accepted where each is exactly such a number.
+
+    Returns
+    -------
+    array (*spatial) of uint32 or uint64
+    Geometry
+
+    Raises
+    ------
+    SeptumError
+        If it is missing or damaged, in colours, fractional or negative.
+    """
+    path = Path(path)
+    chosen = MASKS if "*" in path.name else choose_reader(path, reader)
+    with reading(path):
+        labels, geometry = chosen.read_labels(path)
+    return whole_numbers(labels, path), geometry
+
+
+def check_reader(name: str, where: str = "reader") -> None:
+    """Check that there is a reader of that name, or that it is ``auto``.
+
+    Parameters
+    ----------
+    name : str
+    where : str
+        The configuration key, for the message.
+
+    Raises
+    ------
+    SeptumError
+        With the list of readers, if there is none.
+    """
+    if name != "auto" and name not in READERS:
+        close = difflib.get_close_matches(name, READERS, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        remedy = f"{hint}choose one of: auto, {_names()}"
+        raise fail(where, f"there is no reader {name!r}", remedy)
+
+
+def _other_reader(path: Path, chosen: Reader) -> Reader | None:
+    """Return the reader of the file's suffix, if that is of another format than ``chosen``."""
+    if not path.is_file():
+        return None
+    lower = path.name.lower()
+    fitting = next((r for r in READERS.values() if lower.endswith(r.suffixes)), None)
+    return None if type(fitting) is type(chosen) else fitting
+
+
+def _names() -> str:
+    return ", ".join(READERS)
+
+
+MASKS = MaskFolderReader(choose_reader)
+
+READERS: dict[str, Reader] = {
+    "nifti": NiftiReader(),
+    "tiff": TiffReader(),
+    "tiff_stack": TiffReader("tiff_stack", suffixes=(), pages="Z"),
+    "tiff_channels": TiffReader("tiff_channels", suffixes=(), pages="C"),
+    "raster": RasterReader(),
+    "ome_zarr": OmeZarrReader(),
+    "mask_folder": MASKS,
+}

@@ -1,0 +1,78 @@
+"""Pixel sizes from the many places where a TIFF file keeps them."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+
+import tifffile
+
+from septum.data.readers.base import NO_SPACING, agreed, physical
+
+# A plain TIFF's resolution is nearly always that of a printer or screen (72 to 1200 dpi).
+COARSEST_MICROMETERS = 20.0
+_RESOLUTION_UNITS = {2: "inch", 3: "cm", 4: "mm", 5: "um"}
+
+
+def spacing_of(
+    tif: tifffile.TiffFile, page: tifffile.TiffPage, axes: str
+) -> tuple[tuple[float, ...], str]:
+    """Return spacing and unit of the spatial ``axes`` (of "ZYX"); pixels if one is unknown.
+
+    OME's ``PhysicalSize`` counts, else ImageJ's calibration, else the resolution of a plain
+    TIFF unless it is coarser than 20 µm.
+    """
+    if tif.is_ome:
+        steps = _ome(tif.ome_metadata or "")
+    elif tif.is_imagej:
+        steps = _imagej(tif.imagej_metadata or {}, page)
+    elif tif.is_lsm:
+        steps = _lsm(tif.lsm_metadata or {})
+    else:
+        steps = _plain(page)
+    return agreed([steps.get(axis, NO_SPACING) for axis in axes])
+
+
+def _ome(xml: str) -> dict[str, tuple[float, str]]:
+    for element in ElementTree.fromstring(xml).iter():
+        if element.tag.rpartition("}")[2] == "Pixels":
+            get = element.attrib.get
+            return {
+                axis: physical(
+                    float(get(f"PhysicalSize{axis}", "nan")), get(f"PhysicalSize{axis}Unit", "um")
+                )
+                for axis in "XYZ"
+            }
+    return {}
+
+
+def _imagej(metadata: dict[str, object], page: tifffile.TiffPage) -> dict[str, tuple[float, str]]:
+    steps = {**_resolution(page), "Z": float(metadata.get("spacing", "nan"))}
+    unit = str(metadata.get("unit", ""))
+    # ImageJ names the units of y and z where they differ from that of x
+    return {
+        axis: physical(step, str(metadata.get(f"{axis.lower()}unit", unit)))
+        for axis, step in steps.items()
+    }
+
+
+def _lsm(metadata: dict[str, object]) -> dict[str, tuple[float, str]]:
+    return {
+        axis: physical(float(metadata.get(f"VoxelSize{axis}", "nan")) * 1e6, "um") for axis in "XYZ"
+    }
+
+
+def _plain(page: tifffile.TiffPage) -> dict[str, tuple[float, str]]:
+    unit = _RESOLUTION_UNITS.get(int(page.tags.valueof("ResolutionUnit", 2)), "")
+    steps = {axis: physical(step, unit) for axis, step in _resolution(page).items()}
+    micrometers = [s * 1000 if u == "millimeter" else s for s, u in steps.values()]
+    return steps if max(micrometers, default=0.0) <= COARSEST_MICROMETERS else {}
+
+
+def _resolution(page: tifffile.TiffPage) -> dict[str, float]:
+    """Return the size of a pixel in units of the resolution tags."""
+    steps = {}
+    for axis in "XY":
+        pixels, units = page.tags.valueof(f"{axis}Resolution", (0, 1))
+        if pixels and units:
+            steps[axis] = units / pixels
+    return steps

@@ -1,0 +1,110 @@
+"""A table of the objects of a case: where they lie, how large and how bright they are."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+
+import numpy as np
+from scipy import ndimage
+from skimage.measure import find_contours, marching_cubes, mesh_surface_area
+
+from septum.io.ngff import spatial_axes
+from septum.config.schema import ClassSpec
+from septum.data.store import Prediction
+
+UNITS = {"micrometer": "um", "millimeter": "mm"}
+
+
+def object_table(
+    prediction: Prediction, image: np.ndarray, classes: Mapping[int, ClassSpec]
+) -> dict[str, np.ndarray]:
+    """Return the columns of the table; a row an object, by ascending id.
+
+    Parameters
+    ----------
+    prediction : Prediction
+        With instances.
+    image : (C, *spatial) array
+        Raw intensities.
+    classes : mapping of int to ClassSpec
+
+    Returns
+    -------
+    dict of str to (n,) array
+        ``id``, ``class``, ``class_name``, ``score`` (where the method gives any), ``pixels``; where
+        the size of a pixel is known also ``area_um2`` (``volume_um3``); ``centroid_y_px``, … from
+        the first pixel's centre, and ``centroid_y_um``; ``perimeter_um`` (``_px``), or in 3-D
+        ``surface_um2``, by marching squares and cubes; ``mean_intensity_0``, … of each channel.
+    """
+    instance, geometry = np.asarray(prediction.instance), prediction.geometry
+    axes, unit = spatial_axes(instance.ndim), UNITS.get(geometry.unit)
+    where = np.nonzero(instance)
+    of_pixel = instance[where].astype(np.int64)
+    sizes = np.bincount(of_pixel)
+    ids = np.flatnonzero(sizes)
+
+    def means(values: np.ndarray) -> np.ndarray:
+        return np.bincount(of_pixel, weights=values)[ids] / sizes[ids]
+
+    kinds = np.zeros(sizes.size, np.int64)
+    kinds[of_pixel] = np.asarray(prediction.semantic)[where]
+    names = {i: spec.name for i, spec in classes.items()}
+    table: dict[str, np.ndarray] = {"id": ids, "class": kinds[ids]}
+    table["class_name"] = np.array([names.get(i, "") for i in kinds[ids].tolist()], object)
+    if prediction.scores is not None:
+        table["score"] = np.asarray(prediction.scores, float)[ids - 1]
+    table["pixels"] = sizes[ids]
+    if unit is not None:
+        what = f"area_{unit}2" if len(axes) == 2 else f"volume_{unit}3"
+        table[what] = sizes[ids] * np.prod(geometry.spacing)
+    centres = {axis: means(at) for axis, at in zip(axes, where, strict=True)}
+    table |= {f"centroid_{axis}_px": centre for axis, centre in centres.items()}
+    if unit is not None:
+        for (axis, centre), step in zip(centres.items(), geometry.spacing, strict=True):
+            table[f"centroid_{axis}_{unit}"] = centre * step
+    border = f"perimeter_{unit or 'px'}" if len(axes) == 2 else f"surface_{unit or 'px'}2"
+    table[border] = borders(instance, ids, geometry.spacing)
+    for channel, plane in enumerate(image):
+        table[f"mean_intensity_{channel}"] = means(np.asarray(plane)[where])
+    return table
+
+
+def borders(instance: np.ndarray, ids: np.ndarray, spacing: tuple[float, ...]) -> np.ndarray:
+    """Return the perimeter (2-D) or the surface (3-D) of each object.
+
+    That of the line, or the triangles, halfway between the centres of inner and outer pixels.
+
+    Parameters
+    ----------
+    instance : (*spatial) integer array
+    ids : (n,) integer array
+        Objects that occur.
+    spacing : tuple of float
+
+    Returns
+    -------
+    (n,) float array
+        In the unit of the spacing, in 3-D its square.
+    """
+    boxes, lengths = ndimage.find_objects(instance), []
+    for number in ids.tolist():
+        inside = np.pad(instance[boxes[number - 1]] == number, 1).astype(np.float32)
+        if inside.ndim == 3:
+            corners, faces, *_ = marching_cubes(inside, 0.5, spacing=spacing)
+            lengths.append(mesh_surface_area(corners, faces))
+        else:
+            steps = [np.diff(c, axis=0) * spacing for c in find_contours(inside, 0.5)]
+            lengths.append(sum(float(np.hypot(*step.T).sum()) for step in steps))
+    return np.array(lengths, dtype=float)
+
+
+def as_csv(table: Mapping[str, np.ndarray]) -> str:
+    """Return a table as CSV, numbers with six significant digits."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(table)
+    for row in zip(*(column.tolist() for column in table.values()), strict=True):
+        writer.writerow([f"{v:.6g}" if isinstance(v, float) else v for v in row])
+    return text.getvalue()

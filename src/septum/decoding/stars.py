@@ -1,0 +1,224 @@
+"""From star-convex proposals to objects: of those that overlap the most probable stays.
+
+Every pixel proposes the polygon (polyhedron) that its ray lengths span, with its depth in the
+object as the probability. `septum.heads.starconvex` has the papers. Departures from them: only
+pixels more probable than their neighbours propose; a pixel that the foreground holds and no star
+covers joins the object next to it, so that objects have the outline of the foreground and not the
+corners of a polygon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+from scipy import ndimage
+from scipy.spatial import ConvexHull
+from skimage.segmentation import watershed
+
+from septum.heads.starconvex import RAYS, directions
+from septum.jit import compiled
+
+SHORTEST = 0.5
+"""Length in pixels that no ray falls below: an object holds at least its own pixel."""
+
+
+def draw_stars(
+    probability: np.ndarray,
+    lengths: np.ndarray,
+    foreground: np.ndarray,
+    *,
+    threshold: float,
+    overlap: float,
+    spacing: Sequence[float] | None = None,
+) -> np.ndarray:
+    """Return the objects that the most probable stars cover.
+
+    Parameters
+    ----------
+    probability : (*spatial) float array
+        Of being deep inside an object.
+    lengths : (RAYS[ndim], *spatial) float array
+        As in `star_targets`.
+    foreground : (*spatial) bool array
+        Pixels that belong to some object.
+    threshold : float
+        Probability above which a pixel proposes a star.
+    overlap : float
+        A star is dropped if one more probable covers more than this share of it, or it covers
+        more than this share of a more probable one.
+    spacing : sequence of float, optional
+        That of `star_targets`.
+
+    Returns
+    -------
+    (*spatial) int32 array
+        Ids from 1 by falling probability, with a gap for each star that lies wholly outside the
+        foreground; 0 for none.
+    """
+    if spacing is None:
+        spacing = (1.0,) * probability.ndim
+    places = _proposals(probability, threshold)
+    lengths = np.maximum(lengths[(slice(None), *places)].T, SHORTEST).astype(np.float64)
+    if not len(lengths):
+        return np.zeros(probability.shape, np.int32)
+    steps = np.asarray(spacing) / min(spacing)
+    # a star reaches no further than its longest ray, nor than the image
+    reach = np.minimum(np.floor(lengths.max() / steps), probability.shape).astype(np.int64)
+    labels = np.zeros(probability.shape, np.int32)
+    _paint(
+        labels.ravel(),
+        np.array(labels.shape),
+        np.stack(places, axis=1),
+        lengths,
+        overlap,
+        steps,
+        reach,
+        *_cones(labels.ndim),
+    )
+    labels[~foreground] = 0
+    near = ndimage.distance_transform_edt(labels == 0) if labels.any() else np.zeros(labels.shape)
+    return watershed(near, labels, mask=foreground).astype(np.int32)
+
+
+def _proposals(probability: np.ndarray, threshold: float) -> tuple[np.ndarray, ...]:
+    """Return the places of local maxima, by falling probability, then in raster order."""
+    peaks = probability == ndimage.maximum_filter(probability, size=3)
+    places = np.nonzero(peaks & (probability > threshold))
+    order = np.argsort(-probability[places], kind="stable")
+    return tuple(axis[order] for axis in places)
+
+
+@cache
+def _cones(ndim: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the cones between neighbouring rays that fill all directions.
+
+    Returns
+    -------
+    rays : (n, ndim) int array
+        The rays at the edges of each cone.
+    inverse : (n, ndim, ndim) float array
+        Times a vector: its coordinates along those rays, all positive within the cone.
+    """
+    if ndim == 2:
+        first = np.arange(RAYS[2])
+        rays = np.stack([first, (first + 1) % RAYS[2]], axis=1)
+    else:
+        rays = ConvexHull(directions(ndim)).simplices.astype(np.int64)
+    edges = directions(ndim)[rays]
+    return rays, np.linalg.inv(edges.transpose(0, 2, 1))
+
+
+@compiled
+def _paint(
+    labels: np.ndarray,
+    shape: np.ndarray,
+    places: np.ndarray,
+    lengths: np.ndarray,
+    overlap: float,
+    steps: np.ndarray,
+    reach: np.ndarray,
+    rays: np.ndarray,
+    inverse: np.ndarray,
+) -> None:
+    """Paint stars in the given order, each where no earlier one is; drop those that overlap.
+
+    Parameters
+    ----------
+    labels : (size,) int32, zeros; written
+    shape : (ndim,)
+    places : (n, ndim) int centres
+    lengths : (n, R)
+    overlap : share of the smaller of two stars that may be common
+    steps : (ndim,) pixel size, in the unit of ``lengths``
+    reach : (ndim,) pixels to look at, on each side of a centre
+    rays, inverse : as `_cones` gives them
+    """
+    ndim = len(shape)
+    cone_of = _cone_table(reach, steps, inverse)
+    n_offsets = len(cone_of)
+    sizes = np.zeros(len(places) + 1, np.int64)  # of each painted star, hidden parts included
+    common = np.zeros(len(places) + 1, np.int64)
+    inside = np.empty(n_offsets, np.int64)
+    vector, count = np.empty(ndim), 0
+    box = np.empty(ndim, np.int64)
+    for star in range(len(places)):
+        longest = lengths[star].max()
+        for axis in range(ndim):
+            box[axis] = min(reach[axis], int(longest / steps[axis]))
+        size = 0
+        n_box = 1
+        for axis in range(ndim):
+            n_box *= 2 * box[axis] + 1
+        for number in range(n_box):
+            rest, index, offset, stride, place_stride = number, 0, 0, 1, 1
+            outside = False
+            for axis in range(ndim - 1, -1, -1):
+                width = 2 * box[axis] + 1
+                away = rest % width - box[axis]
+                rest //= width
+                vector[axis] = away * steps[axis]
+                offset += (away + reach[axis]) * stride
+                stride *= 2 * reach[axis] + 1
+                there = places[star, axis] + away
+                outside |= there < 0 or there >= shape[axis]
+                index += there * place_stride
+                place_stride *= shape[axis]
+            if outside:
+                continue
+            cone = cone_of[offset]
+            share = 0.0
+            for i in range(ndim):
+                part = 0.0
+                for axis in range(ndim):
+                    part += inverse[cone, i, axis] * vector[axis]
+                share += part / lengths[star, rays[cone, i]]
+            if share <= 1.0:
+                inside[size] = index
+                size += 1
+        hidden = False
+        for i in range(size):
+            common[labels[inside[i]]] += 1
+        for i in range(size):
+            other = labels[inside[i]]
+            if other and common[other] > overlap * min(size, sizes[other]):
+                hidden = True
+        for i in range(size):
+            common[labels[inside[i]]] = 0
+        if hidden or size == 0:
+            continue
+        count += 1
+        sizes[count] = size
+        for i in range(size):
+            if labels[inside[i]] == 0:
+                labels[inside[i]] = count
+
+
+@compiled
+def _cone_table(reach: np.ndarray, steps: np.ndarray, inverse: np.ndarray) -> np.ndarray:
+    """Return the cone in which each offset lies that is within reach of a centre."""
+    ndim = len(reach)
+    n_offsets = 1
+    for axis in range(ndim):
+        n_offsets *= 2 * reach[axis] + 1
+    table = np.zeros(n_offsets, np.int16)
+    vector = np.empty(ndim)
+    for offset in range(n_offsets):
+        rest = offset
+        for axis in range(ndim - 1, -1, -1):
+            width = 2 * reach[axis] + 1
+            vector[axis] = (rest % width - reach[axis]) * steps[axis]
+            rest //= width
+        best = -np.inf
+        for cone in range(len(inverse)):
+            least = np.inf
+            for i in range(ndim):
+                part = 0.0
+                for axis in range(ndim):
+                    part += inverse[cone, i, axis] * vector[axis]
+                least = min(least, part)
+            if least > best:
+                best = least
+                table[offset] = cone
+    return table

@@ -1,0 +1,104 @@
+"""A digest of the code a stage runs, so that an edit reruns it and a touch does not.
+
+Snakemake sees neither Python imports nor edits to them. Each rule therefore carries the
+digest of every module of this package that its subcommand can reach, found by following the
+import statements without running them (`ast`; the Snakefile is parsed too often for more).
+Comments, docstrings and layout do not count.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def code_digest(*modules: str, without: tuple[str, ...] = ()) -> str:
+    """Return 16 hex digits that change when code reachable from ``modules`` changes.
+
+    Parameters
+    ----------
+    *modules : str
+        Dotted names, such as ``septum.stages.train.stage``.
+    without : tuple of str
+        Modules that do not count, nor what is reached through them alone.
+    """
+    digest = hashlib.sha256()
+    for module in sorted(reachable(*modules, without=without)):
+        digest.update(f"{module}\n{_normal_form(module)}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+@cache
+def reachable(*modules: str, without: tuple[str, ...] = ()) -> frozenset[str]:
+    """Return the names of this package's modules that ``modules`` import, themselves included.
+
+    Imports by ``without`` are not followed, and these modules are left out.
+    """
+    found: set[str] = set()
+    waiting = list(modules)
+    while waiting:
+        module = waiting.pop()
+        if module in found or module in without:
+            continue
+        if _file(module) is None:
+            raise ModuleNotFoundError(f"no module {module} in {PACKAGE}")
+        found.add(module)
+        parents = module.split(".")
+        waiting += [".".join(parents[:n]) for n in range(1, len(parents))]
+        waiting += _imports(module)
+    return frozenset(found)
+
+
+@cache
+def _imports(module: str) -> tuple[str, ...]:
+    names: list[str] = []
+    for node in ast.walk(ast.parse(_source(module))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.append(node.module)
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+    ours = (name for name in names if name.split(".")[0] == PACKAGE.name)
+    return tuple(name for name in ours if _file(name) is not None)
+
+
+@cache
+def _normal_form(module: str) -> str:
+    """Return a module's syntax tree without docstrings, and the data files beside a package."""
+    tree = ast.parse(_source(module))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if (
+            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+            and body
+            and isinstance(body[0], ast.Expr)
+            and isinstance(body[0].value, ast.Constant)
+        ):
+            node.body = body[1:]
+    file = _file(module)
+    data = ""
+    if file is not None and file.name == "__init__.py" and module != PACKAGE.name:
+        beside = sorted(p for p in file.parent.iterdir() if p.is_file() and p.suffix != ".py")
+        data = "".join(hashlib.sha256(p.read_bytes()).hexdigest() for p in beside)
+    return ast.dump(tree) + data
+
+
+def _source(module: str) -> str:
+    file = _file(module)
+    return file.read_text(encoding="utf-8") if file else ""
+
+
+@cache
+def _file(module: str) -> Path | None:
+    parts = module.split(".")
+    if parts[0] != PACKAGE.name:
+        return None
+    path = PACKAGE.joinpath(*parts[1:])
+    for file in (path / "__init__.py", path.with_suffix(".py")):
+        if file.is_file():
+            return file
+    return None

@@ -1,0 +1,171 @@
+"""What a training and a prediction take, as they are measured: time, memory, and on what device.
+
+Measurements differ from run to run. They are files of their own beside the results, never parts
+of them, so that the same settings go on giving the same bytes. They are made here and read by
+`septum.stages.leaderboard.costs`, so that a change of how they are shown trains and predicts
+nothing again.
+"""
+
+from __future__ import annotations
+
+import platform
+import resource
+import sys
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from septum.errors import fail
+from septum.io.atomic import read_json, write_json
+
+COSTS = "costs.json"
+CPU_INFO, STATUS = Path("/proc/cpuinfo"), Path("/proc/self/status")
+
+
+class Usage(BaseModel):
+    """What a process runs on, and the most memory it took; None where that is not known.
+
+    Parameters
+    ----------
+    device : str, optional
+        Name of the GPU, or of the processor.
+    threads : int, optional
+        Of the processor.
+    peak_memory_mb : float, optional
+        In 2²⁰ bytes. On a GPU, the most that tensors held there at once; on a CPU, the most
+        memory that this process had resident, libraries included. Processes that load
+        patches, and other devices than the first, are not counted.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    device: str | None = None
+    threads: int | None = None
+    peak_memory_mb: float | None = None
+
+    def after(self, earlier: Usage | None) -> Usage:
+        """Join what an earlier part of the same work took: both devices, the higher peak."""
+        if earlier is None:
+            return self
+        # either may be several joined already
+        names = [n for u in (earlier, self) for n in (u.device or "").split(" + ") if n]
+        peaks = [u.peak_memory_mb for u in (earlier, self) if u.peak_memory_mb is not None]
+        return Usage(
+            device=" + ".join(dict.fromkeys(names)) or None,
+            threads=self.threads,
+            peak_memory_mb=max(peaks, default=None),
+        )
+
+
+Kind = TypeVar("Kind", bound=Usage)
+
+
+class TrainingCosts(Usage):
+    """What stands in ``fold<k>/costs.json``.
+
+    Parameters
+    ----------
+    training_s : float, optional
+        Seconds of all epochs with their validations, also of those before an interruption.
+        Reading the cases, writing checkpoints and tuning the decoder are not counted. Of a
+        classical baseline, the seconds of its tuning.
+    parameters : int, optional
+        Learnt numbers of the network; a baseline has none.
+    """
+
+    training_s: float | None = None
+    parameters: int | None = None
+
+
+class CaseCosts(BaseModel):
+    """What the prediction of a case took.
+
+    Parameters
+    ----------
+    case : str
+    models : int
+        Networks whose probabilities were averaged.
+    pixels : int
+        Of the image, whatever its channels.
+    seconds : float
+        From the stored case to its label maps: reading the image's chunks, normalising, all
+        windows and symmetries, decoding. Loading the models and writing are not counted.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    case: str
+    models: int = 1
+    pixels: int
+    seconds: float
+
+
+class PredictionCosts(Usage):
+    """What stands in ``costs/<batch>.json``: the cases of a job, in their order."""
+
+    cases: list[CaseCosts]
+
+
+def usage(device: str, threads: int) -> Usage:
+    """Return what this process runs on and has taken so far.
+
+    Parameters
+    ----------
+    device : {"cpu", "cuda"}
+    threads : int
+    """
+    if device == "cuda":
+        import torch
+
+        peak = torch.cuda.max_memory_allocated() / 2**20
+        return Usage(device=torch.cuda.get_device_name(), threads=threads, peak_memory_mb=peak)
+    return Usage(device=processor_name(), threads=threads, peak_memory_mb=_resident_peak())
+
+
+def processor_name() -> str:
+    """Return the processor's name, or at least its architecture."""
+    return _entry(CPU_INFO, "model name") or platform.processor() or platform.machine()
+
+
+def _resident_peak() -> float:
+    """Return the most memory that this process had resident, in 2²⁰ bytes."""
+    # getrusage begins with what the parent had when it started this process
+    high_water = _entry(STATUS, "VmHWM").removesuffix(" kB")
+    if high_water:
+        return int(high_water) / 2**10
+    unit = 1 if sys.platform == "darwin" else 2**10  # of ru_maxrss, in bytes
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+
+
+def _entry(path: Path, wanted: str) -> str:
+    """Return the first entry of a name in a file of Linux's /proc; empty where there is none."""
+    if not path.is_file():
+        return ""
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() == wanted and value.strip():
+            return " ".join(value.split())
+    return ""
+
+
+def write_costs(path: Path, costs: Usage) -> None:
+    """Write costs as JSON, whole or not at all."""
+    write_json(path, costs.model_dump())
+
+
+def read_costs(path: Path, kind: type[Kind]) -> Kind:
+    """Read costs of one kind.
+
+    Raises
+    ------
+    SeptumError
+        If the file is missing or holds something else.
+    """
+    try:
+        return kind.model_validate(read_json(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "all of it"
+        what = f"is no record of costs ({place}: {first['msg']})"
+        raise fail(path, what, "run the stage that writes it again") from None

@@ -1,0 +1,150 @@
+"""Arrays on disk: Zarr v3 groups and arrays, chunked for reading by patch, few files each."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from zarr.codecs import ZstdCodec
+
+from septum.errors import fail
+from septum.io.atomic import atomic_path, plain
+
+CHUNK_VALUES = 2**18  # decompresses in about a millisecond
+SHARD_VALUES = 2**26
+
+
+def write_array(
+    path: str | Path,
+    name: str,
+    array: np.ndarray | zarr.Array,
+    *,
+    chunks: Sequence[int] | None = None,
+    attributes: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a Zarr group that holds one named array (a weight map), whole or not at all.
+
+    Parameters
+    ----------
+    attributes : mapping, optional
+        JSON kept beside; give ``{"name": case.name}`` for `case_paths` to find it.
+    """
+    with atomic_path(path) as folder:
+        create_group(folder, {"septum": {"kind": "array", **(attributes or {})}})
+        create_array(folder, name, array.shape, array.dtype, chunks=chunks)[...] = array
+
+
+def create_array(
+    folder: str | Path,
+    name: str,
+    shape: Sequence[int],
+    dtype: Any,
+    *,
+    chunks: Sequence[int] | None = None,
+    axes: Sequence[str] | None = None,
+) -> zarr.Array:
+    """Create an array to be filled piece by piece (inside `atomic_path`).
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Channels first, if there are any.
+    chunks : sequence of int, optional
+        About 2**18 values by default: all channels, and a square or cube of pixels.
+    axes : sequence of str, optional
+        Names of the axes.
+    """
+    shape = tuple(int(n) for n in shape)
+    chunks = tuple(chunks) if chunks else _chunks(shape, len(shape) - bool(axes and axes[0] == "c"))
+    return zarr.create_array(
+        os.path.join(folder, name),
+        shape=shape,
+        dtype=np.dtype(dtype).newbyteorder("="),
+        chunks=chunks,
+        shards=_shards(shape, chunks),
+        compressors=ZstdCodec(level=3, checksum=True),
+        fill_value=0,
+        zarr_format=3,
+        dimension_names=axes,
+    )
+
+
+def create_group(folder: Path, attributes: Mapping[str, Any]) -> None:
+    """Write the one file that makes a folder a Zarr v3 group."""
+    folder.mkdir()
+    document = {"attributes": attributes, "zarr_format": 3, "node_type": "group"}
+    text = json.dumps(document, sort_keys=True, allow_nan=False, default=plain)
+    (folder / "zarr.json").write_text(text, encoding="utf-8")
+
+
+def read_attributes(path: str | Path, kind: str | None = None) -> dict[str, Any]:
+    """Return what Septum keeps beside a case, a prediction or an array.
+
+    Reads one JSON file, without the cost of opening the group.
+
+    Parameters
+    ----------
+    kind : {"case", "prediction", "array"}, optional
+        What it must be.
+
+    Raises
+    ------
+    SeptumError
+        If there is none, or one of another kind.
+    """
+    try:
+        with open(os.path.join(path, "zarr.json"), "rb") as file:
+            own = json.load(file)["attributes"]["septum"]
+    except FileNotFoundError:
+        raise fail(path, "is not there, or no case of Septum", "run `septum prepare`") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        what = f"is no case of Septum, or damaged ({error})"
+        raise fail(path, what, "delete it, and run the workflow again") from None
+    if kind is not None and own.get("kind") != kind:
+        what = f"holds a {own.get('kind')}, where a {kind} is wanted"
+        raise fail(path, what, "give the folder of the right stage")
+    return own
+
+
+def open_array(path: str | Path, name: str) -> zarr.Array:
+    """Open the named array of a group, to be read on demand.
+
+    Raises
+    ------
+    SeptumError
+        If there is no such array.
+    """
+    try:
+        return zarr.open_array(os.path.join(path, name), mode="r", zarr_format=3)
+    except (OSError, ValueError, KeyError) as error:
+        what = f"has no array {name!r} that can be opened ({error})"
+        raise fail(path, what, "delete it, and run the workflow again") from None
+
+
+def _chunks(shape: tuple[int, ...], spatial_ndim: int) -> tuple[int, ...]:
+    lead = shape[: len(shape) - spatial_ndim]
+    pixels = max(1, CHUNK_VALUES // max(1, int(np.prod(lead))))
+    # the power of two whose square (cube) holds about so many pixels
+    edge = 2 ** max(4, int(np.log2(pixels) / max(1, spatial_ndim)))
+    return tuple(max(1, n) for n in lead) + tuple(max(1, min(edge, n)) for n in shape[len(lead) :])
+
+
+def _shards(shape: tuple[int, ...], chunks: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Return the part of an array that goes into one file; None where one chunk is all."""
+    counts = [-(-n // c) for n, c in zip(shape, chunks, strict=True)]
+    if max(counts, default=1) <= 1:
+        return None
+    shard = list(chunks)
+    grown = True
+    while grown and int(np.prod(shard)) < SHARD_VALUES:
+        grown = False
+        for axis, (n, chunk) in enumerate(zip(shape, chunks, strict=True)):
+            if shard[axis] < n:
+                shard[axis] = min(2 * shard[axis], -(-n // chunk) * chunk)
+                grown = True
+    return tuple(shard)

@@ -1,0 +1,90 @@
+"""Attention gates: a skip connection weighed, pixel by pixel, by what the level below knows.
+
+Oktay et al. 2018, Attention U-Net: learning where to look for the pancreas,
+https://arxiv.org/abs/1804.03999, equations 1 and 2. An option of the U-shaped networks.
+
+As in the paper the score of a pixel is additive (Bahdanau et al. 2015), computed on the
+coarser grid of the gating signal, one for all channels, and the topmost skip is not gated.
+As many intermediate channels as the skip has, as in the authors' released code.
+
+Departures from the paper: a score holds for all the pixels that it was computed from (2×2 in
+2-D), where the paper interpolates linearly: interpolation would look beyond the border of an
+unpadded tile, and tiles would no longer agree with the whole. Nothing follows the gate (the
+released code has two more 1×1 convolutions there).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from septum.errors import fail
+from septum.networks.blocks import CONV, conv
+
+
+class AttentionGate(nn.Module):
+    """Weighs a skip connection by scores between 0 and 1.
+
+    Parameters
+    ----------
+    spatial_dims : int
+    skip_channels : int
+        Channels of the skip connection.
+    signal_channels : int
+        Channels of the gating signal, which is half as large.
+    """
+
+    def __init__(self, spatial_dims: int, skip_channels: int, signal_channels: int) -> None:
+        super().__init__()
+        self.skip = CONV[spatial_dims](skip_channels, skip_channels, 2, stride=2, bias=False)
+        self.signal = conv(spatial_dims, signal_channels, skip_channels, kernel=1)
+        self.score = conv(spatial_dims, skip_channels, 1, kernel=1)
+        self.repeat = nn.Upsample(scale_factor=2, mode="nearest")
+
+    def forward(self, skip: Tensor, signal: Tensor) -> Tensor:
+        """Return ``skip``, weighed.
+
+        Parameters
+        ----------
+        skip : Tensor, (N, skip_channels, *2·size)
+        signal : Tensor, (N, signal_channels, *size)
+        """
+        score = self.score(torch.relu(self.skip(skip) + self.signal(signal)))
+        return skip * self.repeat(torch.sigmoid(score))
+
+
+class NoGate(nn.Module):
+    """Stands where a skip connection passes as it is."""
+
+    def forward(self, skip: Tensor, signal: Tensor) -> Tensor:
+        """Return ``skip``."""
+        return skip
+
+
+def skip_gates(
+    spatial_dims: int, channels: Sequence[tuple[int, int]], *, on: bool
+) -> nn.ModuleList:
+    """Return what each skip connection passes through, in the order of the way up.
+
+    Parameters
+    ----------
+    spatial_dims : int
+    channels : sequence of (int, int)
+        Channels of each skip, and of the features below it, the lowest level first.
+    on : bool
+        Attention gates, but for the topmost skip; False: none at all.
+
+    Raises
+    ------
+    SeptumError
+        Nothing to gate, with a single skip.
+    """
+    if not on:
+        return nn.ModuleList(NoGate() for _ in channels)
+    if len(channels) == 1:
+        what = "has nothing to gate: the topmost skip, the only one at depth 1, passes as it is"
+        raise fail("options.attention", what, "give a depth of 2 or more, or leave it out")
+    gates = [AttentionGate(spatial_dims, skip, below) for skip, below in channels[:-1]]
+    return nn.ModuleList([*gates, NoGate()])

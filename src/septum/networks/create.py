@@ -1,0 +1,209 @@
+"""The table of networks, and the one way to make one.
+
+The table holds addresses, not classes: listing names costs no import of torch or MONAI, and
+a training depends on the module of its own network (`module`), not on all the others.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from septum.errors import Problem, SeptumError, fail, nearest
+
+if TYPE_CHECKING:
+    from septum.networks.blocks import Network
+
+# name in the configuration -> "module:class", of networks that return logits
+MODELS: dict[str, str] = {
+    "deeplabv2": "septum.networks.deeplabv2:DeepLabV2",
+    "deeplabv3": "septum.networks.deeplabv3:DeepLabV3",
+    "deeplabv3plus": "septum.networks.deeplabv3plus:DeepLabV3Plus",
+    "dense_unet": "septum.networks.dense_unet:DenseUNet",
+    "fcn16s": "septum.networks.fcn:FCN16s",
+    "fcn32s": "septum.networks.fcn:FCN32s",
+    "fcn8s": "septum.networks.fcn:FCN8s",
+    "monai:DynUNet": "septum.networks.monai_dynunet:DynUNet",
+    "monai:MedNeXt": "septum.networks.monai_mednext:MedNeXt",
+    "monai:SegResNet": "septum.networks.monai_segresnet:SegResNet",
+    "monai:SwinUNETR": "septum.networks.monai_swinunetr:SwinUNETR",
+    "pspnet": "septum.networks.pspnet:PSPNet",
+    "segnet": "septum.networks.segnet:SegNet",
+    "unet": "septum.networks.unet:UNet",
+    "unetpp": "septum.networks.unetpp:UNetPlusPlus",
+}
+
+# those that find objects one by one, and return no logits
+DETECTORS: dict[str, str] = {
+    "faster_rcnn": "septum.networks.mask_rcnn:FasterRCNN",
+    "mask_rcnn": "septum.networks.mask_rcnn:MaskRCNN",
+    "panoptic_fpn": "septum.networks.panoptic_fpn:PanopticFPN",
+}
+EVERY = {**MODELS, **DETECTORS}
+
+# pydantic's names of what can be wrong with a list as a whole
+_LIST_ERRORS = ("missing", "too_long", "too_short", "tuple_type", "list_type")
+
+
+def names() -> list[str]:
+    """Return the names of all networks, sorted."""
+    return sorted(EVERY)
+
+
+def module(name: str) -> str:
+    """Return the dotted name of a network's module (for `septum.io.code_digest.code_digest`)."""
+    return _address(name)[0]
+
+
+def create(
+    name: str, spatial_dims: int, in_channels: int, out_channels: int, **options: Any
+) -> Network:
+    """Make a network.
+
+    Parameters
+    ----------
+    name : str
+        One of `names`.
+    spatial_dims : int
+        2 for images, 3 for volumes.
+    in_channels, out_channels : int
+        Channels of the image, and of the logits.
+    **options
+        The network's own options (the keyword arguments of its class).
+
+    Returns
+    -------
+    Network
+        Takes float tensors ``(N, in_channels, *size)`` and returns logits
+        ``(N, out_channels, *(size - 2 * margin))``.
+
+    Raises
+    ------
+    SeptumError
+        An unknown name (with the list), an unknown option (with the nearest right one), an
+        option of the wrong type or out of its range.
+    """
+    options = check_options(name, options)
+    counts = {
+        "spatial_dims": (spatial_dims, (2, 3)),
+        "in_channels": (in_channels, range(1, 2**16)),
+        "out_channels": (out_channels, range(1, 2**16)),
+    }
+    for key, (value, right) in counts.items():
+        if value not in right:
+            raise fail(key, f"cannot be {value!r}", f"give {right[0]} to {right[-1]}")
+    return _class(name)(spatial_dims, in_channels, out_channels, **options)
+
+
+def check_options(
+    name: str, options: Mapping[str, Any], *, where: str = "options"
+) -> dict[str, Any]:
+    """Check the options of a network and fill in those that are not given.
+
+    Parameters
+    ----------
+    name : str
+        One of `names`.
+    options : mapping
+        Keyword arguments of the network's class; lists stand for tuples, as YAML has them.
+    where : str
+        The configuration key of ``options``, for the messages.
+
+    Returns
+    -------
+    dict
+        Every option of the network, so that a file that keeps them does not depend on
+        defaults that may change.
+
+    Raises
+    ------
+    SeptumError
+        With every problem found.
+    """
+    known = _options(_class(name))
+    problems = []
+    for key, value in options.items():
+        if key not in known:
+            what = f"the network {name!r} has no option {key!r}"
+            problems.append(Problem(f"{where}.{key}", what, nearest(key, known)))
+            continue
+        try:
+            known[key][0].validate_python(value)
+        except ValidationError as error:
+            problems.append(Problem(f"{where}.{key}", *_complaint(value, error, known[key][0])))
+    if problems:
+        raise SeptumError(problems)
+    return {key: options.get(key, default) for key, (_, default) in known.items()}
+
+
+def fitted_options(
+    name: str,
+    options: Mapping[str, Any],
+    diameters: Mapping[str, float] | None,
+    spacing: Sequence[float],
+) -> dict[str, Any]:
+    """Return the options of a network, those that follow the data filled in.
+
+    Parameters
+    ----------
+    name : str
+        One of `names`.
+    options : mapping
+        What is given stays.
+    diameters : mapping or None
+        Percentiles of the objects' diameters in pixels (`septum.stages.plan.fingerprint`), if there
+        are objects.
+    spacing : sequence of float
+        Size of a pixel along each axis.
+    """
+    derived = _class(name).options_for(diameters, spacing) if diameters else {}
+    return {**derived, **options}
+
+
+def _address(name: str) -> tuple[str, str]:
+    if name not in EVERY:
+        raise fail(
+            "network", f"there is no network {name!r}", f"choose one of: {', '.join(names())}"
+        )
+    place, _, attribute = EVERY[name].partition(":")
+    return place, attribute
+
+
+def _class(name: str) -> type[Network]:
+    place, attribute = _address(name)
+    return getattr(importlib.import_module(place), attribute)
+
+
+def _options(network: type[Network]) -> dict[str, tuple[TypeAdapter[Any], Any]]:
+    """Return the options of a class: a checker made of the type hint, and the default."""
+    hints = get_type_hints(network.__init__, include_extras=True)
+    strict = ConfigDict(strict=True, allow_inf_nan=False)
+    return {
+        parameter.name: (TypeAdapter(hints[parameter.name], config=strict), parameter.default)
+        for parameter in inspect.signature(network).parameters.values()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
+
+
+def _complaint(value: object, error: ValidationError, checker: TypeAdapter[Any]) -> tuple[str, str]:
+    """Say in a user's words why a value does not fit."""
+    # a union complains once a branch, a list once for each missing value
+    wants = dict.fromkeys(
+        _list_wanted(checker) if e["type"] in _LIST_ERRORS else e["msg"][0].lower() + e["msg"][1:]
+        for e in error.errors()
+    )
+    return f"cannot be {value!r}", "; or: ".join(wants)
+
+
+def _list_wanted(checker: TypeAdapter[Any]) -> str:
+    """Say how long a list an option takes: pydantic speaks of tuples, which YAML does not have."""
+    schema = checker.json_schema()
+    wanted = next(s for s in schema.get("anyOf", [schema]) if s.get("type") == "array")
+    low, high = wanted.get("minItems", 0), wanted.get("maxItems")
+    if high is None:
+        return f"give a list of {low} or more values" if low else "give a list"
+    return f"give a list of {high if low == high else f'{low} to {high}'} values"

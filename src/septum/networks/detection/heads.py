@@ -1,0 +1,114 @@
+"""What is asked of a proposal: which class it is, where exactly, and which pixels.
+
+Fast R-CNN's head of two hidden layers on a pyramid (Girshick, ICCV 2015,
+https://arxiv.org/abs/1504.08083; Lin et al. 2017, https://arxiv.org/abs/1612.03144), and Mask
+R-CNN's mask head (He et al., ICCV 2017, https://arxiv.org/abs/1703.06870, figure 4, right).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from septum.networks.blocks import conv, up_conv
+from septum.networks.detection.boxes import extents
+from septum.networks.detection.roi_align import roi_align
+
+SAMPLING = {2: 2, 3: 1}
+"""Points a bin along each axis, by the number of axes: in 3-D each costs eight features."""
+
+
+def pool(
+    pyramid: Sequence[Tensor],
+    boxes: Sequence[Tensor],
+    bins: int,
+    *,
+    strides: Sequence[int],
+    sizes: Sequence[float],
+) -> Tensor:
+    """Return the features of boxes, each from the level whose anchors are nearest to its size.
+
+    Parameters
+    ----------
+    pyramid : sequence of (N, C, *spatial) Tensor
+    boxes : sequence of (n, 2 * axes) Tensor
+        Of each image of the batch.
+    bins : int
+        Along each axis.
+    strides, sizes : sequence
+        Pixels a feature, and size of the anchors, one a level.
+
+    Returns
+    -------
+    (all n, C, *bins) Tensor
+        Images after each other.
+    """
+    axes = pyramid[0].ndim - 2
+    together = torch.cat(list(boxes))
+    images = torch.cat([torch.full((len(b),), i) for i, b in enumerate(boxes)])
+    images = images.to(together.device)
+    mean = extents(together).clamp(min=1).log2().mean(dim=1)  # of the side of equal volume
+    centres = torch.tensor(sizes, device=mean.device).log2()
+    level = (mean[:, None] - centres).abs().argmin(dim=1)
+    found = pyramid[0].new_zeros(len(together), pyramid[0].shape[1], *(bins,) * axes)
+    for number, (features, stride) in enumerate(zip(pyramid, strides, strict=True)):
+        here = torch.nonzero(level == number).flatten()
+        # feature i stands in the middle of pixel i * stride, not of all pixels that it stands for
+        shifted = together[here] + (stride - 1) / 2
+        pooled = roi_align(
+            features,
+            shifted,
+            images[here],
+            (bins,) * axes,
+            scale=1 / stride,
+            sampling_ratio=SAMPLING[axes],
+        )
+        found = found.index_copy(0, here, pooled)
+    return found
+
+
+class BoxHead(nn.Module):
+    """Two hidden layers, then the logits of the classes and a box for each class.
+
+    Parameters
+    ----------
+    spatial_dims, channels, hidden : int
+    n_classes : int
+        Foreground classes.
+    bins : int
+        Of the pooled features, along each axis.
+    """
+
+    def __init__(
+        self, spatial_dims: int, channels: int, hidden: int, n_classes: int, bins: int
+    ) -> None:
+        super().__init__()
+        self.fc6 = nn.Linear(channels * bins**spatial_dims, hidden)
+        self.fc7 = nn.Linear(hidden, hidden)
+        self.cls_score = nn.Linear(hidden, 1 + n_classes)
+        self.bbox_pred = nn.Linear(hidden, (1 + n_classes) * 2 * spatial_dims)
+
+    def forward(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits (n, 1 + classes) and codes (n, 1 + classes, 2 * axes), float32."""
+        hidden = F.relu(self.fc7(F.relu(self.fc6(pooled.flatten(1)))))
+        logits = self.cls_score(hidden).float()
+        return logits, self.bbox_pred(hidden).float().unflatten(1, (logits.shape[1], -1))
+
+
+class MaskHead(nn.Sequential):
+    """Four 3×3 convolutions, one transposed to double the size, and a mask for each class.
+
+    Parameters
+    ----------
+    spatial_dims, channels, hidden, n_classes : int
+    """
+
+    def __init__(self, spatial_dims: int, channels: int, hidden: int, n_classes: int) -> None:
+        layers: list[nn.Module] = []
+        for n_in in (channels, hidden, hidden, hidden):
+            layers += [conv(spatial_dims, n_in, hidden), nn.ReLU(inplace=True)]
+        layers += [up_conv(spatial_dims, hidden, hidden), nn.ReLU(inplace=True)]
+        super().__init__(*layers, conv(spatial_dims, hidden, 1 + n_classes, kernel=1))

@@ -1,0 +1,174 @@
+"""The region proposal network: from the features of a pyramid to boxes that may hold an object.
+
+Ren, He, Girshick, Sun, "Faster R-CNN", NeurIPS 2015, https://arxiv.org/abs/1506.01497,
+section 3.1; one head for all levels (Lin et al. 2017, https://arxiv.org/abs/1612.03144).
+
+Departures: an anchor is an object from an IoU of 0.5 (paper: 0.7) and background under 0.3,
+since one size a level, an octave apart, meets roundish objects no better; proposals are capped a
+level and 16,384 pixels of it, not an image: an image may hold thousands of objects.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from septum.networks.blocks import conv
+from septum.networks.detection.anchors import anchors, n_shapes
+from septum.networks.detection.boxes import clip, decode, encode, extents
+from septum.networks.detection.matching import match, sample
+from septum.networks.detection.nms import nms
+from septum.networks.detection.targets import Truth
+
+WEIGHTS = (1.0, 1.0)
+"""On shifts and logarithms (`septum.networks.detection.boxes`)."""
+OBJECT, NO_OBJECT = {2: 0.5, 3: 0.35}, {2: 0.3, 3: 0.2}
+"""IoU from which on an anchor is an object, and under which it is background, by the number of
+axes: in 3-D what is as far off has a lower one."""
+SAMPLE, SHARE = 256, 0.5
+"""Anchors of an image that a step looks at, and how many of them may be objects."""
+BETA = 1 / 9
+"""Where the box loss turns from squared to absolute."""
+BEFORE_NMS = 1000
+"""Proposals of a level that enter the suppression, for each 128² pixels of the image."""
+OVERLAP = 0.7
+"""IoU above which the lesser of two proposals of a level is dropped."""
+
+
+@dataclass
+class Proposals:
+    """Of a batch.
+
+    Parameters
+    ----------
+    boxes : list of (n, 2 * axes) Tensor
+        An entry an image.
+    losses : dict of str to Tensor
+        Empty without objects to compare with.
+    """
+
+    boxes: list[Tensor]
+    losses: dict[str, Tensor]
+
+
+class RegionProposals(nn.Module):
+    """A 3×3 convolution, and two 1×1: is there an object, and where exactly.
+
+    Parameters
+    ----------
+    spatial_dims, channels : int
+        Of every level of the pyramid.
+    sizes : sequence of float
+        Of the anchors, one a level, in pixels.
+    strides : sequence of int
+        Pixels a feature, one a level.
+    ratios, proportions : sequence of float
+        Of the anchors (`septum.networks.detection.anchors`).
+    """
+
+    def __init__(
+        self,
+        spatial_dims: int,
+        channels: int,
+        *,
+        sizes: Sequence[float],
+        strides: Sequence[int],
+        ratios: Sequence[float],
+        proportions: Sequence[float],
+    ) -> None:
+        super().__init__()
+        self.sizes, self.strides = tuple(sizes), tuple(strides)
+        self.shapes = {"ratios": tuple(ratios), "proportions": tuple(proportions)}
+        count = n_shapes(ratios, spatial_dims)
+        self.conv = conv(spatial_dims, channels, channels)
+        self.cls_logits = conv(spatial_dims, channels, count, kernel=1)
+        self.bbox_pred = conv(spatial_dims, channels, count * 2 * spatial_dims, kernel=1)
+        for layer in (self.conv, self.cls_logits, self.bbox_pred):
+            nn.init.normal_(layer.weight, std=0.01)
+            nn.init.zeros_(layer.bias)
+
+    def forward(
+        self,
+        pyramid: Sequence[Tensor],
+        size: Sequence[int],
+        truths: Sequence[Truth] | None = None,
+    ) -> Proposals:
+        """Return proposals, and the losses where the true objects are given.
+
+        Parameters
+        ----------
+        pyramid : sequence of (N, C, *spatial) Tensor
+            A level each.
+        size : sequence of int
+            Of the images.
+        truths : sequence of Truth, optional
+            The objects of each image.
+        """
+        logits, codes, places = [], [], []
+        for features, stride, extent in zip(pyramid, self.strides, self.sizes, strict=True):
+            hidden = F.relu(self.conv(features))
+            # features in raster order, the anchors of each one together, as anchors() has them
+            logits.append(self.cls_logits(hidden).float().flatten(2).mT.flatten(1))
+            code = self.bbox_pred(hidden).float().flatten(2).mT
+            codes.append(code.reshape(len(code), -1, 2 * len(size)))
+            place = features.shape[2:], stride, extent
+            places.append(anchors(*place, **self.shapes, device=features.device))
+        boxes = [self._propose(n, logits, codes, places, size) for n in range(len(logits[0]))]
+        if truths is None:
+            return Proposals(boxes, {})
+        outputs = torch.cat(logits, 1), torch.cat(codes, 1)
+        return Proposals(boxes, _losses(*outputs, torch.cat(places), truths))
+
+    @torch.no_grad()
+    def _propose(
+        self,
+        image: int,
+        logits: Sequence[Tensor],
+        codes: Sequence[Tensor],
+        places: Sequence[Tensor],
+        size: Sequence[int],
+    ) -> Tensor:
+        """Return the proposals of an image: the best of each level, without near-duplicates."""
+        area = math.prod(size) / 128 ** len(size)
+        most = max(1, round(BEFORE_NMS * max(1.0, area)))
+        boxes, scores, levels = [], [], []
+        for level, (score, code, place) in enumerate(zip(logits, codes, places, strict=True)):
+            score, best = score[image].topk(min(most, score.shape[1]))
+            found = clip(decode(code[image][best], place[best], WEIGHTS), size)
+            whole = (extents(found) >= 1).all(dim=1)
+            boxes.append(found[whole])
+            scores.append(score[whole])
+            levels.append(torch.full_like(best[whole], level))
+        boxes, scores = torch.cat(boxes), torch.cat(scores)
+        kept = nms(boxes, scores, OVERLAP, torch.cat(levels))
+        return boxes[kept[:most]]
+
+
+def _losses(
+    logits: Tensor, codes: Tensor, places: Tensor, truths: Sequence[Truth]
+) -> dict[str, Tensor]:
+    """Return ``rpn_object`` (cross-entropy) and ``rpn_box`` (smooth absolute error)."""
+    objectness, box, count = [], [], 0
+    for score, code, true in zip(logits, codes, truths, strict=True):
+        axes = true.instance.ndim
+        levels = {"above": OBJECT[axes], "below": NO_OBJECT[axes]}
+        known = {"inside": true.inside, "void": true.void}
+        found = match(places, true.boxes, **levels, best=True, **known)
+        positive, negative = sample(found, SAMPLE, SHARE)
+        chosen = torch.cat([positive, negative])
+        truth = torch.zeros_like(score[chosen])
+        truth[: len(positive)] = 1
+        objectness.append(F.binary_cross_entropy_with_logits(score[chosen], truth, reduction="sum"))
+        wanted = encode(true.boxes[found[positive]], places[positive], WEIGHTS)
+        box.append(F.smooth_l1_loss(code[positive], wanted, beta=BETA, reduction="sum"))
+        count += len(chosen)
+    count = max(count, 1)
+    return {
+        "rpn_object": torch.stack(objectness).sum() / count,
+        "rpn_box": torch.stack(box).sum() / count,
+    }

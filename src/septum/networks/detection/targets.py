@@ -1,0 +1,125 @@
+"""What a detector is trained on: boxes, classes and masks of the objects of a patch.
+
+All of it is read from the patch's instance ids, after augmentation: an object that the patch
+cuts is what is left of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import ndimage
+from torch import Tensor
+
+from septum.losses.logits import IGNORE
+
+SAMPLES = 2
+"""Points a bin along each axis, at which a mask is looked at."""
+
+
+@dataclass
+class Truth:
+    """The objects of one image.
+
+    Parameters
+    ----------
+    boxes : (m, 2 * axes) float32 Tensor
+    labels : (m,) int64 Tensor
+        Channels: 1 and up.
+    ids : (m,) int64 Tensor
+        Of the objects in ``instance``.
+    instance : (*spatial) int64 Tensor
+    inside : (2 * axes,) float32 Tensor
+        The part of the patch that is in its case.
+    void : (*spatial) bool Tensor
+        Pixels of no known class, and those outside the case: neither objects nor background.
+    """
+
+    boxes: Tensor
+    labels: Tensor
+    ids: Tensor
+    instance: Tensor
+    inside: Tensor
+    void: Tensor
+
+
+def truth(instance: Tensor, classes: Tensor) -> Truth:
+    """Return the objects of an image.
+
+    Parameters
+    ----------
+    instance : (*spatial) Tensor
+        Instance ids, 0 for none, -1 outside the case (`septum.stages.train.crop`).
+    classes : (*spatial) int64 Tensor
+        Class channels, -1 where unknown. An object has the class that most of its pixels have;
+        one without a known class is left out.
+    """
+    device, axes = instance.device, instance.ndim
+    ids = instance.cpu().numpy().astype(np.int64)
+    case = ndimage.find_objects((ids >= 0).astype(np.uint8))
+    known = _box(case[0]) if case else [0] * (2 * axes)
+    ids = np.maximum(ids, 0)
+    channel = classes.cpu().numpy()
+    # ids may be large and sparse: numbered anew, so that one pass finds all
+    present, numbered = np.unique(ids, return_inverse=True)
+    numbered = numbered.reshape(ids.shape) + (0 if present[0] == 0 else 1)
+    present = present[present > 0]
+    boxes, labels, kept = [], [], []
+    for k, box in enumerate(ndimage.find_objects(numbered), start=1):
+        inside = channel[box][numbered[box] == k]
+        votes = np.bincount(inside[inside > 0])
+        if votes.size:
+            boxes.append(_box(box))
+            labels.append(int(votes.argmax()))
+            kept.append(int(present[k - 1]))
+    return Truth(
+        torch.tensor(boxes, dtype=torch.float32, device=device).reshape(-1, 2 * axes),
+        torch.tensor(labels, dtype=torch.int64, device=device),
+        torch.tensor(kept, dtype=torch.int64, device=device),
+        torch.from_numpy(ids).to(device),
+        torch.tensor(known, dtype=torch.float32, device=device),
+        classes == IGNORE,
+    )
+
+
+def _box(region: tuple[slice, ...]) -> list[int]:
+    return [s.start for s in region] + [s.stop for s in region]
+
+
+def mask_targets(true: Truth, boxes: Tensor, which: Tensor, bins: int) -> Tensor:
+    """Return which share of each bin of a box its object covers; -1 of a bin with void in it.
+
+    Parameters
+    ----------
+    true : Truth
+    boxes : (n, 2 * axes) Tensor
+        Of proposals, in pixels.
+    which : (n,) int64 Tensor
+        The object of each.
+    bins : int
+        Along each axis.
+
+    Returns
+    -------
+    (n, *bins) float32 Tensor
+    """
+    axes, spatial = true.instance.ndim, true.instance.shape
+    steps = (torch.arange(bins * SAMPLES, device=boxes.device) + 0.5) / (bins * SAMPLES)
+    index = torch.zeros((len(boxes),) + (1,) * axes, dtype=torch.int64, device=boxes.device)
+    for a in range(axes):
+        start, stop = boxes[:, a, None], boxes[:, axes + a, None]
+        # pixel k covers the interval from k to k + 1
+        place = (start + steps * (stop - start)).floor().long().clamp(0, spatial[a] - 1)
+        shape = [len(boxes)] + [1] * axes
+        shape[1 + a] = bins * SAMPLES
+        index = index * spatial[a] + place.reshape(shape)
+    own = true.ids[which].reshape((-1,) + (1,) * axes)
+    covered = (true.instance.flatten()[index] == own).float()[:, None]
+    pooling = torch.nn.functional.avg_pool2d if axes == 2 else torch.nn.functional.avg_pool3d
+    share = pooling(covered, SAMPLES)[:, 0]
+    if not true.void.any():
+        return share
+    unknown = pooling(true.void.flatten()[index].float()[:, None], SAMPLES)[:, 0]
+    return torch.where(unknown > 0, IGNORE, share)

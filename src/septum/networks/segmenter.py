@@ -1,0 +1,251 @@
+"""The contract between architectures and everything that uses them.
+
+Training, tiling and evaluation know a `Segmenter`: how large its input must be, its losses,
+its prediction. Networks that return logits get all of it from `LogitsSegmenter`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from septum.errors import fail
+from septum.heads.heads import HEADS
+from septum.heads.regression import Regression
+from septum.losses.logits import IGNORE, dice_loss, weighted_cross_entropy
+from septum.networks import create as models
+from septum.networks.blocks import Network, centre_crop
+from septum.seeds import seed_of
+
+
+class Segmenter(nn.Module, ABC):
+    """What is asked of an architecture.
+
+    Attributes
+    ----------
+    margin : int
+        Pixels by which the prediction is smaller than the image, on each side of each axis.
+    stride : int
+        Pixels of the image per pixel of the coarsest features (`septum.networks.blocks.Network`).
+    """
+
+    margin: int
+    stride: int
+
+    @abstractmethod
+    def legal_size(self, size: Sequence[int]) -> tuple[int, ...]:
+        """Return the smallest input size that is accepted and that holds ``size``."""
+
+    @abstractmethod
+    def losses(self, images: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the parts of the training loss.
+
+        Parameters
+        ----------
+        images : Tensor, (N, C, *size), float
+            Normalised; of a legal size.
+        targets : mapping
+            ``classes``: (N, *size) int64, channel ids, -1 where unknown; ``weights``:
+            (N, *size) float32, optional; ``regression``: (N, R, *size) float32, for heads that
+            regress.
+
+        Returns
+        -------
+        dict of str to Tensor
+            Float32 scalars, weighted by the settings: their sum is the loss.
+        """
+
+    @abstractmethod
+    def predict(self, images: Tensor) -> Tensor:
+        """Return maps (N, K, *(size - 2 * margin)), float32, without gradient.
+
+        Probabilities of the classes, then what the head regresses. The mode (``eval()``) is
+        the caller's business.
+        """
+
+    def turned_back(
+        self, spatial_dims: int, order: Sequence[int], flips: Sequence[int]
+    ) -> tuple[list[int], list[float]] | None:
+        """Say what the channels of a turned image's prediction mean for the image.
+
+        Parameters
+        ----------
+        spatial_dims : int
+        order, flips : sequence of int
+            The image's axes in their new order, and the new axes that were then flipped.
+
+        Returns
+        -------
+        index, sign : list of int, list of float
+            Channel k is ``sign[k]`` times channel ``index[k]`` of the turned image; both empty
+            where nothing changes. None where no channel says it.
+        """
+        return [], []
+
+    def validate(
+        self, images: Tensor, targets: Mapping[str, Tensor]
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Return what `losses` and `predict` return in evaluation mode, without gradient.
+
+        Overridden where one forward pass is enough for both.
+        """
+        with torch.no_grad():
+            return self.losses(images, targets), self.predict(images)
+
+
+class LogitsSegmenter(Segmenter):
+    """Any network that returns one map of logits.
+
+    Parameters
+    ----------
+    network : Network
+    n_channels : int, optional
+        Class channels; all where it is not given. The others are regressed.
+    regression : type of Regression, optional
+        What the other channels mean.
+    cross_entropy, dice : float
+        Weights of the two losses; one of weight 0 is not computed.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        n_channels: int | None = None,
+        regression: type[Regression] | None = None,
+        cross_entropy: float = 1.0,
+        dice: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.margin = network.margin
+        self.stride = network.stride
+        self.n_channels = n_channels
+        self.regression = regression
+        self.cross_entropy = cross_entropy
+        self.dice = dice
+
+    def legal_size(self, size: Sequence[int]) -> tuple[int, ...]:
+        """Return the smallest input size that is accepted and that holds ``size``."""
+        return self.network.legal_size(size)
+
+    def losses(self, images: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return ``cross_entropy``, ``dice`` and the head's own; targets are cropped.
+
+        Each is summed over the network's `training_logits`, by their weights.
+        """
+        parts: dict[str, Tensor] = {}
+        for weight, logits in self.network.training_logits(images):
+            for name, loss in self._losses(logits, targets).items():
+                parts[name] = parts.get(name, 0.0) + weight * loss
+        return parts
+
+    @torch.no_grad()
+    def predict(self, images: Tensor) -> Tensor:
+        """Return the softmax of the class logits, and what is regressed, float32."""
+        return self._activate(self.network(images))
+
+    def turned_back(
+        self, spatial_dims: int, order: Sequence[int], flips: Sequence[int]
+    ) -> tuple[list[int], list[float]] | None:
+        """Say what the channels of a turned image's prediction mean for the image."""
+        if self.regression is None:
+            return [], []
+        found = self.regression.turned_back(spatial_dims, order, flips)
+        if found is None:
+            return None
+        index, sign = found
+        n = self.n_channels or 0
+        return [*range(n), *(n + k for k in index)], [1.0] * n + sign
+
+    @torch.no_grad()
+    def validate(
+        self, images: Tensor, targets: Mapping[str, Tensor]
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Return what `losses` and `predict` return in evaluation mode, in one forward pass."""
+        logits = self.network(images)
+        return self._losses(logits, targets), self._activate(logits)
+
+    def _activate(self, outputs: Tensor) -> Tensor:
+        outputs = outputs.float()
+        if self.regression is None:
+            return torch.softmax(outputs, dim=1)
+        classes, regressed = outputs[:, : self.n_channels], outputs[:, self.n_channels :]
+        maps = [torch.softmax(classes, dim=1), self.regression.activate(regressed)]
+        return torch.cat(maps, dim=1)
+
+    def _losses(self, outputs: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        size = outputs.shape[2:]
+        classes = centre_crop(targets["classes"], size)
+        logits = outputs[:, : self.n_channels]
+        parts = {}
+        if self.regression is not None:
+            target = centre_crop(targets["regression"], size)
+            parts |= self.regression.losses(
+                outputs[:, self.n_channels :], target, classes != IGNORE
+            )
+        if self.cross_entropy:
+            weights = targets.get("weights")
+            weights = None if weights is None else centre_crop(weights, size)
+            loss = weighted_cross_entropy(logits, classes, weights)
+            parts["cross_entropy"] = self.cross_entropy * loss
+        if self.dice:
+            parts["dice"] = self.dice * dice_loss(logits, classes)
+        return parts
+
+
+def build_segmenter(
+    network: str,
+    options: Mapping[str, Any],
+    *,
+    spatial_dims: int,
+    in_channels: int,
+    n_classes: int,
+    head: str = "semantic",
+    cross_entropy: float = 1.0,
+    dice: float = 0.0,
+    seed: int = 0,
+) -> Segmenter:
+    """Make a segmenter: the one place, for training and for loading.
+
+    Parameters
+    ----------
+    network : str
+        One of `septum.networks.create.names`.
+    options : mapping
+        The network's options.
+    spatial_dims, in_channels : int
+    n_classes : int
+        Foreground classes.
+    head : str
+        One of `septum.heads.heads.HEADS`: what the channels of the output mean.
+    cross_entropy, dice : float
+        Weights of the losses.
+    seed : int
+        Of the initial weights, which depend on nothing else; torch's own generator is left
+        as it was.
+
+    Raises
+    ------
+    SeptumError
+        Unknown network, head or option.
+    """
+    if head not in HEADS:
+        raise fail("head", f"there is no head {head!r}", f"choose one of: {', '.join(HEADS)}")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_of(seed, "initial weights"))
+        outputs = HEADS[head].outputs(n_classes, spatial_dims)
+        net = models.create(network, spatial_dims, in_channels, outputs, **options)
+    if net.detects:
+        return net.detector(cross_entropy=cross_entropy, dice=dice)
+    return LogitsSegmenter(
+        net,
+        n_channels=HEADS[head].channels(n_classes),
+        regression=HEADS[head].regression,
+        cross_entropy=cross_entropy,
+        dice=dice,
+    )

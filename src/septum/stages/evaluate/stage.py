@@ -1,0 +1,205 @@
+"""Scores of an experiment: ``cases.csv``, ``classes.csv``, ``confusion.csv``, ``pooled.csv``.
+
+All overlap scores of a case come from one pass over its pixels (`septum.metrics`). A score
+that is undefined (nothing in truth and prediction) is an empty field; means leave it out, and
+``n_true`` and ``n_pred`` say where that was so. A surface distance to nothing is ``inf``, for
+the class and for its case. Sums are kept beside the ratios, so that cases can be pooled: PQ of
+a class over all cases is Σ iou_sum / Σ (tp + fp/2 + fn/2) of its rows in ``classes.csv``, and
+what is taken for what are sums of pixels in ``confusion.csv``. The objects of all cases lie in
+``objects.npz``, cases in the order of ``cases.csv``: from them the leaderboard pools and resamples
+COCO's average precision (`septum.metrics.objects`).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from septum.config.schema import Evaluate
+from septum.data.plan import Plan, read_plan
+from septum.data.store import case_paths, open_prediction, read_case, read_prediction, write_text
+from septum.errors import Problem, SeptumError, fail
+from septum.metrics.case import AP_COLUMNS, CaseScores, Row, evaluate_case
+from septum.metrics.objects import pool
+from septum.metrics.semantic import Confusion
+from septum.stages.evaluate.pooled import COLUMNS, pooled_rows
+
+__all__ = ["CASE_COLUMNS", "CLASS_COLUMNS", "CaseScores", "evaluate_case", "evaluate_experiment"]
+
+WHERE_COLUMNS = ("case", "fold", "subset")
+CASE_COLUMNS = (
+    *WHERE_COLUMNS,
+    *("iou", "dice", "pixel_accuracy", "mean_accuracy", "mean_iou", "fw_iou", "pq", "sq", "rq"),
+    *("pq_things", "sq_things", "rq_things", "pq_stuff", "sq_stuff", "rq_stuff"),
+    *("ap", *AP_COLUMNS, "seg", "n_true", "n_pred", "tp", "fp", "fn"),
+    *("split", "merged", "missed", "spurious", "hd95", "assd"),
+)
+CLASS_COLUMNS = (
+    *WHERE_COLUMNS,
+    *("class", "class_name", "kind", "iou", "dice", "accuracy"),
+    *("intersection", "union", "true_pixels", "pred_pixels"),
+    *("pq", "sq", "rq", "tp", "fp", "fn", "iou_sum", "hd95", "assd"),
+)
+CONFUSION_COLUMNS = (*WHERE_COLUMNS, "true", "true_name", "predicted", "predicted_name", "pixels")
+
+
+def evaluate_experiment(
+    *,
+    cases: Sequence[Path],
+    predicted: Sequence[Path],
+    plan: Path,
+    settings: Evaluate,
+    out_cases: Path,
+    out_classes: Path,
+    out_pooled: Path,
+    out_confusion: Path,
+    out_objects: Path,
+    workers: int = 1,
+) -> None:
+    """Score every predicted test and validation case of an experiment.
+
+    Parameters
+    ----------
+    cases, predicted : sequences of Path
+        Batch folders of the canonical cases and of the predicted ones.
+    plan : Path
+        The dataset's plan.json.
+    settings : Evaluate
+    out_cases, out_classes, out_pooled, out_confusion : Path
+        The CSV files to write; rows are sorted by case.
+    out_objects : Path
+        The scored objects (``.npz``).
+    workers : int
+        Cases scored at a time.
+
+    Raises
+    ------
+    SeptumError
+        With every case that lacks a prediction, an annotation or a fitting grid.
+    """
+    resolved = read_plan(plan)
+    truths, predictions = case_paths(cases), case_paths(predicted)
+    chosen = _chosen(predictions)
+    _check_complete(resolved, chosen, truths)
+
+    def score(name: str) -> CaseScores:
+        return _score(truths[name], predictions[name], resolved, settings)
+
+    names = sorted(chosen)
+    with ThreadPoolExecutor(max_workers=workers) as threads:
+        scored = dict(zip(names, threads.map(score, names), strict=True))
+    of_cases = [{**chosen[name], **scored[name].case} for name in names]
+    of_classes = [{**chosen[name], **row} for name in names for row in scored[name].classes]
+    write_text(out_cases, _csv(CASE_COLUMNS, of_cases))
+    write_text(out_classes, _csv(CLASS_COLUMNS, of_classes))
+    write_text(out_pooled, _csv(COLUMNS, _pooled(chosen, scored)))
+    class_names = {0: "background"} | {i: spec.name for i, spec in resolved.classes.items()}
+    of_pairs = [
+        {**chosen[name], **row}
+        for name in names
+        for row in _pairs_of_classes(scored[name].confusion, class_names)
+    ]
+    write_text(out_confusion, _csv(CONFUSION_COLUMNS, of_pairs))
+    pool(scored[name].objects for name in names).save(out_objects)
+
+
+def _pooled(chosen: Mapping[str, Row], scored: Mapping[str, CaseScores]) -> list[Row]:
+    rows = []
+    for subset in ("test", "val"):
+        names = [name for name in scored if chosen[name]["subset"] == subset]
+        rows += pooled_rows(subset, [scored[name] for name in names]) if names else []
+    return rows
+
+
+def _pairs_of_classes(confusion: Confusion, names: Mapping[int, str]) -> list[Row]:
+    """Return a row for each pair of true and predicted class that shares pixels."""
+    return [
+        {
+            "true": int(true),
+            "true_name": names[int(true)],
+            "predicted": int(predicted),
+            "predicted_name": names[int(predicted)],
+            "pixels": int(confusion.counts[i, j]),
+        }
+        for i, true in enumerate(confusion.classes)
+        for j, predicted in enumerate(confusion.classes)
+        if confusion.counts[i, j]
+    ]
+
+
+def _chosen(predictions: Mapping[str, Path]) -> dict[str, Row]:
+    """Return case, fold and subset of the predictions that are to be scored."""
+    chosen: dict[str, Row] = {}
+    for name, path in predictions.items():
+        attributes = open_prediction(path).attributes
+        if not {"fold", "subset"} <= attributes.keys():
+            raise fail(path, "does not say which fold predicted it", "predict it again")
+        if attributes["subset"] in ("test", "val"):
+            chosen[name] = {
+                "case": name,
+                "fold": str(attributes["fold"]),
+                "subset": attributes["subset"],
+            }
+    return chosen
+
+
+def _check_complete(plan: Plan, chosen: Mapping[str, Row], truths: Mapping[str, Path]) -> None:
+    """Make sure that no case drops out of the scores unseen."""
+    folds = {row["fold"] for row in chosen.values() if row["subset"] == "val"}
+    expected = [name for k, fold in enumerate(plan.folds) if str(k) in folds for name in fold]
+    problems = [
+        Problem(name, "has no prediction", "predict it, or run the workflow again")
+        for name in sorted({*plan.test, *expected} - chosen.keys())
+    ]
+    problems += [
+        Problem(name, "is predicted, but is not among the cases", "give its batch folder")
+        for name in sorted(chosen.keys() - truths.keys())
+    ]
+    if problems:
+        raise SeptumError(problems)
+
+
+def _score(truth: Path, prediction: Path, plan: Plan, settings: Evaluate) -> CaseScores:
+    true, pred = read_case(truth), read_prediction(prediction)
+    if true.semantic is None:
+        raise fail(truth, "is not annotated, and is to be scored", "annotate it, or plan again")
+    try:
+        return evaluate_case(
+            true.semantic,
+            true.instance,
+            pred.semantic,
+            pred.instance,
+            classes=plan.classes,
+            spacing=true.geometry.spacing,
+            settings=settings,
+            scores=pred.scores,
+            void=true.void,
+        )
+    except SeptumError as error:
+        raise SeptumError(
+            Problem(f"{prediction}: {problem.where}", problem.what, problem.remedy)
+            for problem in error.problems
+        ) from None
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Row]) -> str:
+    """Return rows as CSV: six significant digits, whole numbers whole, undefined empty.
+
+    Infinity is written as ``inf``.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([_field(row.get(column, math.nan)) for column in columns])
+    return text.getvalue()
+
+
+def _field(value: float | int | str) -> str:
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.6g}"
+    return str(value)

@@ -1,0 +1,186 @@
+"""The scores of one experiment, read from ``cases.csv``, ``classes.csv`` and ``objects.npz``."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from septum.errors import fail
+from septum.metrics.bootstrap import means, ratios
+from septum.metrics.objects import ScoredObjects, read_objects
+
+TEXT = (
+    "case",
+    "fold",
+    "subset",
+    "class",
+    "class_name",
+    "true_name",
+    "predicted_name",
+    "kind",
+    "dataset",
+    "experiment",
+    "ranked_by",
+    "device",
+    "predict_device",
+)
+COUNTS = ("n_true", "n_pred", "tp", "fp", "fn", "split", "merged", "missed", "spurious")
+POOLED = ("pq_pooled", "sq_pooled", "rq_pooled", "pq_things_pooled", "pq_stuff_pooled")
+DISTANCES = ("hd95", "assd")
+"""Infinite where a class is only annotated or only predicted."""
+NAN = float("nan")
+
+Row = dict[str, str | float]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The scores of an experiment's cases.
+
+    Parameters
+    ----------
+    experiment : str
+        The name of its folder.
+    cases : list of dict
+        Rows of ``cases.csv``.
+    classes : list of dict
+        Rows of ``classes.csv``.
+    objects : ScoredObjects, optional
+        Those of ``objects.npz``, by the position of their case among ``cases``.
+    """
+
+    experiment: str
+    cases: list[Row]
+    classes: list[Row]
+    objects: ScoredObjects | None = None
+
+    @property
+    def subset(self) -> str:
+        """``test``, or ``val`` where no test case was scored, or ``none``."""
+        found = {str(row["subset"]) for row in self.cases}
+        return next((subset for subset in ("test", "val") if subset in found), "none")
+
+    def of(self, subset: str, names: Iterable[str] | None = None) -> Scores:
+        """Return the scores of one subset, of some cases, sorted by case."""
+        wanted = None if names is None else set(names)
+
+        def keep(rows: list[Row]) -> list[int]:
+            of_subset = [i for i, row in enumerate(rows) if row["subset"] == subset]
+            chosen = [i for i in of_subset if wanted is None or rows[i]["case"] in wanted]
+            return sorted(chosen, key=lambda i: str(rows[i]["case"]))
+
+        cases, classes = keep(self.cases), keep(self.classes)
+        return Scores(
+            self.experiment,
+            [self.cases[i] for i in cases],
+            [self.classes[i] for i in classes],
+            None if self.objects is None else self.objects.of_cases(cases),
+        )
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the cases."""
+        return [str(row["case"]) for row in self.cases]
+
+    @property
+    def metrics(self) -> list[str]:
+        """The columns that are scores: neither names nor counts."""
+        columns = self.cases[0] if self.cases else {}
+        return [name for name in columns if name not in TEXT and name not in COUNTS]
+
+    @property
+    def has_objects(self) -> bool:
+        """Whether single objects were scored anywhere."""
+        return any(math.isfinite(number(row, "n_true")) for row in self.cases)
+
+    def column(self, name: str) -> np.ndarray:
+        """Return a score of every case, (n,) float, NaN where undefined; distances may be inf."""
+        return np.array([number(row, name) for row in self.cases])
+
+    def case_means(self, metrics: Sequence[str], weights: np.ndarray) -> np.ndarray:
+        """Return means over the cases with a finite score, (b, k); ``weights`` is (b, n)."""
+        values = np.array([self.column(name) for name in metrics]).T
+        return means(values.reshape(len(self.cases), len(metrics)), weights)
+
+    def pooled(self, weights: np.ndarray) -> np.ndarray:
+        """Return PQ, SQ, RQ of pooled cases, PQ of things and stuff, (b, 5); ``weights`` is (b, n).
+
+        The sums of each class are added up over cases before they are divided; then the mean
+        over the classes that occur.
+        """
+        position = {name: i for i, name in enumerate(self.names)}
+        ids = sorted({str(row["class"]) for row in self.classes})
+        sums = np.zeros((len(position), len(ids), 4))
+        for row in self.classes:
+            values = [number(row, name) for name in ("iou_sum", "tp", "fp", "fn")]
+            sums[position[str(row["case"])], ids.index(str(row["class"]))] = np.nan_to_num(values)
+        iou, tp, fp, fn = np.moveaxis(np.tensordot(weights, sums, axes=1), -1, 0)
+        found = tp + fp / 2 + fn / 2
+        sq = np.where(found > 0, np.nan_to_num(ratios(iou, tp)), np.nan)
+        of_classes = np.stack([ratios(iou, found), sq, ratios(tp, found)], axis=-1)
+        defined = np.isfinite(of_classes)
+        values = np.where(defined, of_classes, 0)
+        of_all = ratios(values.sum(axis=1), defined.sum(axis=1))
+        kinds = {str(row["class"]): row["kind"] for row in self.classes}
+        of_kinds = []
+        for kind in ("thing", "stuff"):
+            chosen = [kinds[class_id] == kind for class_id in ids]
+            pq = values[:, chosen, 0].sum(axis=1), defined[:, chosen, 0].sum(axis=1)
+            of_kinds.append(ratios(*pq))
+        return np.column_stack([of_all, *of_kinds])
+
+
+def read_scores(cases: Path, classes: Path, objects: Path | None = None) -> Scores:
+    """Read the scores of an experiment; its name is that of their folder.
+
+    Raises
+    ------
+    SeptumError
+        If a file is missing or lacks a column.
+    """
+    needed = {"case", "fold", "subset"}
+    return Scores(
+        cases.parent.name,
+        read_rows(cases, needed),
+        read_rows(classes, {*needed, "class", "class_name", "kind", "iou_sum", "tp", "fp", "fn"}),
+        None if objects is None else read_objects(objects),
+    )
+
+
+def read_rows(path: Path, needed: Iterable[str] = ()) -> list[Row]:
+    """Read a CSV file of scores; empty fields become NaN, ``inf`` is infinite.
+
+    Raises
+    ------
+    SeptumError
+        If it is missing, lacks a column, or holds text where a number belongs.
+    """
+    remedy = "run the stage that writes it again"
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            missing = sorted(set(needed) - set(reader.fieldnames or ()))
+            if missing:
+                raise fail(path, f"lacks the columns {', '.join(missing)}", remedy)
+            return [{key: _parse(key, text) for key, text in row.items()} for row in reader]
+    except OSError as error:
+        raise fail(path, f"cannot be read ({error.strerror})", remedy) from None
+    except (ValueError, AttributeError, UnicodeDecodeError) as error:
+        raise fail(path, f"is no table of scores ({error})", remedy) from None
+
+
+def number(row: Row, name: str) -> float:
+    """Return a number of a row; NaN where there is none."""
+    value = row.get(name, NAN)
+    return value if isinstance(value, float) else NAN
+
+
+def _parse(key: str, text: str) -> str | float:
+    if key in TEXT:
+        return text
+    return float(text) if text else NAN

@@ -1,0 +1,305 @@
+"""The leaderboard of a dataset: every experiment, best first, with what its scores are worth.
+
+Means are over test cases, or over validation cases where there is no test set (``subset``
+says which). ``pq_pooled`` adds the objects of all cases up before dividing, and so do COCO's
+average precisions (``coco_ap``, ``coco_ap50``, ``coco_ap75``, ``coco_box_ap``). Each score comes
+with a 95 % percentile-bootstrap interval over cases (``_low``, ``_high``) and with the number of
+cases where it is undefined and left out (``_undefined``); distances with the number of cases
+that are infinitely far, too (``_infinite``). ``behind_best`` is how far an
+experiment's ranking score is behind the first row's, on the cases that both were scored on
+and over the same resamples: an interval above 0 is a difference that the choice of cases
+does not explain. ``kind`` tells networks from classical baselines; ``over_baseline`` is how far a
+network is ahead of the best baseline, in the same way. The last columns are what an experiment
+cost (`septum.stages.leaderboard.costs`), empty where that was not measured.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from septum.config.schema import Report
+from septum.io.atomic import write_text
+from septum.metrics.bootstrap import Estimate, estimate, resample
+from septum.metrics.coco import coco_precision
+from septum.stages.leaderboard.costs import NO_COSTS, costs_of_experiments
+from septum.stages.leaderboard.scores import (
+    COUNTS,
+    DISTANCES,
+    NAN,
+    POOLED,
+    Row,
+    Scores,
+    number,
+    read_scores,
+)
+
+FEWEST = 6
+"""With fewer paired cases no test of signs can reach 5 %: even if all favour one, 2 · ½⁵ = 6 %."""
+
+
+KINDS = ("pq_things_pooled", "pq_stuff_pooled")
+
+
+def write_leaderboard(
+    *,
+    dataset: str,
+    scores: Sequence[Path],
+    settings: Report,
+    seed: int,
+    out: Path,
+    baselines: Sequence[str] = (),
+    costs: Sequence[Path] = (),
+) -> None:
+    """Rank the experiments of a dataset by pooled PQ (by Dice where there are no objects).
+
+    Parameters
+    ----------
+    dataset : str
+        Its name.
+    scores : sequence of Path
+        ``cases.csv`` and ``classes.csv`` of every experiment, each pair in one folder, and there
+        ``objects.npz``, without which COCO's columns are left out.
+    settings : Report
+        ``bootstrap``: the number of resamples.
+    seed : int
+    out : Path
+        The CSV file to write.
+    baselines : sequence of str
+        Those experiments, by the names of their folders, that are classical baselines.
+    costs : sequence of Path
+        ``fold<k>/costs.json`` and ``costs/<batch>.json`` of experiments that have them.
+
+    Raises
+    ------
+    SeptumError
+        If a file is missing, or is no table of scores or record of costs.
+    """
+    folders = sorted({path.parent for path in scores})
+    every = [_read(folder, set(scores)) for folder in folders]
+    scored = [one.of(one.subset) for one in every]
+    rows = rank(scored, dataset, settings.bootstrap, seed, baselines)
+    measured = costs_of_experiments(costs)
+    rows = [row | measured.get(str(row["experiment"]), NO_COSTS) for row in rows]
+    write_text(out, _csv(rows))
+
+
+def rank(
+    every: Sequence[Scores],
+    dataset: str,
+    bootstrap: int,
+    seed: int,
+    baselines: Sequence[str] = (),
+) -> list[Row]:
+    """Return the rows of the leaderboard, best first.
+
+    Parameters
+    ----------
+    every : sequence of Scores
+        Each of one subset.
+    baselines : sequence of str
+        Those experiments that are classical baselines.
+    """
+    ranked_by = ranking_score(every)
+    rows = {one.experiment: _row(one, dataset, ranked_by, bootstrap, seed) for one in every}
+
+    def place(one: Scores) -> tuple[float, str]:
+        value = number(rows[one.experiment], ranked_by)
+        return (math.inf if math.isnan(value) else -value, one.experiment)
+
+    def compared(name: str, first: Scores, second: Scores) -> Row:
+        found = difference(first, second, ranked_by, bootstrap, (seed, dataset))
+        common = set(first.names) & set(second.names)
+        return {**_fields(name, found), f"{name}_cases": float(len(common))}
+
+    ordered = sorted(every, key=place)
+    for one in ordered:
+        if one is ordered[0]:
+            unknown = _fields("behind_best", Estimate(NAN, NAN, NAN))
+            rows[one.experiment] |= {**unknown, "behind_best_cases": 0.0}
+        else:
+            rows[one.experiment] |= compared("behind_best", ordered[0], one)
+    floor = next((one for one in ordered if one.experiment in baselines), None)
+    for one in ordered:
+        network = one.experiment not in baselines
+        rows[one.experiment]["kind"] = "network" if network else "classical"
+        if network and floor is not None:
+            rows[one.experiment] |= compared("over_baseline", one, floor)
+    return [rows[one.experiment] for one in ordered]
+
+
+def ranking_score(every: Sequence[Scores]) -> str:
+    """Return the column that decides: pooled PQ where there are objects, else Dice."""
+    return "pq_pooled" if any(one.has_objects for one in every) else "dice"
+
+
+def difference(
+    first: Scores, second: Scores, score: str, bootstrap: int, seed: tuple[object, ...]
+) -> Estimate:
+    """Return ``first`` minus ``second`` on their common cases, over the same resamples.
+
+    Parameters
+    ----------
+    score : str
+        A column of the leaderboard.
+    bootstrap : int
+        Resamples.
+    seed : tuple
+        What the resamples are for.
+    """
+    common = sorted(set(first.names) & set(second.names))
+    if not common or first.subset != second.subset:
+        return Estimate(NAN, NAN, NAN)
+    pair = [one.of(one.subset, common) for one in (first, second)]
+    weights = _with_all(resample(bootstrap, common, *seed))
+    a, b = (_statistic(one, score, weights) for one in pair)
+    return estimate(a[0] - b[0], a[1:] - b[1:], len(common))
+
+
+def has_scores(row: Row) -> bool:
+    """Whether an experiment's objects have scores, which COCO's average precision ranks by.
+
+    Classical baselines give none: their objects count as equally sure, and the precision
+    depends on the order of the cases.
+    """
+    return row.get("kind") != "classical" and math.isfinite(number(row, "coco_ap"))
+
+
+def says_something(rows: Sequence[Row], column: str) -> bool:
+    """Whether a column of scores tells a reader more than the others do.
+
+    PQ of things and of stuff does where there are both, COCO's average precisions where objects
+    have scores; any other does where it holds a number.
+    """
+    if column in KINDS:
+        return all(any(math.isfinite(number(row, kind)) for row in rows) for kind in KINDS)
+    if column.startswith("coco_"):
+        return any(map(has_scores, rows))
+    return any(math.isfinite(number(row, column)) for row in rows)
+
+
+def told_apart(row: Row) -> bool | None:
+    """Whether an experiment is behind the best by more than the choice of cases explains.
+
+    None where that cannot be said: for the best itself, and with fewer than `FEWEST` cases.
+    """
+    low, high = number(row, "behind_best_low"), number(row, "behind_best_high")
+    if math.isnan(low + high) or number(row, "behind_best_cases") < FEWEST:
+        return None
+    return bool(low > 0 or high < 0)
+
+
+def best_baseline(rows: Sequence[Row]) -> Row | None:
+    """Return the row of the classical baseline that stands highest."""
+    return next((row for row in rows if row.get("kind") == "classical"), None)
+
+
+def beats_baseline(row: Row) -> bool | None:
+    """Whether a network beats the best baseline by more than the choice of cases explains.
+
+    False where its score is no better; None where it is better, but the cases cannot tell the
+    two apart (or there is nothing to compare).
+    """
+    over = number(row, "over_baseline")
+    if over <= 0:
+        return False
+    enough = number(row, "over_baseline_cases") >= FEWEST
+    return True if enough and number(row, "over_baseline_low") > 0 else None
+
+
+def against_baseline(row: Row) -> str:
+    """Say in words how a network stands against the best baseline; empty for the others."""
+    if math.isnan(number(row, "over_baseline")):
+        return ""
+    return {True: "better", False: "no better", None: "not told apart"}[beats_baseline(row)]
+
+
+def _row(one: Scores, dataset: str, ranked_by: str, bootstrap: int, seed: int) -> Row:
+    row: Row = {
+        "dataset": dataset,
+        "experiment": one.experiment,
+        "subset": one.subset,
+        "cases": float(len(one.cases)),
+        "ranked_by": ranked_by,
+    }
+    if not one.cases:
+        return row
+    weights = _with_all(resample(bootstrap, one.names, seed, dataset))
+    pooled = one.pooled(weights)
+    for i, name in enumerate(POOLED):
+        row |= _fields(name, estimate(pooled[0, i], pooled[1:, i], len(one.cases)))
+    for name, values in _coco(one, weights).items():
+        row |= _fields(name, estimate(values[0], values[1:], len(one.cases)))
+    metrics = one.metrics
+    of_cases = one.case_means(metrics, weights)
+    for i, name in enumerate(metrics):
+        values = one.column(name)
+        finite = int(np.isfinite(values).sum())
+        row |= _fields(name, estimate(of_cases[0, i], of_cases[1:, i], finite))
+        row[f"{name}_undefined"] = float(np.isnan(values).sum())
+        if name in DISTANCES:
+            row[f"{name}_infinite"] = float(np.isinf(values).sum())
+    if one.has_objects:
+        row |= {name: float(np.nansum(one.column(name))) for name in COUNTS}
+    return row
+
+
+def _read(folder: Path, given: Collection[Path]) -> Scores:
+    objects = folder / "objects.npz"
+    tables = folder / "cases.csv", folder / "classes.csv"
+    return read_scores(*tables, objects if objects in given else None)
+
+
+def _coco(one: Scores, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """Return COCO's average precisions of pooled cases, each (b,); none without objects."""
+    if one.objects is None or not one.has_objects:
+        return {}
+    masks = coco_precision(one.objects, weights=weights)
+    boxes = coco_precision(one.objects, "box", weights=weights)
+    return {
+        "coco_ap": masks.ap,
+        "coco_ap50": masks.at(0.50),
+        "coco_ap75": masks.at(0.75),
+        "coco_box_ap": boxes.ap,
+    }
+
+
+def _statistic(one: Scores, score: str, weights: np.ndarray) -> np.ndarray:
+    if score in POOLED:
+        return one.pooled(weights)[:, POOLED.index(score)]
+    return one.case_means([score], weights)[:, 0]
+
+
+def _with_all(weights: np.ndarray) -> np.ndarray:
+    """Put the sample itself before its resamples: every case once."""
+    return np.concatenate([np.ones((1, weights.shape[1])), weights])
+
+
+def _fields(name: str, found: Estimate) -> Row:
+    return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+
+
+def _csv(rows: Sequence[Row]) -> str:
+    start = ["dataset", "experiment", "kind", "subset", "cases", "ranked_by"]
+    start += [f"behind_best{end}" for end in ("", "_low", "_high", "_cases")]
+    start += [f"over_baseline{end}" for end in ("", "_low", "_high", "_cases")]
+    columns = list(dict.fromkeys([*start, *(name for row in rows for name in row)]))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([_field(row.get(name, NAN)) for name in columns])
+    return text.getvalue()
+
+
+def _field(value: str | float) -> str:
+    if isinstance(value, str):
+        return value
+    if value.is_integer():  # numbers of parameters are exact
+        return f"{value:.0f}"
+    return f"{value:.6g}" if math.isfinite(value) else ""

@@ -1,0 +1,185 @@
+"""Images that occur twice: exact copies and near-duplicates.
+
+A test image that is also a training image makes a score worthless. Copies are found by a
+digest of their pixels. Near-duplicates (saved again with losses, resized, brightened, turned by
+a right angle or mirrored) are found by a perceptual hash (`imagehash.phash`) and confirmed by
+the correlation of the images scaled down, since a hash alone takes consecutive frames of a
+video for one another. Crops that overlap in part are another matter: that is what ``group`` in
+the configuration is for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import imagehash
+import numpy as np
+from PIL import Image
+
+from septum.data.store import Case
+from septum.errors import Problem
+
+# Of 256 bits, 128 differ between unrelated images. Up to 32 differ after strong compression,
+# halving, a gamma of 0.7 or a shift by 1 %; at least 58 between two of 230 brains.
+HASH_SIZE = 16
+MAX_BITS = 40
+# After those changes at least 0.55; consecutive frames and slices stay below (0.31 to 0.54).
+MIN_CORRELATION = 0.55
+THUMBNAIL = 64
+BLOCK = 1024
+SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What is kept of an image to recognise it by.
+
+    Parameters
+    ----------
+    name : str
+        Of the case.
+    digest : str
+        Of its shape, dtype and pixels.
+    thumbnail : ndarray of uint8, shape (64, 64)
+        The middle slice, mean of the channels, scaled down.
+    """
+
+    name: str
+    digest: str
+    thumbnail: np.ndarray
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two cases that show the same.
+
+    Parameters
+    ----------
+    first, second : str
+        Case names, in sorting order.
+    exact : bool
+        Whether every pixel is equal.
+    """
+
+    first: str
+    second: str
+    exact: bool
+
+
+def sign(case: Case) -> Signature:
+    """Return the signature of a case's image."""
+    image = np.asarray(case.image)
+    head = f"{image.shape} {image.dtype.str}".encode()
+    digest = hashlib.sha256(head + np.ascontiguousarray(image).tobytes())
+    while image.ndim > 3:
+        image = image[:, image.shape[1] // 2]
+    grey = np.mean([_eight_bit(channel) for channel in image], axis=0).astype(np.uint8)
+    small = Image.fromarray(grey).resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)
+    return Signature(case.name, digest.hexdigest(), np.asarray(small))
+
+
+def find_duplicates(signatures: Sequence[Signature]) -> list[Pair]:
+    """Find all pairs of equal or nearly equal images, mirrored and turned ones included.
+
+    Parameters
+    ----------
+    signatures : sequence of Signature
+
+    Returns
+    -------
+    list of Pair
+        Sorted by name. 500 images take about a second, 5,000 about twenty.
+    """
+    ordered = sorted(signatures, key=lambda signature: signature.name)
+    if not ordered:
+        return []
+    found: dict[tuple[int, int], bool] = {}
+    for first, second in _candidates(ordered):
+        found[first, second] = False
+    by_digest: dict[str, list[int]] = {}
+    for index, signature in enumerate(ordered):
+        for earlier in by_digest.setdefault(signature.digest, []):
+            found[earlier, index] = True
+        by_digest[signature.digest].append(index)
+    return [
+        Pair(ordered[first].name, ordered[second].name, exact)
+        for (first, second), exact in sorted(found.items())
+    ]
+
+
+def straddling(pairs: Sequence[Pair], part_of: Mapping[str, str]) -> list[Pair]:
+    """Return the pairs whose cases lie in different parts of a split."""
+    return [pair for pair in pairs if part_of[pair.first] != part_of[pair.second]]
+
+
+def describe(
+    pairs: Sequence[Pair], part_of: Mapping[str, str], where: str, *, from_file: bool
+) -> Iterator[Problem]:
+    """Yield the problems of pairs that straddle, the first ten one by one.
+
+    Parameters
+    ----------
+    pairs : sequence of Pair
+    part_of : mapping of str to str
+        The part of each case, for the message.
+    where : str
+        The configuration key.
+    from_file : bool
+        Whether the split is given by a file, so that grouping cannot help.
+    """
+    ways = "exclude one of them" if from_file else "exclude one of them, set this key to `group`"
+    remedy = f"{ways}, or set it to `allow` if they only look alike"
+    if from_file:
+        remedy = f"{ways}, mend the split file, or set this key to `allow`"
+    for pair in pairs[:SHOWN]:
+        alike = "the same image" if pair.exact else "nearly the same image"
+        one, two = (f"{name!r} ({part_of[name]})" for name in (pair.first, pair.second))
+        yield Problem(where, f"{one} and {two} are {alike}", remedy)
+    if len(pairs) > SHOWN:
+        yield Problem(where, f"{len(pairs) - SHOWN} more pairs are alike", remedy)
+
+
+def _eight_bit(channel: np.ndarray) -> np.ndarray:
+    """Return a channel (y, x) from its 1st to its 99.8th percentile as 0 to 255."""
+    pixels = channel.astype(np.float32)
+    low, high = np.percentile(pixels, [1, 99.8])
+    scale = 255 / (high - low) if high > low else 0.0
+    return np.clip((pixels - low) * scale, 0, 255)
+
+
+def _candidates(ordered: Sequence[Signature]) -> Iterator[tuple[int, int]]:
+    """Yield index pairs of near-duplicates, the smaller first."""
+    vectors = np.array([_unit(s.thumbnail) for s in ordered])
+    # ±1 for each bit: the scalar product is 256 − 2 × the number of bits that differ
+    bits = np.array([_bits(s.thumbnail) for s in ordered], dtype=np.float32)
+    least = bits.shape[1] - 2 * MAX_BITS
+    for turn in range(8):
+        turned = [_turn(s.thumbnail, turn) for s in ordered]
+        others = np.array([_bits(t) for t in turned], dtype=np.float32)
+        for start in range(0, len(ordered), BLOCK):
+            close = bits[start : start + BLOCK] @ others.T >= least
+            for row, j in np.argwhere(close):
+                i = start + int(row)
+                if i < j and vectors[i] @ _unit(turned[j]) >= MIN_CORRELATION:
+                    yield i, int(j)
+
+
+def _turn(image: np.ndarray, turn: int) -> np.ndarray:
+    """Return one of the eight ways to turn and mirror an image."""
+    image = np.rot90(image, turn % 4)
+    return image[:, ::-1] if turn >= 4 else image
+
+
+def _bits(thumbnail: np.ndarray) -> np.ndarray:
+    image = Image.fromarray(np.ascontiguousarray(thumbnail))
+    return np.where(imagehash.phash(image, hash_size=HASH_SIZE).hash.ravel(), 1, -1)
+
+
+def _unit(thumbnail: np.ndarray) -> np.ndarray:
+    """Return the pixels with mean 0 and length 1, so that products are correlations."""
+    vector = thumbnail.astype(np.float32).ravel()
+    vector -= vector.mean()
+    length = np.linalg.norm(vector)
+    return vector / length if length > 0 else vector

@@ -1,0 +1,196 @@
+"""The rules by which settings left at ``auto`` follow from a dataset's fingerprint.
+
+Each rule returns its value and, in one sentence, why. The fingerprint given to them is that of
+the cases outside the test set: nothing is derived from test images.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from septum.config.schema import Normalisation
+
+# A patch: this many pixels at most, and sides of at least this, by the number of axes.
+PATCH_PIXELS = {2: 256**2, 3: 64**3}
+PATCH_SMALLEST = {2: 128, 3: 48}
+PATCH_STEP = 16  # what four poolings by two divide
+
+# Ronneberger et al. (2015) take σ ≈ 5 px for cells of about 100 px.
+SIGMA_PER_DIAMETER = 0.05
+SIGMA_PIXELS = (2.0, 10.0)
+
+CLASS_WEIGHT_LIMIT = 10.0
+
+
+def derive_normalisation(
+    settings: Normalisation, fingerprint: Mapping[str, Any]
+) -> tuple[dict[str, Any], str]:
+    """Choose the normalisation and fill in its parameters.
+
+    ``auto`` means: NIfTI images whose darkest pixels lie below −500 are CT (Hounsfield units,
+    air is −1000) and get a window; other NIfTI images have no fixed scale of intensity (MRI)
+    and are standardised; everything else is microscopy, where percentiles shrug off hot pixels
+    and empty background. The CT window, its mean and standard deviation are those of nnU-Net
+    (Isensee et al. 2021): the 0.5 and 99.5 percentiles of the annotated foreground.
+
+    Parameters
+    ----------
+    settings : Normalisation
+        The dataset's section.
+    fingerprint : mapping
+        See `septum.stages.plan.fingerprint.fingerprint`.
+
+    Returns
+    -------
+    dict
+        ``scheme`` and its parameters (`septum.data.intensity.normalise`).
+    str
+        Why.
+    """
+    scheme, why = settings.scheme, "as configured"
+    if scheme == "auto":
+        scheme, why = _scheme(fingerprint)
+    if scheme == "percentile":
+        return {"scheme": scheme, "lower": settings.lower, "upper": settings.upper}, why
+    if scheme == "ct":
+        window, reason = _window(settings, fingerprint)
+        return {"scheme": scheme, **window}, f"{why}; {reason}"
+    return {"scheme": scheme}, why
+
+
+def derive_patch(fingerprint: Mapping[str, Any]) -> tuple[tuple[int, ...], str]:
+    """Choose the training patch.
+
+    It spans four objects of median diameter and two of the 95th percentile, or, without single
+    objects, as much of the median image as fits; as long in physical units along every axis,
+    so shorter in pixels along a coarse one (as nnU-Net does); no larger than the median image,
+    nor than 256² or 64³ pixels in all; a multiple of 16 along each axis.
+
+    Returns
+    -------
+    tuple of int
+        Pixels along each axis.
+    str
+        Why.
+    """
+    size, spacing = fingerprint["size"]["median"], fingerprint["spacing"]["median"]
+    ndim, finest = len(size), min(spacing)
+    diameters = (fingerprint["objects"] or {}).get("diameter_px")
+    budget = PATCH_PIXELS[ndim]
+    if diameters:
+        wish = max(4 * diameters["50"], 2 * diameters["95"], PATCH_SMALLEST[ndim])
+        why = f"to span several objects of {diameters['50']:.3g} px"
+    else:
+        wish = math.inf
+        why = f"as much of an image of {_times(size)} px as {budget:,} pixels allow"
+    wanted = [min(n, wish * finest / s) for n, s in zip(size, spacing, strict=True)]
+    patch = [max(1, math.ceil(n / PATCH_STEP)) * PATCH_STEP for n in wanted]
+    while math.prod(patch) > budget:
+        # the axis that reaches furthest in physical units gives way
+        reach = [n * s if n > PATCH_STEP else 0 for n, s in zip(patch, spacing, strict=True)]
+        patch[reach.index(max(reach))] -= PATCH_STEP
+        if diameters:
+            why = f"to span several objects of {diameters['50']:.3g} px in {budget:,} pixels"
+    if max(spacing) > 1.5 * finest:
+        why += ", shorter along coarse axes"
+    return tuple(patch), why
+
+
+def derive_sigma(fingerprint: Mapping[str, Any]) -> tuple[float, str]:
+    """Choose σ of the border weight map, in the unit of the spacing.
+
+    A twentieth of the median object diameter: the U-Net paper's 5 px for cells of about
+    100 px; between 2 and 10 pixels of the finest axis.
+
+    Returns
+    -------
+    float
+        In the unit of the spacing (pixels where there is none).
+    str
+        Why.
+    """
+    finest = min(fingerprint["spacing"]["median"])
+    diameters = (fingerprint["objects"] or {}).get("diameter_px")
+    if not diameters:
+        return 5.0 * finest, "5 px as in the U-Net paper, since no single objects are annotated"
+    low, high = SIGMA_PIXELS
+    pixels = min(max(SIGMA_PER_DIAMETER * diameters["50"], low), high)
+    why = f"{pixels:.3g} px: 1/20 of the median diameter, within {low:g} to {high:g} px"
+    return pixels * finest, why
+
+
+def derive_min_size(fingerprint: Mapping[str, Any]) -> tuple[int, str]:
+    """Choose the smallest object that a decoder keeps: half the size of the smallest 1 %.
+
+    Returns
+    -------
+    int
+        Pixels.
+    str
+        Why.
+    """
+    pixels = (fingerprint["objects"] or {}).get("pixels")
+    if not pixels:
+        return 0, "no single objects are annotated"
+    return int(pixels["1"] / 2), f"half of what 99 % of the objects exceed ({pixels['1']:.4g} px)"
+
+
+def derive_class_weights(
+    classes: Iterable[int], fingerprint: Mapping[str, Any]
+) -> tuple[dict[str, float], str]:
+    """Choose the weight w_c of each class, background included.
+
+    1 / (K · share of pixels) with K classes present, at most 10, then scaled so that the mean
+    weight of all pixels is 1.
+
+    Returns
+    -------
+    dict of str to float
+        Class id as text to weight.
+    str
+        Why.
+    """
+    ids = sorted({0, *classes})
+    share = (fingerprint["classes"] or {}).get("pixel_share", {})
+    present = [i for i in ids if share.get(str(i), 0) > 0]
+    if not present:
+        return {str(i): 1.0 for i in ids}, "no labels"
+    raw = {i: min(1 / (len(present) * share[str(i)]), CLASS_WEIGHT_LIMIT) for i in present}
+    mean = sum(raw[i] * share[str(i)] for i in present) / sum(share[str(i)] for i in present)
+    # a class that has no pixel needs no weight, but later stages look it up
+    weights = {str(i): round(raw[i] / mean, 6) if i in raw else 1.0 for i in ids}
+    return weights, "inverse to the share of pixels"
+
+
+def _scheme(fingerprint: Mapping[str, Any]) -> tuple[str, str]:
+    if set(fingerprint["readers"]) != {"nifti"}:
+        return "percentile", "microscopy images"
+    darkest = min(fingerprint["intensity"]["percentiles"]["0"])
+    if darkest < -500:
+        return "ct", f"NIfTI with values down to {darkest:.4g} (Hounsfield units)"
+    return "zscore", "NIfTI without Hounsfield units: no fixed scale of intensity"
+
+
+def _window(
+    settings: Normalisation, fingerprint: Mapping[str, Any]
+) -> tuple[dict[str, float], str]:
+    """Return low, high, mean and std of a CT window, over all channels."""
+    source = fingerprint["foreground"] or fingerprint["intensity"]
+    name = "foreground" if fingerprint["foreground"] else "image"
+    percentiles = source["percentiles"]
+    low, high = min(percentiles["0.5"]), max(percentiles["99.5"])
+    why = f"window from the {name}'s 0.5 and 99.5 percentiles"
+    if settings.window != "auto":
+        low, high = settings.window
+        why = "window as configured"
+    mean = sum(source["mean"]) / len(source["mean"])
+    # of several channels pooled: the mean variance, since their scale is one and the same
+    std = math.sqrt(sum(s * s for s in source["std"]) / len(source["std"]))
+    found = {"low": low, "high": high, "mean": mean, "std": std}
+    return {key: float(value) for key, value in found.items()}, why
+
+
+def _times(size: Iterable[int]) -> str:
+    return " × ".join(str(n) for n in size)

@@ -1,0 +1,153 @@
+"""Tuned baselines predict: batches of cases, and new images by name.
+
+As `septum.stages.predict.stage` does by networks: a validation case with the parameters of its
+fold, a test or unlabelled case with those that stand for all folds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from septum.classical.create import create
+from septum.classical.fitted import Fitted, common_baseline, read_fitted
+from septum.data.fold_cases import prediction_jobs
+from septum.data.plan import read_plan
+from septum.data.readers.choose import check_reader
+from septum.data.store import Geometry, Prediction, case_paths, read_case
+from septum.errors import Problem, SeptumError
+from septum.io.atomic import require_writable
+from septum.stages.predict.batch import (
+    files_of,
+    find_stems,
+    one_a_fold,
+    require_fit,
+    segment_images,
+    write_batch,
+)
+
+
+def predict_batch(
+    *,
+    parameters: Sequence[str | Path],
+    cases: str | Path,
+    plan: str | Path,
+    out: str | Path,
+    costs: str | Path | None = None,
+    threads: int = 1,
+) -> None:
+    """Predict the cases of a batch folder that the baselines may be judged by.
+
+    Parameters
+    ----------
+    parameters : sequence of path
+        ``parameters.json``, one a fold.
+    cases : path
+        Batch folder of canonical cases.
+    plan : path
+        The dataset's plan.json.
+    out : path
+        Folder of the predictions (`septum.data.store.write_prediction`), whole or not at all.
+        Attributes of each: ``subset`` (val, test or unlabelled), ``fold`` (a number, or
+        ``ensemble``), ``annotation``, ``classes``, ``method``, ``parameters``, ``models``
+        (SHA-256 of the files).
+    costs : path, optional
+        File for what it took (`septum.io.usage.PredictionCosts`).
+    threads : int
+        That libraries may use, for the record of costs.
+
+    Raises
+    ------
+    SeptumError
+        If a file holds no parameters, or they do not go together.
+    """
+    found = _read(parameters)
+    by_fold = one_a_fold((path, found[path].fitted.get("fold")) for path in map(Path, parameters))
+    jobs = prediction_jobs(case_paths([cases]), read_plan(plan), list(by_fold))
+
+    def predict(name: str, path: Path, fold: str) -> Prediction:
+        used = {file: found[file] for file in files_of(fold, by_fold)}
+        case = read_case(path)
+        require_fit(path, case.image.shape, next(iter(used.values())))
+        return _predict(used, name, case.image, case.geometry)
+
+    write_batch(jobs, out, predict, costs=costs, threads=threads)
+
+
+def predict_images(
+    *,
+    images: Sequence[str | Path],
+    parameters: Sequence[str | Path],
+    out: str | Path,
+    reader: str = "auto",
+) -> None:
+    """Segment new images and write the labels in the format of each image.
+
+    Parameters
+    ----------
+    images : sequence of path
+        In any format that `septum.data.readers.choose` knows.
+    parameters : sequence of path
+        ``parameters.json``; of several, the one that stands for all is taken
+        (`septum.classical.fitted.common_baseline`).
+    out : path
+        Folder of the results; made where it is missing.
+    reader : str
+        How images are read (`septum.data.readers.choose.READERS`), or ``auto``.
+
+    Raises
+    ------
+    SeptumError
+        As `septum.stages.predict.stage.predict_images`.
+    """
+    check_reader(reader, "--reader")
+    require_writable(out)
+    found = _read(parameters)
+    trained = common_baseline(list(found.values()))
+    stems = find_stems(images, Path(out), reader, trained)
+
+    def predict(path: Path, image: np.ndarray, geometry: Geometry) -> Prediction:
+        return _predict(found, path.name, image, geometry)
+
+    segment_images(stems, Path(out), reader, trained, predict)
+
+
+def _read(paths: Sequence[str | Path]) -> dict[Path, Fitted]:
+    """Read the files; they must be of one method and one kind of data."""
+    found = {path: read_fitted(path) for path in map(Path, paths)}
+    kinds = ("method", "spatial_dims", "in_channels", "annotation", "classes")
+    first, of_first = next(iter(found.items()))
+    problems = []
+    for path, fitted in found.items():
+        differing = [name for name in kinds if getattr(fitted, name) != getattr(of_first, name)]
+        if differing:
+            what = f"does not go with {first}: they differ in {', '.join(differing)}"
+            problems.append(Problem(str(path), what, "give files of one experiment"))
+    if problems:
+        raise SeptumError(problems)
+    return found
+
+
+def _predict(
+    used: Mapping[Path, Fitted], name: str, image: np.ndarray, geometry: Geometry
+) -> Prediction:
+    fitted = common_baseline(list(used.values()))
+    method = create(fitted.method, fitted.parameters)
+    instance = method.segment(image, spacing=geometry.spacing)
+    (number,) = fitted.classes
+    return Prediction(
+        name,
+        np.where(instance > 0, number, 0).astype(np.uint16),
+        None if fitted.annotation == "semantic" else instance,
+        geometry,
+        attributes={
+            "annotation": fitted.annotation,
+            "classes": {str(i): spec.name for i, spec in fitted.classes.items()},
+            "method": fitted.method,
+            "parameters": fitted.parameters,
+            "models": [hashlib.sha256(file.read_bytes()).hexdigest() for file in used],
+        },
+    )

@@ -1,0 +1,135 @@
+"""The prediction stage: batches of cases with the models of all folds, and new images by name.
+
+No case is predicted by a model that was trained on it: a validation case by the model of its
+fold, a test or unlabelled case by all models together (the mean of their probabilities).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from septum.config.schema import Predict
+from septum.data.fold_cases import prediction_jobs
+from septum.data.intensity import statistics
+from septum.data.plan import read_plan
+from septum.data.readers.choose import check_reader
+from septum.data.store import Geometry, Prediction, case_paths, open_case
+from septum.inference.predictor import describe, load_models, predict_case
+from septum.io.atomic import require_writable
+from septum.networks.device import choose_device
+from septum.networks.model_file import read_header
+from septum.stages.predict.batch import (
+    files_of,
+    find_stems,
+    one_a_fold,
+    require_fit,
+    segment_images,
+    write_batch,
+)
+
+
+def predict_batch(
+    *,
+    models: Sequence[str | Path],
+    cases: str | Path,
+    plan: str | Path,
+    out: str | Path,
+    settings: Predict,
+    costs: str | Path | None = None,
+) -> None:
+    """Predict the cases of a batch folder that the models may be judged by.
+
+    Validation cases of a fold are predicted by the fold's model, if it is among ``models``;
+    test and unlabelled cases by all. Cases that all models were trained on are left out.
+
+    Parameters
+    ----------
+    models : sequence of path
+        Model files, one a fold.
+    cases : path
+        Batch folder of canonical cases.
+    plan : path
+        The dataset's plan.json.
+    out : path
+        Folder of the predictions (`septum.data.store.write_prediction`), whole or not at all.
+        Attributes of each: ``subset`` (val, test or unlabelled), ``fold`` (a number, or
+        ``ensemble``), ``annotation``, ``classes``, ``decoder``, ``models`` (SHA-256).
+    settings : Predict
+    costs : path, optional
+        Where to write what it took (`septum.io.usage.PredictionCosts`).
+
+    Raises
+    ------
+    SeptumError
+        If a GPU is demanded and there is none, a file is no model, or models do not go together.
+    """
+    device = choose_device(settings.device, "predict.device")
+    by_fold = one_a_fold(
+        (path, read_header(path).trained.get("fold")) for path in map(Path, models)
+    )
+    jobs = prediction_jobs(case_paths([cases]), read_plan(plan), list(by_fold))
+    folds = dict.fromkeys(fold for *_, fold in jobs)
+    loaded = {fold: load_models(files_of(fold, by_fold), device) for fold in folds}
+
+    def predict(name: str, path: Path, fold: str) -> Prediction:
+        model, case = loaded[fold], open_case(path)
+        require_fit(path, case.image.shape, model.header)
+        semantic, instance, scores = predict_case(model, case.image, case.statistics, settings)
+        kept = describe(model)
+        return Prediction(name, semantic, instance, case.geometry, scores, attributes=kept)
+
+    threads = torch.get_num_threads()
+    write_batch(jobs, out, predict, costs=costs, device=device, threads=threads)
+
+
+def predict_images(
+    *,
+    images: Sequence[str | Path],
+    models: Sequence[str | Path],
+    out: str | Path,
+    reader: str = "auto",
+    settings: Predict,
+) -> None:
+    """Segment new images and write the labels in the format of each image.
+
+    Intensities are normalised as in training, by the statistics of each image. What
+    ``settings`` leaves unsaid is as the model was trained to be used, but for the device.
+
+    Parameters
+    ----------
+    images : sequence of path
+        In any format that `septum.data.readers.choose` knows.
+    models : sequence of path
+        One model file; of several, the mean of their probabilities is taken.
+    out : path
+        Folder of the results; made where it is missing. Each file replaces an older one of its
+        name when it is whole.
+    reader : str
+        How images are read (`septum.data.readers.choose.READERS`), or ``auto``.
+    settings : Predict
+
+    Raises
+    ------
+    SeptumError
+        Before anything is predicted: a missing image, an unknown format, two images whose
+        results would have one name, results that would lie among the images. At the end: all
+        images that could not be segmented; the others are done.
+    """
+    device = choose_device(settings.device, "predict.device")
+    check_reader(reader, "--reader")
+    require_writable(out)
+    stems = find_stems(images, Path(out), reader, read_header(models[0]))
+    model = load_models(models, device)
+    given = settings.model_dump(exclude_unset=True)
+    trained = {k: v for k, v in model.header.predict.items() if k != "device"}
+    settings = Predict.model_validate({**trained, **given})
+
+    def predict(path: Path, image: np.ndarray, geometry: Geometry) -> Prediction:
+        semantic, instance, scores = predict_case(model, image, statistics(image), settings)
+        return Prediction(path.name, semantic, instance, geometry, scores, describe(model))
+
+    segment_images(stems, Path(out), reader, model.header, predict)

@@ -1,0 +1,260 @@
+"""What the numbers of label maps mean: classes and objects.
+
+``annotation: instance``
+    Each number is an object of the one class.
+``annotation: binary``
+    0 is background, everything else foreground; each connected piece of it (through faces) is
+    an object of the one class.
+``annotation: semantic``
+    Each number is a class.
+``annotation: panoptic``
+    ``class × 1000 + object``; object 0 is the class as a whole (stuff). Of a class declared
+    as stuff the object part is ignored; pixels of a thing that carry no object number keep
+    their class and belong to no object. Up to 999 objects a class. Or a map of classes and one
+    of objects (`annotate_pair`), or a map of objects a class (`annotate_classes`), or COCO's
+    (`septum.stages.prepare.coco_labels`).
+
+Pixels that carry the number declared as ``void`` are `septum.data.store.VOID`, and of no object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+
+from septum.config.schema import Dataset
+from septum.data.readers.label_map import DIVISOR, renumber, split_panoptic
+from septum.data.store import VOID
+from septum.errors import Problem, SeptumError, fail
+
+MAX_CLASS = VOID - 1
+_NAMED = 5  # ids a message lists
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """The two label maps of a case, and what was counted on the way.
+
+    Parameters
+    ----------
+    semantic : array (*spatial) of uint16, optional
+    instance : array (*spatial) of uint32, optional
+    counts : dict
+        ``objects``; ``renumbered``: whether ids had gaps; ``unnumbered``: pixels of things
+        without an object number; ``ignored``: objects of stuff classes; ``void``: its pixels.
+        The last two only if there are any.
+    """
+
+    semantic: np.ndarray | None
+    instance: np.ndarray | None
+    counts: dict[str, Any]
+
+
+def annotate(labels: np.ndarray, dataset: Dataset, dataset_name: str, path: Path) -> Annotation:
+    """Turn a label map as read from its file into classes and objects.
+
+    Parameters
+    ----------
+    labels : array (*spatial) of unsigned int
+    dataset : Dataset
+        Says what the numbers mean.
+    dataset_name, path
+        For messages.
+
+    Raises
+    ------
+    SeptumError
+        If a class is not declared, or the declaration does not fit the kind of annotation.
+    """
+    key = f"datasets.{dataset_name}.classes"
+    if dataset.annotation in ("instance", "binary"):
+        only = _only_class(dataset, key)
+        void = labels == dataset.void_number
+        labels = np.where(void, 0, labels)
+        if dataset.annotation == "binary":
+            labels = ndimage.label(labels > 0)[0]
+        instance, count = renumber(labels)
+        semantic = np.where(instance > 0, only, 0).astype(np.uint16)
+        semantic[void] = VOID
+        counts = {"objects": count, "renumbered": bool(labels.max(initial=0) > count)}
+        return Annotation(semantic, instance, counts | count_void(semantic))
+    if dataset.annotation == "semantic":
+        semantic = _classes(labels, dataset, key, path)
+        return Annotation(semantic, None, count_void(semantic))
+    return _panoptic(labels, dataset, key, path)
+
+
+def annotate_pair(
+    classes: np.ndarray,
+    objects: np.ndarray,
+    dataset: Dataset,
+    dataset_name: str,
+    paths: Sequence[Path],
+) -> Annotation:
+    """Turn a map of classes and a map of objects of one shape into an annotation.
+
+    Parameters
+    ----------
+    classes, objects : arrays (*spatial) of unsigned int
+        Objects of a stuff class are ignored, and what of an object is void is none of it.
+    dataset : Dataset
+    dataset_name, paths
+        For messages: the file of each map.
+
+    Raises
+    ------
+    SeptumError
+        If a class is not declared, or an object has no class or several.
+    """
+    semantic = _classes(classes, dataset, f"datasets.{dataset_name}.classes", paths[0])
+    numbered, count = renumber(np.where(semantic == VOID, 0, objects))
+    kind = np.zeros(count + 1, np.uint16)
+    kind[numbered] = semantic
+    kind[0] = 0
+    strange = (numbered > 0) & ((kind[numbered] != semantic) | (semantic == 0))
+    if strange.any():
+        raise SeptumError(_stray(objects, numbered, semantic, strange, paths))
+    return _numbered(semantic, np.isin(semantic, _things(dataset)), objects)
+
+
+def annotate_classes(
+    maps: Sequence[np.ndarray], dataset: Dataset, case: str, paths: Sequence[Path]
+) -> Annotation:
+    """Turn maps of the objects of each class, of one shape, into an annotation.
+
+    Parameters
+    ----------
+    maps : sequence of arrays (*spatial) of unsigned int
+        In the order of the declared classes' ids. Of a stuff class, everything but 0 is it.
+    dataset : Dataset
+    case, paths
+        For messages: the name of the case, and the file of each map.
+
+    Raises
+    ------
+    SeptumError
+        With every pair of classes that share pixels.
+    """
+    classes = sorted((dataset.classes or {}).items())
+    semantic = np.zeros(maps[0].shape, np.uint16)
+    instance = np.zeros(maps[0].shape, np.uint32)
+    void = np.logical_or.reduce([labels == dataset.void_number for labels in maps])
+    problems, count, ignored, renumbered = [], 0, 0, False
+    for (number, spec), labels, path in zip(classes, maps, paths, strict=True):
+        labels = np.where(void, 0, labels)
+        inside = labels > 0
+        for (other, earlier), first in zip(classes, paths, strict=True):
+            shared = int((semantic[inside] == other).sum())
+            if shared:
+                what = f"marks {shared} pixels of the case {case!r} as {spec.name}, which {first}"
+                remedy = "give each pixel one class, or mark it as `void`"
+                problems.append(Problem(str(path), f"{what} marks as {earlier.name}", remedy))
+        semantic[inside] = number
+        own, objects = renumber(labels)
+        if spec.kind == "stuff":
+            ignored += objects if objects > 1 else 0  # one number, such as 255, is a plain mask
+        else:
+            renumbered |= int(labels.max(initial=0)) > objects
+            instance[inside] = own[inside] + np.uint32(count)
+            count += objects
+    if problems:
+        raise SeptumError(problems)
+    semantic[void] = VOID
+    counts = {"objects": count, "renumbered": renumbered, "unnumbered": 0}
+    counts |= {"ignored": ignored} if ignored else {}
+    return Annotation(semantic, instance, counts | count_void(semantic))
+
+
+def count_void(semantic: np.ndarray) -> dict[str, int]:
+    """Return how many pixels are void, as `Annotation` keeps it."""
+    count = int((semantic == VOID).sum())
+    return {"void": count} if count else {}
+
+
+def _panoptic(labels: np.ndarray, dataset: Dataset, key: str, path: Path) -> Annotation:
+    classes, objects = split_panoptic(labels)
+    if np.any((classes == 0) & (objects > 0)):
+        number = int(objects[classes == 0].max())
+        what = f"holds the number {number}, which names an object but no class"
+        raise fail(path, what, f"write class × {DIVISOR} + object, and 0 for background")
+    semantic = _classes(classes, dataset, key, path)
+    return _numbered(semantic, np.isin(semantic, _things(dataset)), objects)
+
+
+def _things(dataset: Dataset) -> list[int]:
+    return [number for number, spec in (dataset.classes or {}).items() if spec.kind == "thing"]
+
+
+def _numbered(semantic: np.ndarray, is_thing: np.ndarray, objects: np.ndarray) -> Annotation:
+    """Return the annotation whose objects are those of things; those of stuff are counted."""
+    instance, count = renumber(np.where(is_thing, objects, 0))
+    ignored = renumber(np.where(is_thing | (semantic == VOID), 0, objects))[1]
+    counts = {
+        "objects": count,
+        "renumbered": True,
+        "unnumbered": int((is_thing & (instance == 0)).sum()),
+        **({"ignored": ignored} if ignored else {}),
+    }
+    return Annotation(semantic, instance, counts | count_void(semantic))
+
+
+def _stray(
+    objects: np.ndarray,
+    numbered: np.ndarray,
+    semantic: np.ndarray,
+    strange: np.ndarray,
+    paths: Sequence[Path],
+) -> Problem:
+    """Say which object has no class, or several: that of lowest id, and how many there are."""
+    wrong = np.unique(numbered[strange])
+    number, name = wrong[0], int(objects[numbered == wrong[0]][0])
+    others = f" (and {wrong.size - 1} more like it)" if wrong.size > 1 else ""
+    found, pixels = np.unique(semantic[numbered == number], return_counts=True)
+    if found.size > 1:
+        parts = [f"{n} of {i or 'background'}" for i, n in zip(found, pixels, strict=True)]
+        what = f"the object {name} crosses classes in {paths[0]}: {', '.join(parts)} pixels"
+        remedy = "give all pixels of an object one class, or an object number to each part"
+    else:
+        what = f"the object {name} has no class: its {pixels[0]} pixels are 0 in {paths[0]}"
+        remedy = "write the class of the object into the class map, or take the object out"
+    return Problem(str(paths[1]), what + others, remedy)
+
+
+def _only_class(dataset: Dataset, key: str) -> int:
+    """Return the class of all objects: the one that is declared, or 1."""
+    if not dataset.classes:
+        return 1
+    if len(dataset.classes) > 1:
+        kind = f"`annotation: {dataset.annotation}`"
+        what = f"declares {len(dataset.classes)} classes, but {kind} tells no class"
+        remedy = f"declare one, or use `annotation: panoptic` (class × {DIVISOR} + object)"
+        raise fail(key, what, remedy)
+    (number, spec) = next(iter(dataset.classes.items()))
+    if spec.kind != "thing":
+        kind = f"`annotation: {dataset.annotation}`"
+        what = f"declares class {number} as stuff, but {kind} is of things"
+        raise fail(key, what, "say `kind: thing`, or use `annotation: semantic`")
+    return number
+
+
+def _classes(numbers: np.ndarray, dataset: Dataset, key: str, path: Path) -> np.ndarray:
+    """Return class ids as uint16, all of them declared (if any is), and `VOID`."""
+    present = np.flatnonzero(np.bincount(numbers.ravel())) if _fits(numbers) else np.unique(numbers)
+    known = set(dataset.classes) if dataset.classes else set(range(MAX_CLASS + 1))
+    known |= {0, dataset.void_number}
+    strange = [int(number) for number in present if int(number) not in known]
+    if strange:
+        shown = ", ".join(map(str, strange[:_NAMED])) + (", …" if len(strange) > _NAMED else "")
+        several = "class ids that are" if len(strange) > 1 else "a class id that is"
+        what = f"holds {several} not declared: {shown}"
+        raise fail(path, what, f"declare it in {key}, or as `void`, or correct the file")
+    return np.where(numbers == dataset.void_number, VOID, numbers).astype(np.uint16)
+
+
+def _fits(numbers: np.ndarray) -> bool:
+    return bool(numbers.max(initial=0) <= MAX_CLASS)

@@ -1,0 +1,154 @@
+"""From COCO's segments (`septum.data.readers.coco_panoptic`) to classes and objects.
+
+A segment of a thing is an object, one of stuff a region of its class. Regions that are marked
+``iscrowd`` and pixels that nobody labelled (id 0) are void. The classes are the categories, or,
+where classes are declared, those of the same names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from septum.config.schema import ClassSpec, Dataset
+from septum.data.readers.coco_panoptic import Segments
+from septum.data.readers.label_map import renumber
+from septum.data.store import VOID
+from septum.errors import Problem, SeptumError, fail, nearest
+from septum.stages.prepare.annotation import MAX_CLASS, Annotation, count_void
+
+_NAMED = 5  # ids a message lists
+
+
+def annotate_segments(
+    ids: np.ndarray, segments: Segments, dataset: Dataset, dataset_name: str, path: Path
+) -> Annotation:
+    """Turn the segment ids of an image into an annotation.
+
+    Parameters
+    ----------
+    ids : array (*spatial) of unsigned int
+    segments : Segments
+    dataset : Dataset
+        Its ``void`` is a category; with ``none``, pixels of id 0 are background.
+    dataset_name : str
+        For messages.
+    path : Path
+        Of the ids; its name is the image's in ``segments``.
+
+    Returns
+    -------
+    Annotation
+        Where no classes are declared, ``counts["classes"]`` has the categories: JSON-able.
+
+    Raises
+    ------
+    SeptumError
+        If the JSON has no annotation of the image, its segments are not those of the image, or
+        its categories not the declared classes.
+    """
+    key = f"datasets.{dataset_name}"
+    numbers = _class_numbers(segments, dataset, key)
+    specs = dataset.classes or segments.categories
+    of_id = _segments_of(ids, segments, path)
+    present, position = np.unique(ids, return_inverse=True)
+    kinds, objects = np.zeros(present.size, np.uint16), np.zeros(present.size, np.uint32)
+    for k, number in enumerate(present.tolist()):
+        if number == 0:
+            is_background = segments.background or dataset.void == "none"
+            kinds[k] = 0 if is_background else VOID
+            continue
+        category = int(of_id[number]["category_id"])
+        if numbers.get(category) is None:
+            raise _undeclared(category, number, segments, key)
+        kinds[k] = VOID if of_id[number].get("iscrowd") else numbers[category]
+        if kinds[k] != VOID and specs[int(kinds[k])].kind == "thing":
+            objects[k] = number
+    semantic = kinds[position].reshape(ids.shape)
+    instance, count = renumber(objects[position].reshape(ids.shape))
+    counts = {"objects": count, "renumbered": True, **count_void(semantic)}
+    if dataset.classes is None:
+        counts["classes"] = {
+            str(number): segments.categories[category].model_dump()
+            for category, number in numbers.items()
+            if number != VOID
+        }
+    return Annotation(semantic, instance, counts)
+
+
+def _segments_of(ids: np.ndarray, segments: Segments, path: Path) -> dict[int, Mapping]:
+    """Return the segments of an image by id, once it is sure that they are those of its pixels."""
+    where = segments.path
+    if path.name not in segments.of_image:
+        what = f"has no annotation with the file_name {path.name!r}"
+        raise fail(where, what, f"add it, or leave the image out by `exclude` ({path})")
+    found = {int(segment["id"]): segment for segment in segments.of_image[path.name]}
+    present = set(np.unique(ids).tolist()) - {0}
+    problems = []
+    if absent := sorted(set(found) - present):
+        what = f"names segments that {path} does not have: {_some(absent)}"
+        problems.append(Problem(str(where), what, "mend segments_info, or export both anew"))
+    if unknown := sorted(present - set(found)):
+        what = f"holds segment ids that {where} does not name: {_some(unknown)}"
+        remedy = "add them to segments_info, write 0 where there is no label, or export both anew"
+        problems.append(Problem(str(path), what, remedy))
+    if problems:
+        raise SeptumError(problems)
+    return found
+
+
+def _class_numbers(segments: Segments, dataset: Dataset, key: str) -> dict[int, int]:
+    """Return the class of each category; those of no declared class are left out."""
+    categories, void = segments.categories, dataset.void_number
+    own = {void: VOID} if void in categories else {}
+    if dataset.classes is None:
+        usable = {i: i for i in categories if i != void}
+        if strange := sorted(i for i in usable if not 1 <= i <= MAX_CLASS):
+            what = f"has the category {strange[0]}, and classes are numbered from 1 to {MAX_CLASS}"
+            raise fail(segments.path, what, f"declare {key}.classes, which are found by name")
+        return usable | own
+    by_name = {spec.name: i for i, spec in categories.items()}
+    problems = []
+    for number, spec in dataset.classes.items():
+        if spec.name not in by_name:
+            same = categories.get(number)
+            rival = "" if same is None else f"; its category {number} is {same.name!r}"
+            what = f"declares {number} as {spec.name!r}, but {segments.path} has no such category"
+            problems.append(Problem(f"{key}.classes", what + rival, nearest(spec.name, by_name)))
+            continue
+        category = by_name[spec.name]
+        own.setdefault(category, number)
+        problems += _disagreement(spec, category, segments, key, is_void=category == void)
+    if problems:
+        raise SeptumError(problems)
+    return own
+
+
+def _disagreement(
+    spec: ClassSpec, category: int, segments: Segments, key: str, *, is_void: bool
+) -> list[Problem]:
+    theirs = segments.categories[category]
+    if is_void:
+        what = f"is {category}, which is also a class ({spec.name}, a category of {segments.path})"
+        return [Problem(f"{key}.void", what, "take it out of `classes`, or give another number")]
+    if theirs.kind != spec.kind:
+        what = f"declares {spec.name!r} as {spec.kind}, but {segments.path} has it as {theirs.kind}"
+        return [Problem(f"{key}.classes", what, f"say `kind: {theirs.kind}`, or mend isthing")]
+    return []
+
+
+def _undeclared(category: int, number: int, segments: Segments, key: str) -> SeptumError:
+    known = segments.categories.get(category)
+    if known is None:
+        what = f"has no category {category}, which the segment {number} is of"
+        return fail(segments.path, what, "add it to categories")
+    what = f"does not declare {known.name!r}, which {segments.path} has as category {category}"
+    remedy = f"declare it, or make it void (`void: {category}`), or leave `classes` out"
+    return fail(f"{key}.classes", what, remedy)
+
+
+def _some(numbers: list[int]) -> str:
+    more = f", … ({len(numbers)} in all)" if len(numbers) > _NAMED else ""
+    return ", ".join(map(str, numbers[:_NAMED])) + more

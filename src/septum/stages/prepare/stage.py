@@ -1,0 +1,234 @@
+"""From the files of a lab to canonical cases.
+
+Every problem of every case of a batch is collected, so that a user mends them in one go; as
+long as there is one, nothing is written.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from septum.config.schema import Dataset
+from septum.data.case_files import CaseFiles
+from septum.data.intensity import statistics
+from septum.data.readers.choose import check_reader, read_image
+from septum.data.store import Case, Geometry, atomic_path, case_path, write_case
+from septum.errors import Problem, SeptumError, fail
+from septum.stages.prepare.annotation import Annotation
+from septum.stages.prepare.label_files import annotate_maps, read_maps
+
+SPACING_TOLERANCE = 0.01
+
+Result = TypeVar("Result")
+
+
+def prepare_batch(
+    *, dataset: Dataset, dataset_name: str, cases: Sequence[CaseFiles], out: str | Path
+) -> None:
+    """Write the canonical cases of a batch into the folder ``out``, all or none.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Its configuration.
+    dataset_name : str
+        Its key under ``datasets``, for messages.
+    cases : sequence of CaseFiles
+    out : str or Path
+        A folder of nothing but cases; an older one is replaced.
+
+    Raises
+    ------
+    SeptumError
+        With every problem of every case.
+    """
+    out = Path(out)
+    # os.path, since Path.is_dir raises where the name is too long
+    if os.path.isdir(out) and any(not name.endswith(".zarr") for name in os.listdir(out)):
+        raise fail(out, "holds other files than cases", "give a new or an empty folder")
+    problems: list[Problem] = []
+    with atomic_path(out) as folder:
+        folder.mkdir()
+        for files in cases:
+            try:
+                case = load_case(dataset, dataset_name, files)
+            except SeptumError as error:
+                problems += error.problems
+                continue
+            write_case(case_path(folder, case.name), case)
+        if problems:
+            # a mistake in the configuration shows once, not once a case
+            raise SeptumError(dict.fromkeys(problems))
+
+
+def load_case(dataset: Dataset, dataset_name: str, files: CaseFiles) -> Case:
+    """Read the files of one case and check that they make one.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    dataset_name : str
+        Its key under ``datasets``, for messages.
+    files : CaseFiles
+
+    Returns
+    -------
+    Case
+        In memory.
+
+    Raises
+    ------
+    SeptumError
+        With every problem found: files that cannot be read, pixels that are not finite, an
+        image without contrast, image and labels of different shape, spacing or place, labels
+        that are no whole numbers, classes that are not declared.
+    """
+    check_reader(dataset.reader, f"datasets.{dataset_name}.reader")
+    problems: list[Problem] = []
+    found = _attempt(problems, _load_image, dataset, dataset_name, files.images)
+    annotation, place = None, None
+    if files.labels is not None:
+        read = _attempt(problems, read_maps, dataset, files)
+        if read is not None:
+            maps, place = read
+            annotation = _attempt(problems, annotate_maps, maps, dataset, dataset_name, files)
+    if found is not None and place is not None:
+        shape = maps[0].shape
+        problems += _disagreements(found[0], found[1], shape, place, files, dataset)
+    if problems or found is None:
+        raise SeptumError(problems)
+    image, geometry = found
+    annotation = annotation or Annotation(None, None, {})
+    counts = {**annotation.counts, **(place.source.get("counts", {}) if place else {})}
+    return Case(
+        name=files.name,
+        image=image,
+        semantic=annotation.semantic,
+        instance=annotation.instance,
+        geometry=geometry,
+        statistics={**statistics(image), "labels": counts},
+    )
+
+
+def _attempt(
+    problems: list[Problem], action: Callable[..., Result], *arguments: Any
+) -> Result | None:
+    try:
+        return action(*arguments)
+    except SeptumError as error:
+        problems += error.problems
+        return None
+
+
+def _load_image(
+    dataset: Dataset, dataset_name: str, paths: Sequence[str]
+) -> tuple[np.ndarray, Geometry]:
+    """Read the image files of a case and stack their channels."""
+    problems: list[Problem] = []
+    parts = []
+    read = partial(read_image, where=f"datasets.{dataset_name}.reader")
+    for path in paths:
+        part = _attempt(problems, read, path, dataset.reader)
+        if part is not None:
+            problems += _bad_pixels(part[0], path)
+            parts.append(part)
+    if problems:
+        raise SeptumError(problems)
+    first, geometry = parts[0]
+    for path, (image, place) in zip(paths[1:], parts[1:], strict=True):
+        if image.shape[1:] != first.shape[1:]:
+            what = f"has shape {image.shape[1:]}, but {paths[0]} of the same case {first.shape[1:]}"
+            problems.append(Problem(path, what, "images of one case must show the same pixels"))
+        elif not _same_spacing(geometry, place):
+            what = f"has spacing {_show(place)}, but {paths[0]} of the same case {_show(geometry)}"
+            problems.append(Problem(path, what, "mend the spacing in one of the files"))
+    if problems:
+        raise SeptumError(problems)
+    image = np.concatenate([image for image, _ in parts]) if len(parts) > 1 else first
+    return image, _override(geometry, dataset, dataset_name, paths[0])
+
+
+def _bad_pixels(image: np.ndarray, path: str) -> Iterator[Problem]:
+    if image.dtype.kind == "f":
+        bad = int(image.size - np.isfinite(image).sum())
+        if bad:
+            what = f"holds {bad} pixels that are not finite (NaN or infinity)"
+            yield Problem(path, what, "replace them, for example by the background's intensity")
+            return
+    if image.min() == image.max():
+        what = f"is constant: every pixel is {image.min():g}"
+        yield Problem(path, what, "check how it was exported, or leave the case out by `exclude:`")
+
+
+def _override(geometry: Geometry, dataset: Dataset, dataset_name: str, path: str) -> Geometry:
+    """Put the configured spacing in place of the file's."""
+    if dataset.spacing is None:
+        return geometry
+    if len(dataset.spacing) != len(geometry.spacing):
+        what = f"has {len(dataset.spacing)} numbers, but {path} has {len(geometry.spacing)} axes"
+        remedy = "give one number an axis, in the order (z,) y, x"
+        raise fail(f"datasets.{dataset_name}.spacing", what, remedy)
+    unit = "micrometer" if geometry.unit == "pixel" else geometry.unit
+    return replace(geometry, spacing=tuple(dataset.spacing), unit=unit)
+
+
+def _disagreements(
+    image: np.ndarray,
+    geometry: Geometry,
+    shape: tuple[int, ...],
+    place: Geometry,
+    files: CaseFiles,
+    dataset: Dataset,
+) -> Iterator[Problem]:
+    where, first = str(files.labels), files.images[0]
+    if image.shape[1:] != shape:
+        what = f"has shape {shape}, but its image {first} has {image.shape[1:]}"
+        remedy = "labels need one number for each pixel of their image"
+        guess = geometry.source.get("unnamed_pages")
+        if guess:
+            other = "tiff_stack" if guess == "C" else "tiff_channels"
+            meant = "channels" if guess == "C" else "slices"
+            remedy += f"; the image's pages were taken for {meant}: if wrong, set reader: {other}"
+        yield Problem(where, what, remedy)
+        return
+    if dataset.spacing is None and not _same_spacing(geometry, place):
+        what = f"has spacing {_show(place)}, but its image {first} has {_show(geometry)}"
+        yield Problem(where, what, "mend the spacing in one of the files, or set `spacing:`")
+        return
+    gap = _displacement(geometry, place, shape)
+    if gap > min(geometry.spacing):
+        what = f"lies up to {gap:.3g} {geometry.unit}s away from its image {first} (affine)"
+        yield Problem(where, what, "resample it onto its image, or mend the header of one of them")
+
+
+def _same_spacing(one: Geometry, other: Geometry) -> bool:
+    """Compare physical spacings; one that is unknown agrees with any."""
+    if "pixel" in (one.unit, other.unit):
+        return True
+    return np.allclose(_micrometers(one), _micrometers(other), rtol=SPACING_TOLERANCE, atol=0)
+
+
+def _micrometers(geometry: Geometry) -> np.ndarray:
+    return np.array(geometry.spacing) * (1000.0 if geometry.unit == "millimeter" else 1.0)
+
+
+def _show(geometry: Geometry) -> str:
+    return f"({', '.join(f'{step:g}' for step in geometry.spacing)}) {geometry.unit}"
+
+
+def _displacement(one: Geometry, other: Geometry, shape: tuple[int, ...]) -> float:
+    """Return how far apart two affines put the same corner, at most; 0 where one has none."""
+    placed = [g.affine is not None and g.source.get("placed", False) for g in (one, other)]
+    if not all(placed) or len(shape) != 3:
+        return 0.0
+    corners = np.array(np.meshgrid(*[(0, n - 1) for n in shape[::-1]])).reshape(3, -1)
+    corners = np.vstack([corners, np.ones(corners.shape[1])])
+    difference = (np.array(one.affine) - np.array(other.affine)) @ corners
+    return float(np.linalg.norm(difference[:3], axis=0).max())

@@ -1,0 +1,76 @@
+"""Colours of the report: told apart with any colour vision, and never by colour alone.
+
+Errors: Okabe and Ito, "Color Universal Design" (2008), brightened for dark images; each also
+has a filling of its own. Networks: Tol's "bright" scheme (2021); each line also has a dash.
+Classes: Tol's "muted" scheme, without the colours that errors have; each class is also named.
+"""
+
+from __future__ import annotations
+
+import colorsys
+from dataclasses import dataclass
+
+from septum.data.plan import Plan
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How one kind of object or pixel is drawn.
+
+    Parameters
+    ----------
+    colour : str
+        ``#rrggbb``.
+    filling : {"none", "solid", "hatched", "dotted"}
+    meaning : str
+        For the legend.
+    """
+
+    colour: str
+    filling: str
+    meaning: str
+
+
+OBJECT_MARKS = {
+    "matched": Mark("#1fd1a5", "none", "found (IoU above 0.5)"),
+    "missed": Mark("#ff7a1a", "hatched", "missed: true object, not found"),
+    "spurious": Mark("#4db8f0", "solid", "spurious: predicted, not there"),
+    "merged": Mark("#e07bc0", "solid", "merged: several true objects in one"),
+    "split": Mark("#f5e642", "solid", "split: one true object in several"),
+}
+PIXEL_MARKS = {
+    "missed": Mark("#ff7a1a", "hatched", "missed pixels"),
+    "spurious": Mark("#4db8f0", "solid", "spurious pixels"),
+    "confused": Mark("#b18cff", "dotted", "pixels of another class"),
+}
+
+NETWORKS = ("#4477aa", "#ee6677", "#228833", "#aa3377", "#b8a02a", "#2f9fc4", "#777777")
+DASHES = ("", "6 3", "2 3", "8 3 2 3", "12 4", "4 2 1 2", "1 2")
+
+# neither cyan nor sand, which would be taken for the errors' blue and yellow
+_CLASSES = ("#44aa99", "#332288", "#999933", "#cc6677", "#117733", "#882255", "#aa4499", "#dddddd")
+_GOLDEN = 0.6180339887498949
+
+
+def network_style(index: int) -> tuple[str, str]:
+    """Return colour and dash pattern of a network's line."""
+    return NETWORKS[index % len(NETWORKS)], DASHES[index % len(DASHES)]
+
+
+def class_colours(plan: Plan) -> dict[int, str]:
+    """Return the colour of each class: the declared one, or one of our own."""
+    return {
+        number: spec.colour or _CLASSES[i % len(_CLASSES)]
+        for i, (number, spec) in enumerate(sorted(plan.classes.items()))
+    }
+
+
+def object_colour(number: int) -> tuple[int, int, int]:
+    """Return the colour of an object, unlike that of its neighbours by number."""
+    red, green, blue = colorsys.hls_to_rgb((number * _GOLDEN) % 1, 0.62, 0.85)
+    return round(255 * red), round(255 * green), round(255 * blue)
+
+
+def rgb(colour: str) -> tuple[int, int, int]:
+    """Return red, green and blue of ``#rrggbb``."""
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)

@@ -1,0 +1,339 @@
+"""Tables of the report, as rows of text; the page only lays them out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from septum.data.plan import Plan
+from septum.stages.leaderboard.scores import Row, number
+from septum.stages.leaderboard.stage import difference, has_scores, says_something
+from septum.stages.merge import Merged
+from septum.stages.report.inputs import Dataset, Experiment
+
+NOTHING = "–"
+SUBSETS = {"test": "test", "val": "validation"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of scores: its name in the CSV files, its title, digits, and what it means."""
+
+    key: str
+    title: str
+    digits: int
+    meaning: str
+    higher_is_better: bool = True
+
+
+SCORES = (
+    Column("pq_pooled", "PQ pooled", 3, "panoptic quality of the objects of all cases together"),
+    Column("pq_things_pooled", "PQ things", 3, "pooled PQ, mean over the thing classes"),
+    Column("pq_stuff_pooled", "PQ stuff", 3, "pooled PQ, mean over the stuff classes"),
+    Column("pq", "PQ", 3, "panoptic quality, IoU > 0.5"),
+    Column("ap", "AP", 3, "mean of AP at IoU 0.50, 0.55, … 0.95"),
+    Column("ap50", "AP50", 3, "TP / (TP + FP + FN) at IoU 0.50"),
+    Column("ap75", "AP75", 3, "TP / (TP + FP + FN) at IoU 0.75"),
+    Column("ap90", "AP90", 3, "TP / (TP + FP + FN) at IoU 0.90"),
+    Column("coco_ap", "COCO AP", 3, "area under the precision-recall curve of scored objects"),
+    Column("iou", "IoU", 3, "intersection over union of pixels, mean over foreground classes"),
+    Column("dice", "Dice", 3, "2 · intersection / (true + predicted pixels)"),
+    Column("pixel_accuracy", "Pixel acc.", 3, "share of pixels with the right class"),
+    Column("seg", "SEG", 3, "Cell Tracking Challenge's SEG"),
+    Column("hd95", "HD95", 2, "95 % Hausdorff distance of surfaces", higher_is_better=False),
+    Column("assd", "ASSD", 2, "average symmetric surface distance", higher_is_better=False),
+)
+COUNTS = (
+    Column("n_true", "True", 0, "annotated objects"),
+    Column("n_pred", "Pred.", 0, "predicted objects", higher_is_better=False),
+    Column("missed", "Missed", 0, "true objects not found", higher_is_better=False),
+    Column("merged", "Merged", 0, "true objects merged into one", higher_is_better=False),
+    Column("split", "Split", 0, "true objects split into several", higher_is_better=False),
+    Column("spurious", "Spurious", 0, "predicted objects not there", higher_is_better=False),
+)
+IN_LEADERBOARD = (
+    *("pq_pooled", "pq_things_pooled", "pq_stuff_pooled"),
+    *("ap50", "ap75", "ap90", "coco_ap", "iou", "dice", "hd95"),
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A value as text, its interval, the number to sort by (NaN: none), and a remark."""
+
+    text: str
+    value: float = math.nan
+    interval: str = ""
+    best: bool = False
+    remark: str = ""
+
+
+def leaderboard_columns(dataset: Dataset) -> list[Column]:
+    """Return the columns that hold a number; the one that ranks comes first.
+
+    A distance that is infinite in every case has no mean, and its column says so.
+    """
+    wanted = [c for c in _meaningful(dataset) if c.key in IN_LEADERBOARD]
+    rows = dataset.leaderboard
+    known = [
+        c for c in wanted if says_something(rows, c.key) or any(_infinite(row, c) for row in rows)
+    ]
+    return sorted(known, key=lambda column: column.key != dataset.ranked_by)
+
+
+def leaderboard_cells(rows: Sequence[Row], column: Column) -> list[Cell]:
+    """Return one cell a row, the best value marked.
+
+    A distance is a mean over the cases where it is finite, and says how many are not. Where
+    networks differ in that, their means are over different cases, and none is called the best.
+    """
+    values = [_told(row, column) for row in rows]
+    infinite = [_infinite(row, column) for row in rows]
+    known = [value for value in values if math.isfinite(value)]
+    best = (max if column.higher_is_better else min)(known, default=math.nan)
+    texts = [number_text(value, column.digits) for value in values]
+    # as shown: what looks the same is not marked as better
+    differ = len({text for text in texts if text != NOTHING}) > 1 and len(set(infinite)) == 1
+    return [
+        Cell(
+            text,
+            value,
+            interval_text(row, column.key, column.digits) if text != NOTHING else "",
+            differ and text == number_text(best, column.digits),
+            f"{count} infinite" if count else "",
+        )
+        for row, value, text, count in zip(rows, values, texts, infinite, strict=True)
+    ]
+
+
+def pair_rows(dataset: Dataset, bootstrap: int, seed: int) -> list[tuple[str, list[Cell]]]:
+    """Return each network's score minus each other's, with paired intervals.
+
+    Empty where there are fewer than three: the leaderboard says it all. ``best`` marks an
+    interval that excludes 0.
+    """
+    if len(dataset.experiments) < 3:
+        return []
+    scores = [e.scores.of(dataset.subset) for e in dataset.experiments]
+    rows = []
+    for experiment, mine in zip(dataset.experiments, scores, strict=True):
+        cells = []
+        for other in scores:
+            if other is mine:
+                cells.append(Cell(""))
+                continue
+            found = difference(mine, other, dataset.ranked_by, bootstrap, (seed, dataset.name))
+            text = NOTHING if math.isnan(found.value) else f"{found.value:+.3f}"
+            known = not math.isnan(found.low)
+            interval = f"{found.low:+.3f} to {found.high:+.3f}" if known else ""
+            cells.append(Cell(text, found.value, interval, found.excludes_zero))
+        rows.append((experiment.name, cells))
+    return rows
+
+
+def case_columns(dataset: Dataset) -> list[Column]:
+    """Return the columns of the per-case table that hold a number."""
+    rows = [row for experiment in dataset.experiments for row in experiment.scores.cases]
+    scores = _meaningful(dataset)
+    counts_after = [column.key for column in scores].index("dice") + 1
+    ordered = [*scores[:counts_after], *COUNTS, *scores[counts_after:]]
+    return [column for column in ordered if _any(rows, column.key)]
+
+
+def case_cells(row: Row, columns: Sequence[Column]) -> list[Cell]:
+    """Return the cells of one case; an undefined score is an empty field, infinity ``inf``."""
+    values = [number(row, column.key) for column in columns]
+    return [
+        Cell("" if math.isnan(value) else f"{value:.{column.digits}f}", value)
+        for value, column in zip(values, columns, strict=True)
+    ]
+
+
+def error_row(row: Row) -> dict[str, Any] | None:
+    """Return how many objects went wrong in which way, and the shares of true objects."""
+    total = number(row, "n_true")
+    if not total > 0:
+        return None
+    wrong = {kind: number(row, kind) for kind in ("missed", "merged", "split")}
+    found = total - sum(wrong.values())
+    spurious = number(row, "spurious")
+    return {
+        "n_true": f"{total:.0f}",
+        "parts": [("matched", found, "matched"), *((k, n, k) for k, n in wrong.items())],
+        "cells": [
+            (kind, f"{amount:.0f}", f"{amount / total:.1%}")
+            for kind, amount in [("matched", found), *wrong.items(), ("spurious", spurious)]
+        ],
+    }
+
+
+def data_rows(plan: Plan) -> list[tuple[str, str]]:
+    """Return the fingerprint of a dataset as (what, value)."""
+    found, unit = plan.fingerprint, "px" if plan.unit == "pixel" else plan.unit
+    size = found["size"]
+    rows = [
+        ("Cases", f"{found['cases']}, of them {found['annotated']} annotated"),
+        ("Split", _split(plan)),
+        ("Annotation", f"{plan.annotation}: {_classes(plan)}"),
+        ("Size", _range(size, " px")),
+        ("Pixel size", f"{_times(plan.spacing, '.4g')} {unit}"),
+        ("Channels", f"{found['channels']}, {', '.join(found['dtypes'])}"),
+    ]
+    share = (found.get("classes") or {}).get("pixel_share")
+    if share:
+        rows.append(("Foreground", f"{1 - share.get('0', 0.0):.1%} of annotated pixels"))
+    objects = found.get("objects")
+    if objects and objects["count"]:
+        per_case, diameter = objects["per_case"], objects["diameter_px"]
+        rows += [
+            (
+                "Objects",
+                f"{objects['count']:,}; {per_case['min']:.0f} to {per_case['max']:.0f} a case",
+            ),
+            (
+                "Diameter",
+                f"{diameter['50']:.3g} px (5 to 95 %: {diameter['5']:.3g} to {diameter['95']:.3g})",
+            ),
+            ("Touching another", f"{objects['touching_fraction']:.0%} of objects"),
+        ]
+        if objects["multipart"]:
+            rows.append(("In several pieces", f"{objects['multipart']} objects"))
+    if found.get("empty"):
+        rows.append(("Without any object", f"{found['empty']} annotated cases"))
+    return rows
+
+
+def derived_rows(plan: Plan) -> list[tuple[str, str, str]]:
+    """Return the derived settings as (setting, value, reason)."""
+    unit = "px" if plan.unit == "pixel" else plan.unit
+    normalisation = " ".join(_value(value) for value in plan.normalisation.values())
+    weights = plan.weights.get("class_weights", {})
+    values = {
+        "normalisation": ("Normalisation", normalisation),
+        "patch": ("Training patch", f"{_times(plan.patch, 'd')} px"),
+        "sigma": ("σ of the border weights", f"{_value(plan.weights.get('sigma'))} {unit}"),
+        "min_size": ("Smallest object kept", f"{plan.min_size} px"),
+        "class_weights": (
+            "Class weights",
+            ", ".join(f"{_class_name(plan, key)} {_value(w)}" for key, w in weights.items()),
+        ),
+    }
+    return [(*values[key], why) for key, why in plan.derived.items() if key in values]
+
+
+def network_row(experiment: Experiment) -> list[str]:
+    """Return network, size, decoder, epochs, best validation IoU and time of training.
+
+    Of a baseline or a merge: its method, and the parameters that it was tuned to.
+    """
+    if experiment.baseline is not None:
+        tuned = experiment.baseline.parameters
+        found = ", ".join(f"{key} {_value(value)}" for key, value in _set(tuned))
+        merged = isinstance(experiment.baseline, Merged)
+        kind = str(experiment.baseline.merge) if merged else "classical"
+        return [experiment.baseline.method, kind, NOTHING, found, *[NOTHING] * 4]
+    header = next(iter(experiment.models.values()), {})
+    histories = list(experiment.histories.values())
+    options = ", ".join(f"{key} {_value(value)}" for key, value in _set(header.get("options")))
+    decoder = ", ".join(f"{key} {_value(value)}" for key, value in _set(header.get("decoder")))
+    best = [max(known) for rows in histories if (known := _finite(rows, "val_iou"))]
+    minutes = sum(sum(_finite(rows, "seconds")) for rows in histories) / 60
+    speeds = [speed for rows in histories for speed in _finite(rows, "images_per_second")]
+    network = str(header.get("network", NOTHING))
+    return [
+        network + (f" ({options})" if options else ""),
+        str(header.get("head", NOTHING)),
+        f"{header['weights']:,}" if header else NOTHING,
+        decoder or NOTHING,
+        f"{len(histories)} × {max(map(len, histories))}" if histories else NOTHING,
+        ", ".join(f"{value:.3f}" for value in best) or NOTHING,
+        f"{minutes:.1f} min" if minutes else NOTHING,
+        f"{sorted(speeds)[len(speeds) // 2]:.3g}" if speeds else NOTHING,
+    ]
+
+
+def number_text(value: float, digits: int = 3) -> str:
+    """Return a number as text, a dash where it is undefined."""
+    return NOTHING if math.isnan(value) else f"{value:.{digits}f}"
+
+
+def interval_text(row: Row, key: str, digits: int = 3) -> str:
+    """Return the interval of a score, empty where there is none."""
+    low, high = number(row, f"{key}_low"), number(row, f"{key}_high")
+    return "" if math.isnan(low + high) else f"{low:z.{digits}f} to {high:z.{digits}f}"
+
+
+def subset_name(subset: str) -> str:
+    """Return what a subset is called in text."""
+    return SUBSETS.get(subset, subset)
+
+
+def _meaningful(dataset: Dataset) -> list[Column]:
+    """Return the scores that say something: PQ of one segment a class is but its IoU."""
+    return [c for c in SCORES if dataset.has_objects or not c.key.startswith("pq")]
+
+
+def _any(rows: Sequence[Row], key: str) -> bool:
+    return any(not math.isnan(number(row, key)) for row in rows)
+
+
+def _told(row: Row, column: Column) -> float:
+    """Return a score; NaN for an average precision of objects without scores."""
+    if column.key.startswith("coco_") and not has_scores(row):
+        return math.nan
+    return number(row, column.key)
+
+
+def _infinite(row: Row, column: Column) -> int:
+    """Return in how many cases a distance is infinite; 0 for other scores."""
+    count = number(row, f"{column.key}_infinite")
+    return 0 if math.isnan(count) else int(count)
+
+
+def _finite(rows: Sequence[Row], key: str) -> list[float]:
+    return [value for row in rows if math.isfinite(value := number(row, key))]
+
+
+def _set(section: Any) -> list[tuple[str, Any]]:
+    return [(key, value) for key, value in (section or {}).items() if value is not None]
+
+
+def _split(plan: Plan) -> str:
+    folds = ", ".join(str(len(fold)) for fold in plan.folds)
+    parts = [f"{len(plan.test)} test"]
+    if plan.folds:
+        parts.append(f"{len(plan.folds)} folds of {folds} validation cases")
+    if plan.train:
+        parts.append(f"{len(plan.train)} in training only")
+    if plan.unlabelled:
+        parts.append(f"{len(plan.unlabelled)} without labels")
+    return "; ".join(parts)
+
+
+def _classes(plan: Plan) -> str:
+    return ", ".join(f"{spec.name} ({spec.kind})" for spec in plan.classes.values())
+
+
+def _class_name(plan: Plan, key: str) -> str:
+    return "background" if key == "0" else plan.classes[int(key)].name
+
+
+def _range(spread: dict[str, list[int]], unit: str) -> str:
+    low, middle, high = (_times(spread[key], "d") for key in ("min", "median", "max"))
+    return f"{middle}{unit}" if low == high else f"{middle}{unit} (from {low} to {high})"
+
+
+def _times(values: Sequence[float], form: str) -> str:
+    return " × ".join(format(value, form) for value in values)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list | tuple):
+        return " × ".join(_value(v) for v in value)
+    return str(value)

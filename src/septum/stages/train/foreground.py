@@ -1,0 +1,115 @@
+"""Where the objects of a case are: what lets a patch be centred on one.
+
+A case keeps a sample of the pixels of every object, not the label maps themselves, so that
+centring a patch on an object takes no search and works for a volume that stays on disk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from septum.data.store import VOID
+
+# Enough for a patch to land anywhere on an object; a stuff region or a semantic class has no
+# size to speak of, hence more.
+PER_THING = 64
+PER_CLASS = 4096
+# Voxels looked at in one go: bounds the memory of indexing a volume on disk.
+SLAB = 2**24
+
+
+@dataclass(frozen=True)
+class Foreground:
+    """A sample of the pixels of every object of a case.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Spatial shape of the case.
+    positions : ndarray of int64, shape (m,)
+        Flat indices of the sampled pixels, object by object, objects ordered by class.
+    starts : ndarray of int64, shape (objects + 1,)
+        Where each object's pixels begin in ``positions``.
+    classes : ndarray of int64, shape (objects,)
+        The class of each object, ascending.
+    """
+
+    shape: tuple[int, ...]
+    positions: np.ndarray
+    starts: np.ndarray
+    classes: np.ndarray
+
+    def draw(self, rng: np.random.Generator) -> tuple[int, ...] | None:
+        """Draw a pixel: of a random class, of a random object of it, at random within it.
+
+        Returns
+        -------
+        tuple of int or None
+            The pixel; None where the case has no object.
+        """
+        if not len(self.classes):
+            return None
+        wanted = rng.choice(np.unique(self.classes))
+        first, last = np.searchsorted(self.classes, [wanted, wanted + 1])
+        item = rng.integers(first, last)
+        flat = self.positions[rng.integers(self.starts[item], self.starts[item + 1])]
+        return tuple(int(i) for i in np.unravel_index(flat, self.shape))
+
+
+def find_foreground(semantic: Any, instance: Any | None, rng: np.random.Generator) -> Foreground:
+    """Sample the pixels of every object, slab by slab.
+
+    Each pixel gets a random key and each object keeps its pixels of smallest keys: a uniform
+    sample without replacement, however the case is cut into slabs.
+
+    Parameters
+    ----------
+    semantic : array-like of int, shape (*spatial)
+        Class ids, 0 background, `septum.data.store.VOID` of no class; numpy or zarr.
+    instance : array-like of int, shape (*spatial), or None
+        Instance ids; pixels of a class with id 0 (stuff) count as one object of their class.
+    rng : numpy.random.Generator
+        Draws the keys.
+    """
+    shape = tuple(int(n) for n in semantic.shape)
+    plane = int(np.prod(shape[1:], dtype=np.int64))
+    thick = max(1, SLAB // max(plane, 1))
+    tables = []
+    for start in range(0, shape[0], thick):
+        rows = slice(start, start + thick)
+        classes = np.asarray(semantic[rows]).reshape(-1)
+        found = np.flatnonzero((classes != 0) & (classes != VOID))
+        ids = np.zeros(found.shape, np.int64)
+        if instance is not None:
+            ids[:] = np.asarray(instance[rows]).reshape(-1)[found]
+        keys = rng.random(len(found))
+        tables.append(_smallest(classes[found].astype(np.int64), ids, keys, found + start * plane))
+    if len(tables) > 1:
+        tables = [_smallest(*(np.concatenate(column) for column in zip(*tables, strict=True)))]
+    classes, ids, _, positions = tables[0]
+    first = _group_starts(classes, ids)
+    starts = np.append(first, len(classes)).astype(np.int64)
+    return Foreground(shape, positions, starts, classes[first])
+
+
+def _smallest(
+    classes: np.ndarray, ids: np.ndarray, keys: np.ndarray, positions: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Keep the pixels of smallest keys of every (class, id), ordered by class and id."""
+    order = np.lexsort((keys, ids, classes))
+    classes, ids, keys, positions = classes[order], ids[order], keys[order], positions[order]
+    first = _group_starts(classes, ids)
+    sizes = np.diff(np.append(first, len(classes)))
+    rank = np.arange(len(classes)) - np.repeat(first, sizes)
+    kept = rank < np.where(ids > 0, PER_THING, PER_CLASS)
+    return classes[kept], ids[kept], keys[kept], positions[kept]
+
+
+def _group_starts(classes: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    if not len(classes):
+        return np.zeros(0, np.int64)
+    changes = (np.diff(classes) != 0) | (np.diff(ids) != 0)
+    return np.flatnonzero(np.concatenate(([True], changes)))

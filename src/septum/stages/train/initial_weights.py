@@ -1,0 +1,116 @@
+"""The weights that a training starts from, where they are not random.
+
+Published ones of the backbone (``pretrained``), or those of another experiment's model on the
+same data (``start_from``), as FCN-16s starts from FCN-32s.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from septum.config.schema import Run
+from septum.errors import SeptumError, fail
+from septum.networks.pretrained import Report, load_pretrained, transfer
+from septum.networks.segmenter import Segmenter
+from septum.networks.statedict import read_state_dict
+
+log = logging.getLogger(__name__)
+
+
+def load_start(segmenter: Segmenter, run: Run, file: Path | None) -> dict[str, Any] | None:
+    """Give a segmenter the weights that its experiment starts from.
+
+    Parameters
+    ----------
+    segmenter : Segmenter
+        With random weights; changed in place.
+    run : Run
+        Says which, by ``pretrained`` or ``start_from``.
+    file : Path or None
+        The checkpoint, or the other experiment's model file. Without one, a checkpoint is
+        downloaded, once, from the address that ``run.pretrained`` gives.
+
+    Returns
+    -------
+    dict or None
+        What was done, JSON-able: ``from``, ``sha256`` (of a checkpoint's file, of a model's
+        weights alone), ``taken`` (number of tensors), ``new``, ``unused`` and ``adapted`` (as
+        `septum.networks.pretrained.Report`). None where nothing is to be done.
+
+    Raises
+    ------
+    SeptumError
+        The file is missing, damaged, or another one than the checksum says; the network has no
+        backbone; its tensors do not fit.
+    """
+    if run.pretrained is not None:
+        source = run.pretrained.source
+        report = load_backbone(segmenter.network, run, file)
+    elif run.start_from is not None:
+        source = run.start_from
+        report = _load_model(segmenter.network, run, file)
+    elif file is not None:
+        what = "is given, but the settings have neither pretrained nor start_from"
+        raise fail("--start", what, "leave it out, or give one of them in --settings")
+    else:
+        return None
+    log.info("starting from %s (sha256 %s): %s", source, report.sha256, report)
+    told = {"taken": len(report.taken), "new": list(report.new), "unused": list(report.unused)}
+    return {"from": source, "sha256": report.sha256, **told, "adapted": report.adapted}
+
+
+def load_backbone(network: nn.Module, run: Run, file: Path | None) -> Report:
+    """Fill a network's backbone with published weights (see `load_start`)."""
+    require_backbone(network, run)
+    given = run.pretrained
+    if file is None and not given.is_address:
+        raise _missing(f"the checkpoint {given.source}")
+    source = given.source if file is None else file
+    return load_pretrained(network, source, sha256=given.sha256)
+
+
+def require_backbone(network: nn.Module, run: Run) -> None:
+    """Raise if ``pretrained`` is given for a network that has no backbone."""
+    if not hasattr(network, "backbone"):
+        key = f"experiments.{run.experiment}.pretrained"
+        what = f"is given, but the network {run.network!r} has no backbone to start from it"
+        raise fail(key, what, "leave it out, or take an fcn…, segnet, pspnet or deeplab…")
+
+
+def take_weights(network: nn.Module, run: Run, state: Mapping[str, Tensor]) -> Report:
+    """Give a network what fits of ``run.start_from``'s weights; raise if that is less than half."""
+    try:
+        return transfer(network, state)
+    except SeptumError as error:
+        what = f"{run.start_from!r} cannot be started from: {error.problems[0].what}"
+        remedy = "name an experiment with a network of the same kind and width"
+        raise fail(f"experiments.{run.experiment}.start_from", what, remedy) from None
+
+
+def _load_model(network: nn.Module, run: Run, file: Path | None) -> Report:
+    if file is None:
+        raise _missing(f"the model file of {run.start_from}")
+    # a model file holds a segmenter's weights: the network's are called so there
+    found = {name.removeprefix("network."): t for name, t in read_state_dict(file).items()}
+    # of the weights alone: another decoder in the same file must not cost anyone their epochs
+    return replace(take_weights(network, run, found), sha256=_weights_digest(found))
+
+
+def _weights_digest(state: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(state.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def _missing(what: str) -> SeptumError:
+    return fail("--start", "is missing", f"give {what}, which the settings name")

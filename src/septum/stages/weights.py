@@ -1,0 +1,98 @@
+"""Border weight maps of the training cases and elastic copies of a batch, written to disk."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+from septum.config.schema import Weights
+from septum.data.plan import read_plan
+from septum.data.store import VOID, Case, atomic_path, case_paths, read_case, write_array
+from septum.losses.border_weights import border_weight_map, separate_touching
+
+log = logging.getLogger(__name__)
+
+
+def weights_batch(
+    *, cases: Path, copies: Path | None, plan: Path, settings: Weights, out: Path
+) -> None:
+    """Write the weight map of every training case of a batch, and of its copies.
+
+    Test cases and cases without labels have none: no network learns from them.
+
+    Parameters
+    ----------
+    cases : Path
+        Batch folder of canonical cases.
+    copies : Path, optional
+        Batch folder of their elastic copies.
+    plan : Path
+        The dataset's plan.json: what settings left at ``auto`` come to, and which cases are
+        trained on.
+    settings : Weights
+        Of the maps.
+    out : Path
+        Folder to write, whole or not at all. A map is called after the file of its case and
+        holds the array ``weights``, float32 (*spatial).
+
+    Raises
+    ------
+    SeptumError
+        A case or the plan cannot be read, or ``out`` cannot be written.
+    """
+    decided = read_plan(plan).with_weights(settings)
+    trained = set(chain(decided.train, *decided.folds))
+    folders = [cases] if copies is None else [cases, copies]
+    written = 0
+    with atomic_path(out) as folder:
+        folder.mkdir()
+        for path in case_paths(folders).values():
+            case = read_case(path)
+            if (case.parent or case.name) not in trained:
+                continue
+            weights = case_weight_map(case, decided.weights)
+            write_array(folder / path.name, "weights", weights, attributes={"name": case.name})
+            log.info("%s: weights %.3g to %.3g", case.name, weights.min(), weights.max())
+            written += 1
+    log.info("%d weight maps", written)
+
+
+def case_weight_map(case: Case, settings: Mapping) -> np.ndarray:
+    """Return the weight map of an annotated case, as a plan's ``weights`` say.
+
+    Touching objects are separated first; the ridge between them is background, as in the
+    training target. Without instances there is no border term.
+
+    Parameters
+    ----------
+    case : Case
+        With its labels in memory.
+    settings : mapping
+        ``mode``, ``w0``, ``sigma`` in the unit of the spacing, and ``class_weights`` by class id
+        (as text; all 1 where classes are not balanced).
+
+    Returns
+    -------
+    float32 array (*spatial)
+    """
+    # no loss counts what is void, whatever its weight
+    semantic = np.where(case.semantic == VOID, 0, case.semantic)
+    if case.instance is None:
+        objects, classes = np.zeros_like(semantic), semantic
+    else:
+        objects = separate_touching(case.instance)
+        classes = np.where((case.instance > 0) & (objects == 0), 0, semantic)
+    by_class = {int(i): float(weight) for i, weight in settings["class_weights"].items()}
+    return border_weight_map(
+        objects,
+        w0=settings["w0"],
+        sigma=settings["sigma"],
+        spacing=case.geometry.spacing,
+        mode=settings["mode"],
+        classes=classes,
+        class_weights=[by_class.get(i, 1.0) for i in range(max(by_class) + 1)],
+    )

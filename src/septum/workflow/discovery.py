@@ -1,0 +1,326 @@
+"""From the configuration to cases, groups and batches.
+
+Runs whenever the Snakefile is parsed, so: standard library and the configuration only, each
+folder listed once, no image opened.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from septum.config.config import Config
+from septum.config.demo_cases import DEMO_CASES
+from septum.config.schema import Dataset
+from septum.data.case_files import CaseFiles, safe_name
+from septum.errors import Problem, SeptumError, fail
+from septum.workflow.image_size import count_pixels
+
+# A job should be long beside the seconds its imports take, and short beside the whole run.
+CASES_PER_JOB = 32
+PIXELS_PER_JOB = 256 * 2**20
+
+
+def find_cases(config: Config, dataset: str) -> list[CaseFiles]:
+    """List the cases of a dataset, sorted by name.
+
+    Parameters
+    ----------
+    config : Config
+    dataset : str
+        Its key under ``datasets``.
+
+    Raises
+    ------
+    SeptumError
+        With every problem: a pattern that matches nothing, a case found twice, a label or a
+        channel that is missing, a link to nothing.
+    """
+    spec = config.datasets[dataset]
+    if spec.demo is not None:
+        return _demo_cases(config, dataset, spec)
+    key = f"datasets.{dataset}"
+    problems: list[Problem] = []
+    images = _scan_channels(config, spec, spec.image_patterns, f"{key}.images", problems)
+    labels = _find_labels(config, dataset, images, problems)
+    cases = [CaseFiles(name, files, *labels.get(name, ())) for name, files in images.items()]
+    unlabelled = _scan_channels(
+        config, spec, spec.unlabelled_patterns, f"{key}.unlabelled", problems
+    )
+    for name, files in unlabelled.items():
+        if name in images:
+            what = f"the case {name!r} is found by `images` and by `unlabelled`"
+            problems.append(Problem(files[0], what, "rename one of the files"))
+        cases.append(CaseFiles(name, files))
+    problems += _broken_links(cases)
+    if problems:
+        raise SeptumError(problems)
+    return sorted(cases, key=lambda case: case.name)
+
+
+def find_groups(
+    names: Sequence[str], group: str | None, table: Path | None, dataset: str
+) -> dict[str, str]:
+    """Return the group of each case; cases of a group never straddle a split.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The cases.
+    group : str or None
+        A pattern of the case's name with ``{group}`` in it (``"{group}_slice*"``), or a column
+        of ``table``. Without it every case is a group of its own.
+    table : Path or None
+        CSV with a column ``case`` (or ``id``, ``name``).
+    dataset : str
+        Its key under ``datasets``, for messages.
+
+    Raises
+    ------
+    SeptumError
+        If a case has no group.
+    """
+    if group is None:
+        return {name: name for name in names}
+    key = f"datasets.{dataset}.group"
+    if "{group}" in group:
+        regex = _regex(group, "group")
+        found = {name: regex.fullmatch(name) for name in names}
+        lost = [name for name, match in found.items() if match is None]
+        if lost:
+            what = f"the pattern {group!r} does not fit the case {lost[0]!r}"
+            raise fail(key, f"{what} ({len(lost)} in all)", "mend the pattern; * fits any text")
+        return {name: match.group("group") for name, match in found.items() if match}
+    if table is None:
+        what = f"{group!r} is no pattern with {{group}}, and there is no table"
+        remedy = f"put {{group}} into it, or give datasets.{dataset}.table, a CSV with that column"
+        raise fail(key, what, remedy)
+    column = _column(table, group, key)
+    lost = [name for name in names if name not in column]
+    if lost:
+        what = f"{table} has no row for the case {lost[0]!r} ({len(lost)} in all)"
+        raise fail(key, what, "add the rows, or exclude the cases")
+    return {name: column[name] for name in names}
+
+
+def find_batches(config: Config, cases: Sequence[CaseFiles]) -> dict[str, list[CaseFiles]]:
+    """Deal the cases out to batches, one job a batch and stage.
+
+    A case's batch follows from its name alone and the number of batches is a power of two, so
+    that adding a case to a dataset reruns its batch and not all of them.
+    """
+    per_job = config.jobs.cases_per_job
+    if per_job == "auto":
+        sample = [c.images[0] for c in cases[:: max(1, len(cases) // 16)]]
+        mean_size = max(1, sum(map(count_pixels, sample)) // max(1, len(sample)))
+        per_job = max(1, min(CASES_PER_JOB, PIXELS_PER_JOB // mean_size))
+    count = 1
+    while count * per_job < len(cases):
+        count *= 2
+    batches: dict[str, list[CaseFiles]] = {}
+    for case in cases:
+        index = int(hashlib.sha256(case.name.encode("utf-8")).hexdigest(), 16) % count
+        batches.setdefault(f"{index + 1}of{count}", []).append(case)
+    return dict(sorted(batches.items()))
+
+
+def resolve(config: Config, path: str) -> Path:
+    """Return a path of the configuration; relative ones start at ``data_root``."""
+    # not Path.expanduser, which raises where there is no such user
+    return Path(os.path.expanduser(config.data_root)) / os.path.expanduser(path)
+
+
+def missing_checkpoints(config: Config) -> dict[str, Problem]:
+    """Return which experiments' ``pretrained`` file is not there, of those that are to run."""
+    found = {}
+    for experiment in dict.fromkeys(experiment for _, experiment in config.runs()):
+        given = config.experiments[experiment].pretrained
+        if given is None or given.is_address:
+            continue
+        path = resolve(config, given.source)
+        if not os.path.isfile(path):
+            what = f"{path} {'is a folder' if os.path.isdir(path) else 'does not exist'}"
+            remedy = "give the path of a checkpoint; a relative one starts at data_root"
+            found[experiment] = Problem(f"experiments.{experiment}.pretrained", what, remedy)
+    return found
+
+
+def _demo_cases(config: Config, dataset: str, spec: Dataset) -> list[CaseFiles]:
+    demo = DEMO_CASES[spec.demo]
+    folder = demo_folder(config, dataset)
+    return [
+        CaseFiles(
+            name,
+            (str(folder / "images" / f"{name}{demo.image_suffix}"),),
+            None
+            if name in demo.unlabelled
+            else str(folder / "labels" / f"{name}{demo.label_suffix}"),
+        )
+        for name in demo.cases
+        if not _excluded(name, spec)
+    ]
+
+
+def _broken_links(cases: Sequence[CaseFiles]) -> Iterator[Problem]:
+    """Yield the files that are links to nothing, as git-annex leaves what was not fetched."""
+    for case in cases:
+        for path in (*case.images, *case.label_files):
+            if os.path.islink(path) and not os.path.exists(path):
+                remedy = f"fetch that file, or leave the case out by `exclude: [{case.name!r}]`"
+                yield Problem(path, "is a link to a file that is not there", remedy)
+
+
+def demo_folder(config: Config, dataset: str) -> Path:
+    """Return where the simulated images of a demo dataset are written."""
+    return Path(config.results) / safe_name(dataset) / "demo"
+
+
+def _excluded(name: str, spec: Dataset) -> bool:
+    return any(name == pattern or fnmatchcase(name, pattern) for pattern in spec.exclude)
+
+
+def _scan_channels(
+    config: Config, spec: Dataset, patterns: Sequence[str], key: str, problems: list[Problem]
+) -> dict[str, tuple[str, ...]]:
+    """Return the files of each case, one a pattern; each must be there."""
+    channels = [_scan(config, pattern, key, problems) for pattern in patterns]
+    found = {}
+    for name in sorted(set().union(*channels)):
+        if _excluded(name, spec):
+            continue
+        for pattern, channel in zip(patterns, channels, strict=True):
+            if channel and name not in channel:
+                what = f"the case {name!r} has no file {pattern.replace('{case}', name)}"
+                problems.append(Problem(key, what, f"add it, or leave it out: exclude: [{name!r}]"))
+        found[name] = tuple(channel[name] for channel in channels if name in channel)
+    return found
+
+
+def _scan(config: Config, pattern: str, key: str, problems: list[Problem]) -> dict[str, str]:
+    """Return the file of each case that a pattern finds."""
+    found: dict[str, str] = {}
+    twice: Counter[str] = Counter()
+    path, known = resolve(config, pattern), len(problems)
+    parts = path.parts[1:] if path.anchor else path.parts
+    for name, file in _walk(path.anchor, parts, None):
+        if not _is_text(file):
+            problems.append(Problem(key, f"the path {file!r} is not UTF-8", "rename the file"))
+            continue
+        twice[name] += 1
+        first = found.setdefault(name, file)
+        if twice[name] == 2:
+            what = f"the case {name!r} is found twice: {first} and {file}"
+            problems.append(Problem(key, what, "make the pattern tell them apart, or rename one"))
+    if not found and len(problems) == known:
+        what = f"{path} matches nothing"
+        problems.append(Problem(key, what, "check the path and the part that {case} stands for"))
+    return found
+
+
+def _scan_labels(config: Config, pattern: str, key: str, problems: list[Problem]) -> dict[str, str]:
+    """As `_scan`, but a last part without ``{case}`` is a folder's content: one mask an object."""
+    head, _, tail = pattern.rpartition("/")
+    if "*" not in tail or "{case}" in tail:
+        return _scan(config, pattern, key, problems)
+    folders = _scan(config, head, key, problems)
+    return {name: f"{folder}/{tail}" for name, folder in folders.items()}
+
+
+def _find_labels(
+    config: Config, dataset: str, names: Iterable[str], problems: list[Problem]
+) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Return the first label file of each case, and its others."""
+    spec, key = config.datasets[dataset], f"datasets.{dataset}"
+    found: dict[str, list[str]] = {}
+    for part, pattern in spec.label_patterns.items():
+        labels = _scan_labels(config, pattern, f"{key}.{part}", problems)
+        for name in names:
+            if name in labels:
+                found.setdefault(name, []).append(labels[name])
+            # where no label is found at all, that is one problem, not one a case
+            elif labels:
+                wanted = pattern.replace("{case}", name)
+                remedy = (
+                    "add it, name images that have no labels by `unlabelled:`, "
+                    f"or leave it out by `exclude: [{name!r}]`"
+                )
+                what = f"the case {name!r} has no label {wanted}"
+                problems.append(Problem(f"{key}.{part}", what, remedy))
+    beside: tuple[str, ...] = ()
+    if spec.segments is not None:
+        beside = (str(resolve(config, spec.segments)),)
+        if not os.path.isfile(beside[0]):
+            remedy = "give the JSON file that belongs to the PNG files of `labels`"
+            problems.append(Problem(f"{key}.segments", f"{beside[0]} does not exist", remedy))
+    return {name: (files[0], (*files[1:], *beside)) for name, files in found.items()}
+
+
+def _walk(folder: str, parts: Sequence[str], name: str | None) -> Iterator[tuple[str, str]]:
+    """Yield (case name, path) for each path below ``folder`` that fits the pattern's parts.
+
+    An empty folder is the current one, as in `os.path.join`.
+    """
+    if not parts:
+        if name is not None and os.path.lexists(folder):
+            yield name, folder
+        return
+    part = parts[0]
+    if "*" not in part and (name is not None or "{case}" not in part):
+        literal = part.replace("{case}", name) if name is not None else part
+        yield from _walk(os.path.join(folder, literal), parts[1:], name)
+        return
+    regex = _regex(part, "case", name)
+    try:
+        entries = sorted(os.listdir(folder or "."))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except PermissionError:
+        raise fail(folder, "cannot be read (permission denied)", "ask for access to it") from None
+    for entry in entries:
+        match = None if entry.startswith(".") else regex.fullmatch(entry)
+        if match:
+            found = match.groupdict().get("case") if name is None else name
+            yield from _walk(os.path.join(folder, entry), parts[1:], found)
+
+
+def _is_text(path: str) -> bool:
+    """Say whether a path is text; Python has bytes that are no UTF-8 as lone surrogates."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in path)
+
+
+def _regex(pattern: str, word: str, value: str | None = None) -> re.Pattern[str]:
+    """Compile a pattern: ``*`` fits any text, ``{word}`` its value or the same text everywhere."""
+    pieces: list[str] = []
+    for token in re.split(r"(\{" + word + r"\}|\*)", pattern):
+        if token == "*":
+            pieces.append("[^/]*")
+        elif token != f"{{{word}}}":
+            pieces.append(re.escape(token))
+        elif value is not None:
+            pieces.append(re.escape(value))
+        else:
+            again = f"(?P<{word}>" in "".join(pieces)
+            pieces.append(f"(?P={word})" if again else f"(?P<{word}>[^/]+?)")
+    return re.compile("".join(pieces))
+
+
+def _column(path: Path, column: str, key: str) -> dict[str, str]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except OSError as error:
+        raise fail(
+            path, f"cannot be read ({error.strerror})", "check the path of `table:`"
+        ) from None
+    header = list(rows[0]) if rows else []
+    case = next((name for name in ("case", "id", "name") if name in header), None)
+    if case is None or column not in header:
+        what = f"{path} needs the columns 'case' (or 'id') and {column!r}; it has {header}"
+        raise fail(key, what, "mend the table's first line")
+    return {row[case]: row[column] for row in rows}

@@ -1,0 +1,285 @@
+"""What every classical method does, on simulated images."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from septum.classical import create as classical
+from septum.errors import SeptumError
+from septum.io.code_digest import reachable
+
+NAMES = ["cpmc", "graph_cut", "mean_shift", "normalized_cut", "watershed"]
+VOLUMES = [name for name in NAMES if name != "cpmc"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_which_methods_are_for_images_only_is_known_without_importing_them(name):
+    assert (3 not in classical.method_class(name).axes) == (name in classical.PLANAR)
+
+
+def test_without_pymaxflow_two_methods_fail_and_say_what_to_install():
+    code = (
+        "import sys; sys.modules['maxflow'] = None\n"
+        "from septum import classical\n"
+        "from septum.errors import SeptumError\n"
+        "for name in classical.names():\n"
+        "    try:\n"
+        "        print(name, classical.method_class(name).__name__)\n"
+        "    except SeptumError as error:\n"
+        "        print(name, str(error).replace('\\n', ' '))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    said = dict(line.split(" ", 1) for line in done.stdout.splitlines())
+    assert [name for name, text in said.items() if "pip install 'septum[graphcut]'" in text] == [
+        "cpmc",
+        "graph_cut",
+    ]
+    assert "under the GPL" in said["cpmc"]
+    assert said["watershed"] == "Watershed"
+
+
+def balls(shape, centres, radius):
+    """Return a label map of balls; an earlier one keeps its pixels."""
+    grid = np.indices(shape)
+    labels = np.zeros(shape, int)
+    for number, centre in enumerate(centres, start=1):
+        away = grid - np.reshape(centre, (-1, *[1] * len(shape)))
+        labels[((away**2).sum(0) <= radius**2) & (labels == 0)] = number
+    return labels
+
+
+def picture(labels, *, background=20.0, foreground=100.0, noise=3.0):
+    """Return a noisy one-channel image of a label map."""
+    random = np.random.default_rng(0)
+    grey = np.where(labels > 0, foreground, background)
+    return (grey + random.normal(0, noise, labels.shape))[None]
+
+
+def iou(labels, true, number):
+    """Return the IoU of a true object with the predicted one that covers most of it."""
+    here = true == number
+    partner = labels == np.bincount(labels[here]).argmax()
+    return (here & partner).sum() / (here | partner).sum()
+
+
+APART = balls((48, 56), [(12, 14), (30, 40), (36, 10)], 7)
+
+
+def run(name, image, spacing=None, **parameters):
+    spacing = spacing or (1.0,) * (image.ndim - 1)
+    return classical.segment(name, image, spacing=spacing, **parameters)
+
+
+def test_names_are_listed_without_imports():
+    assert classical.names() == NAMES
+    code = "import sys, septum.classical.create as c; c.names(); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+    assert "septum.classical.create" in loaded.split()
+    assert not {"numpy", "maxflow", "skimage"} & set(loaded.split())
+
+
+def test_the_digest_covers_every_module_that_the_methods_load():
+    code = (
+        "import sys, septum.classical.create as c; [c.create(name, {}) for name in c.names()]; "
+        "print(*(m for m in sys.modules if m.split('.')[0] == 'septum'))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+    assert "septum.classical.mincut" in loaded.split()
+    counted = reachable(*map(classical.module, NAMES))
+    loaded = {name for name in loaded.split() if name.partition(".")[0] == "septum"}
+    assert loaded <= counted
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_separate_objects_are_found(name):
+    found = run(name, picture(APART), min_size=20)
+    assert found.dtype == np.uint32
+    assert found.shape == APART.shape
+    assert found.max() == 3
+    assert min(iou(found, APART, number) for number in (1, 2, 3)) > 0.8
+    # numbered as their first pixels lie in raster order
+    assert [found[p] for p in ((12, 14), (30, 40), (36, 10))] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_polarity(name):
+    bright, dark = picture(APART), 200 - picture(APART)
+    expected = run(name, bright, min_size=20)
+    np.testing.assert_array_equal(run(name, dark, polarity="dark", min_size=20), expected)
+    wrong = run(name, dark, polarity="bright", min_size=20)
+    assert max(iou(wrong, APART, number) for number in (1, 2, 3)) < 0.5
+
+
+@pytest.mark.parametrize("name", VOLUMES)
+def test_volumes(name):
+    true = balls((16, 24, 28), [(7, 7, 7), (8, 16, 20)], 5)
+    found = run(name, picture(true), min_size=20, **({"h": 2} if name == "watershed" else {}))
+    assert found.max() == 2
+    assert min(iou(found, true, number) for number in (1, 2)) > 0.7
+
+
+def test_cpmc_is_two_dimensional():
+    with pytest.raises(SeptumError, match="segments 2-D images, but this one has 3 spatial axes"):
+        run("cpmc", np.zeros((1, 8, 8, 8)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("value", [0.0, 0.1, 1e6])
+def test_a_constant_image_has_no_objects(name, value):
+    found = run(name, np.full((2, 20, 30), value))
+    assert found.shape == (20, 30)
+    assert found.dtype == np.uint32
+    assert not found.any()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("image", [[[0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]])
+def test_what_smoothing_makes_constant_has_no_objects(name, image):
+    assert not run(name, np.array([image]), sigma=8.0).any()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("gain", [2.0**-100, 2.0**900])
+def test_no_gain_changes_the_objects(name, gain):
+    image = picture(APART)
+    found = run(name, image)
+    assert found.any()
+    np.testing.assert_array_equal(run(name, image * gain), found)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_image_without_pixels_has_no_objects(name):
+    assert run(name, np.zeros((1, 0, 12))).shape == (0, 12)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_again(name):
+    image = picture(APART, noise=15.0)
+    before = image.copy()
+    first = run(name, image)
+    np.testing.assert_array_equal(first, run(name, image))
+    np.testing.assert_array_equal(image, before)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gain_and_offset_do_not_matter(name):
+    # of integers, so that every image holds the same numbers
+    image = np.rint(picture(APART)).astype(np.uint16)
+    expected = run(name, image, min_size=20)
+    np.testing.assert_array_equal(run(name, image * 256, min_size=20), expected)
+    np.testing.assert_array_equal(run(name, image + 1e8, min_size=20), expected)
+
+
+def test_small_objects_are_removed_and_the_others_numbered_without_gaps():
+    true = np.zeros((30, 40), int)
+    true[4:6, 4:7] = 1  # 6 pixels
+    true[12:22, 12:22] = 2
+    image = np.where(true, 9.0, 0.0)[None]
+    assert run("watershed", image, sigma=0, h=0).max() == 2
+    assert run("watershed", image, sigma=0, h=0, min_size=6).max() == 2
+    found = run("watershed", image, sigma=0, h=0, min_size=7)
+    np.testing.assert_array_equal(found, true == 2)
+
+
+def test_level_is_a_share_of_the_contrast():
+    grey = np.zeros((20, 20))
+    grey[2:8, 2:8] = 100
+    grey[12:18, 12:18] = 40
+    # Otsu: background (0 and 40) below, objects (100) above; means 36·40/364 and 100
+    share = (40 - 36 * 40 / 364) / (100 - 36 * 40 / 364)
+    assert round(share, 3) == 0.375
+    at = {level: run("watershed", grey[None], sigma=0, h=0, level=level) for level in (0.37, 0.38)}
+    assert (at[0.37].max(), at[0.38].max()) == (2, 1)
+
+
+def test_a_local_threshold_follows_the_illumination():
+    ramp = np.linspace(0, 200, 60)[None].repeat(40, axis=0)
+    true = balls((40, 60), [(10, 10), (28, 30), (12, 50)], 4)
+    image = (ramp + 60 * (true > 0))[None]
+    # one threshold for all: the brightest background is found, the darkest object is not
+    everywhere = run("watershed", image)
+    assert (everywhere[10, 10], everywhere[30, 59] > 0) == (0, True)
+    found = run("watershed", image, window=8)
+    assert found.max() == 3
+    assert min(iou(found, true, number) for number in (1, 2, 3)) > 0.7
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, bool])
+def test_a_channel_of_integers(name, dtype):
+    # 80 above the background; as int16 further apart than an int16 reaches
+    low, high = {np.uint8: (20, 100), np.int16: (-30_000, 30_000), bool: (0, 1)}[dtype]
+    image = np.full((3, *APART.shape), low, dtype)
+    image[1][APART > 0] = high
+    found = run(name, image, channel=1, min_size=20)
+    assert found.max() == 3
+    assert min(iou(found, APART, number) for number in (1, 2, 3)) > 0.8
+    assert not run(name, image, channel=0).any()
+
+
+@pytest.mark.parametrize("channel", [None, 0])
+def test_an_image_without_channels_is_refused(channel):
+    with pytest.raises(SeptumError) as error:
+        run("watershed", np.zeros((0, 8, 8)), channel=channel)
+    assert str(error.value) == (
+        "Watershed: is given an image without channels\n"
+        "    -> give an array (C, *spatial) of at least one channel"
+    )
+
+
+def test_channels():
+    image = np.stack([picture(APART)[0], np.random.default_rng(1).normal(0, 400, APART.shape)])
+    found = run("watershed", image, channel=0, min_size=20)
+    np.testing.assert_array_equal(found, run("watershed", image[:1], min_size=20))
+    mean = run("watershed", image, min_size=20)
+    np.testing.assert_array_equal(mean, run("watershed", image.mean(0)[None], min_size=20))
+    with pytest.raises(SeptumError, match="channel: is 2, but the image has 2 channels"):
+        run("watershed", image, channel=2)
+
+
+def test_coarse_axes_are_smoothed_less():
+    image = np.zeros((1, 21, 21))
+    image[0, 10, 10] = 1
+    method = classical.create("watershed", {"sigma": 2.0})
+    smooth = method._scaled(image[0].astype(np.float32), np.array([4.0, 1.0]))
+    # σ of half a pixel along the rows' axis and of two along the other: 21 against 3 pixels wide
+    assert (smooth[:, 10] > 0.1).sum() == 3
+    assert (smooth[10] > 0.1).sum() == 9
+
+
+def test_pixels_must_be_finite():
+    with pytest.raises(SeptumError, match="not finite"):
+        run("watershed", np.array([[[1.0, np.nan]]]))
+
+
+def test_spacing_must_fit():
+    with pytest.raises(ValueError, match="spacing"):
+        run("watershed", np.zeros((1, 4, 4)), spacing=(1.0,))
+
+
+def test_unknown_method_and_parameters():
+    with pytest.raises(SeptumError, match="did you mean 'watershed'"):
+        run("waterhsed", np.zeros((1, 4, 4)))
+    with pytest.raises(SeptumError) as caught:
+        classical.create("watershed", {"sgima": 1, "level": 3}, where="experiments.w.options")
+    problems = {problem.where: problem for problem in caught.value.problems}
+    assert problems["experiments.w.options.sgima"].remedy == "did you mean 'sigma'?"
+    assert "less than 1" in str(problems["experiments.w.options.level"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_value_of_the_grid_is_legal_and_starts_with_the_start(name):
+    grid = classical.grid(name, edge=7.3, pixels=41.5, channels=3)
+    assert grid["channel"] == (None, 0, 1, 2)
+    assert grid["polarity"] == ("bright", "dark")
+    assert grid["min_size"] == (5, 0, 3, 10, 21)
+    assert "channel" not in classical.grid(name)
+    for key, values in grid.items():
+        for value in values:
+            assert getattr(classical.create(name, {key: value}), key) == value
+    fields = set(type(classical.create(name, {})).model_fields)
+    assert fields - set(grid) == ({"data", "overlap"} if name == "cpmc" else set())

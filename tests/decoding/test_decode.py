@@ -1,0 +1,370 @@
+"""Decoding gives back the objects that training took apart."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from perfect_maps import ONE, perfect
+from shapes import balls
+from skimage.measure import label
+from skimage.morphology import reconstruction
+
+from septum.config.schema import ClassSpec
+from septum.decoding.decode import decode
+from septum.heads.heads import HEADS
+from septum.instances.necks import split_necks
+from septum.metrics.panoptic import panoptic_quality
+
+
+def instances(probabilities, head="semantic", method="components", **options):
+    options = {"threshold": 0.5, "seed_threshold": 0.7, **options}
+    semantic, instance = decode(
+        probabilities, head=head, classes=ONE, annotation="instance", method=method, **options
+    )
+    assert semantic.dtype == np.uint16
+    assert instance.dtype == np.uint32
+    np.testing.assert_array_equal(semantic, (instance > 0).astype(np.uint16))
+    return instance
+
+
+def foreground(values):
+    values = np.asarray(values, np.float32)
+    return np.stack([1 - values, values])
+
+
+def test_components_are_numbered_and_small_ones_removed():
+    probability = np.array(
+        [
+            [0.9, 0.9, 0.1, 0.1, 0.0, 0.6],
+            [0.9, 0.2, 0.1, 0.1, 0.0, 0.0],
+            [0.1, 0.1, 0.1, 0.1, 0.0, 0.0],
+            [0.1, 0.1, 0.1, 0.1, 0.0, 0.0],
+            [0.4, 0.1, 0.8, 0.8, 0.0, 0.0],
+            [0.4, 0.1, 0.8, 0.7, 0.0, 0.0],
+        ]
+    )
+    first = [[1, 1, 0, 0, 0, 2], [1, 0, 0, 0, 0, 0], [0] * 6, [0] * 6, *[[0, 0, 3, 3, 0, 0]] * 2]
+    probabilities = foreground(probability)
+    assert instances(probabilities).tolist() == first
+    assert instances(probabilities, min_size=2)[0].tolist() == [1, 1, 0, 0, 0, 0]
+    assert instances(probabilities, min_size=4).max() == 1
+    assert instances(probabilities, min_size=5).max() == 0
+    # pixels that touch by a corner are two objects
+    assert instances(foreground([[0.9, 0.1], [0.1, 0.9]])).max() == 2
+
+
+def test_the_ridge_is_given_back_to_the_object_that_gave_it():
+    truth = np.array([[0, 1, 1, 1, 2, 2, 2, 0]] * 4)
+    probabilities = perfect("semantic", truth)
+    assert probabilities[1][0].tolist() == [0, 1, 1, 0, 1, 1, 1, 0]
+    np.testing.assert_array_equal(instances(probabilities), truth)
+
+
+def test_a_gap_of_two_pixels_stays():
+    truth = np.array([[1, 1, 0, 0, 2, 2]] * 3)
+    np.testing.assert_array_equal(instances(perfect("semantic", truth)), truth)
+
+
+def test_the_border_is_given_back_without_merging():
+    truth = np.zeros((8, 13), int)
+    truth[1:7, 1:6] = 1
+    truth[1:7, 6:12] = 2
+    probabilities = perfect("border", truth)
+    for method in ("components", "watershed"):
+        np.testing.assert_array_equal(instances(probabilities, "border", method), truth)
+
+
+@st.composite
+def tessellations(draw):
+    """Boxes that fill the image and all touch, numbered in raster order."""
+    ndim = draw(st.integers(1, 3))
+    labels = np.zeros([1] * ndim, int)
+    for axis in range(ndim):
+        sizes = draw(st.lists(st.integers(4, 7), min_size=1, max_size=3))
+        index = np.repeat(np.arange(len(sizes)), sizes)
+        shape = [1] * ndim
+        shape[axis] = -1
+        labels = labels * len(sizes) + index.reshape(shape)
+    return labels + 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    truth=tessellations(),
+    head=st.sampled_from(["semantic", "border"]),
+    method=st.sampled_from(["components", "watershed"]),
+)
+def test_touching_boxes_come_back_exactly(truth, head, method):
+    np.testing.assert_array_equal(instances(perfect(head, truth), head, method), truth)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 1000),
+    head=st.sampled_from(["semantic", "border"]),
+    method=st.sampled_from(["components", "watershed"]),
+    threshold=st.floats(0.2, 0.8),
+    seed_threshold=st.floats(0.2, 0.95),
+    min_size=st.integers(0, 9),
+)
+def test_instances_lie_in_the_foreground_and_keep_their_size(
+    seed, head, method, threshold, seed_threshold, min_size
+):
+    random = np.random.default_rng(seed)
+    scores = random.random((HEADS[head].channels(1), 9, 11)).astype(np.float32) ** 3
+    probabilities = scores / scores.sum(0)
+    options = {"threshold": threshold, "seed_threshold": seed_threshold, "min_size": min_size}
+    instance = instances(probabilities, head, method, **options)
+    ids, sizes = np.unique(instance[instance > 0], return_counts=True)
+    assert ids.tolist() == list(range(1, len(ids) + 1))
+    assert (sizes >= max(1, min_size)).all()
+    body = 1 - probabilities[0] > threshold
+    # the semantic head also fills the one-pixel gaps between instances
+    outside = (instance > 0) & ~body
+    assert head == "semantic" or not outside.any()
+    for y, x in zip(*np.nonzero(outside), strict=True):
+        around = instance[max(0, y - 1) : y + 2, max(0, x - 1) : x + 2]
+        assert (around > 0).any()
+
+
+def test_watershed_divides_what_grew_together():
+    y, x = np.mgrid[:21, :41]
+    two = np.maximum(1 - np.hypot(y - 10, x - 11) / 14, 1 - np.hypot(y - 10, x - 29) / 14)
+    merged = foreground(two)
+    assert instances(merged, threshold=0.3).max() == 1
+    divided = instances(merged, method="watershed", threshold=0.3, seed_threshold=0.6)
+    assert divided.max() == 2
+    beyond = (divided > 0) != (two > np.float32(0.3))
+    # the notch between the two, one pixel wide
+    assert set(np.argwhere(beyond)[:, 1].tolist()) <= {20}
+    assert (divided[:, :20][two[:, :20] > 0.3] == 1).all()
+    assert (divided[:, 21:][two[:, 21:] > 0.3] == 2).all()
+
+
+def test_watershed_drops_what_holds_no_seed():
+    probability = np.full((3, 7), 0.05)
+    probability[1, 1:3] = 0.6
+    probability[1, 4:6] = 0.9
+    found = instances(foreground(probability), method="watershed", seed_threshold=0.8)
+    assert found[1].tolist() == [0, 0, 0, 0, 1, 1, 0]
+
+
+def test_classes_by_ascending_id_and_apart_from_each_other():
+    classes = {7: ClassSpec(name="a"), 3: ClassSpec(name="b")}
+    semantic = np.array([[0, 3, 3, 3, 7, 7, 7, 0]] * 5)
+    instance = np.array([[0, 1, 1, 1, 2, 2, 2, 0]] * 5)
+    for head in ("semantic", "border"):
+        probabilities = perfect(head, instance, classes, semantic)
+        for method in ("components", "watershed"):
+            found = decode(
+                probabilities,
+                head=head,
+                classes=classes,
+                annotation="instance",
+                method=method,
+                seed_threshold=0.6,
+            )
+            np.testing.assert_array_equal(found[0], semantic)
+            np.testing.assert_array_equal(found[1], instance)
+
+
+def test_doubt_between_classes_is_no_doubt_about_an_object():
+    classes = {1: ClassSpec(name="a"), 2: ClassSpec(name="b")}
+    probabilities = np.zeros((3, 4, 4), np.float32)
+    probabilities[0] = 0.9
+    probabilities[:, 1:3, 1:3] = np.array([0.1, 0.4, 0.5]).reshape(3, 1, 1)
+    semantic, instance = decode(
+        probabilities, head="semantic", classes=classes, annotation="instance"
+    )
+    assert instance.max() == 1
+    assert semantic[1, 1] == 2
+
+
+def test_panoptic_paints_things_over_stuff():
+    classes = {
+        1: ClassSpec(name="matrix", kind="stuff"),
+        2: ClassSpec(name="axon"),
+        5: ClassSpec(name="myelin", kind="stuff"),
+    }
+    #             background, matrix, axon, myelin
+    columns = [
+        (0.7, 0.1, 0.1, 0.1),  # background
+        (0.1, 0.6, 0.2, 0.1),  # matrix
+        (0.1, 0.2, 0.6, 0.1),  # axon
+        (0.1, 0.2, 0.4, 0.3),  # axon is likeliest, but not likely enough: the best of the rest
+        (0.0, 0.1, 0.3, 0.6),  # myelin
+    ]
+    probabilities = np.repeat(np.array(columns, np.float32).T[:, None], 3, axis=1)
+    semantic, instance = decode(
+        probabilities, head="semantic", classes=classes, annotation="panoptic", threshold=0.5
+    )
+    assert semantic.tolist() == [[0, 1, 2, 5, 5]] * 3
+    assert instance.tolist() == [[0, 0, 1, 0, 0]] * 3
+    # an axon that is too small leaves its place to the stuff around
+    semantic, instance = decode(
+        probabilities, head="semantic", classes=classes, annotation="panoptic", min_size=4
+    )
+    assert semantic[0].tolist() == [0, 1, 1, 5, 5]
+    assert instance.max() == 0
+
+
+def test_semantic_annotation_takes_the_likeliest_class():
+    classes = {4: ClassSpec(name="a", kind="stuff"), 2: ClassSpec(name="b", kind="stuff")}
+    probabilities = np.array([[0.4, 0.2, 0.3], [0.3, 0.5, 0.3], [0.3, 0.3, 0.4]])
+    semantic, instance = decode(
+        probabilities,
+        head="semantic",
+        classes=classes,
+        annotation="semantic",
+        method="argmax",
+        threshold=None,
+        min_size=None,
+    )
+    assert semantic.tolist() == [0, 2, 4]
+    assert semantic.dtype == np.uint16
+    assert instance is None
+
+
+def test_wrong_number_of_channels_is_refused():
+    with pytest.raises(ValueError, match="2 channels, the border head has 3"):
+        decode(np.zeros((2, 4, 4)), head="border", classes=ONE, annotation="instance")
+
+
+def discs(shape, *centres_and_radii):
+    grid = np.indices(shape)
+    found = np.zeros(shape, bool)
+    for centre, radius in centres_and_radii:
+        offset = grid - np.reshape(centre, (-1, *[1] * len(shape)))
+        found |= (offset**2).sum(0) <= radius**2
+    return found
+
+
+@pytest.mark.parametrize("scale", [1, 3])
+@pytest.mark.parametrize("shape", [(24, 40), (24, 24, 40)])
+def test_necks_are_found_at_any_size(shape, scale):
+    if len(shape) == 3 and scale > 1:
+        shape, scale = (24, 24, 40), 2
+    big = tuple(scale * n for n in shape)
+    middle = [n * scale // 2 for n in shape[:-1]]
+    apart = [((*middle, 10 * scale), 7 * scale), ((*middle, 24 * scale), 7 * scale)]
+    close = [((*middle, 12 * scale), 7 * scale), ((*middle, 19 * scale), 7 * scale)]
+    eight, egg = discs(big, *apart), discs(big, *close)
+    assert label(eight).max() == 1
+    parts = split_necks(eight.astype(int))
+    assert parts.max() == 2
+    cut = 17 * scale
+    assert len(np.unique(parts[..., : cut - 2 * scale])) == 2  # background and one part
+    assert len(np.unique(parts[..., cut + 2 * scale :])) == 2
+    assert split_necks(egg.astype(int)).max() == 1
+
+
+def test_a_long_thin_object_has_no_neck():
+    bar = np.zeros((9, 60), int)
+    bar[3:6, 2:58] = 1
+    assert split_necks(bar).max() == 1
+
+
+def test_no_object_at_all():
+    assert split_necks(np.zeros((5, 5), int)).max() == 0
+    assert instances(foreground(np.zeros((5, 5))), method="watershed").max() == 0
+
+
+@settings(max_examples=30, deadline=None)
+# ratios that no two widths on the grid have: a tie is either way right
+@given(
+    seed=st.integers(0, 10_000),
+    ratio=st.sampled_from([0.2113, 0.3331, 0.4721, 0.5477, 0.6391, 0.7129, 0.8543]),
+    ndim=st.integers(1, 3),
+)
+def test_necks_are_the_h_maxima_of_the_log_width(seed, ratio, ndim):
+    from scipy import ndimage
+
+    random = np.random.default_rng(seed)
+    smooth = ndimage.gaussian_filter(random.normal(size=[(40, 28, 14)[ndim - 1]] * ndim), 1.5)
+    objects, count = ndimage.label(smooth > 0)
+    parts = split_necks(objects, ratio=ratio)
+    assert (parts > 0).tolist() == (objects > 0).tolist()
+    owners = [np.unique(objects[parts == part]) for part in range(1, parts.max() + 1)]
+    assert all(len(owner) == 1 for owner in owners)
+    assert len(np.unique(np.concatenate(owners))) == count if count else not owners
+    # scikit-image, one object at a time
+    width = ndimage.distance_transform_edt(np.pad(objects, 1))[(slice(1, -1),) * ndim] - 0.5
+    expected = 0
+    full = np.ones([3] * ndim)
+    for number in range(1, count + 1):
+        height = np.where(objects == number, np.log(np.maximum(width, 0.1)), -9.0)
+        lowered = reconstruction(height + np.log(ratio), height, footprint=full)
+        peaks = lowered - reconstruction(lowered - 1e-6, lowered, footprint=full) > 5e-7
+        expected += label(peaks & (objects == number)).max()
+    assert parts.max() == expected
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("folder", "step", "min_size", "least"),
+    [("dsb2018/fluo/labels", 25, 10, 0.97), ("dichela/labels", 7, 2000, 0.99)],
+)
+@pytest.mark.parametrize("head", ["semantic", "border"])
+@pytest.mark.parametrize("method", ["components", "watershed"])
+def test_real_objects_survive_the_round_trip(
+    real_data, folder, step, min_size, least, head, method
+):
+    qualities = []
+    for path in sorted((real_data / folder).iterdir())[::step]:
+        truth = tifffile.imread(path).astype(np.int64)
+        found = instances(perfect(head, truth), head, method, min_size=min_size)
+        qualities.append(panoptic_quality(truth, found).pq)
+    assert len(qualities) >= 4
+    assert np.mean(qualities) > least
+
+
+# ---- what is regressed
+
+
+@pytest.mark.parametrize(
+    ("head", "method"), [("distance", "watershed"), ("stardist", "stars"), ("flows", "flows")]
+)
+@pytest.mark.parametrize("shape", [(40, 60), (20, 24, 44)])
+def test_touching_objects_of_two_classes_come_back_from_regressed_maps(head, method, shape):
+    classes = {7: ClassSpec(name="a"), 3: ClassSpec(name="b")}
+    middle = [n // 2 for n in shape[:-1]]
+    instance = balls(shape, [[*middle, 12], [*middle, 29]], radius=9)
+    semantic = np.choose(instance, [0, 3, 7])
+    maps = HEADS[head].regression.target(instance, (1.0,) * len(shape))
+    known = perfect(head, instance, classes, semantic)
+    found = decode(
+        np.concatenate([known, maps]),
+        head=head,
+        classes=classes,
+        annotation="instance",
+        method=method,
+        threshold=0.5,
+        seed_threshold=0.6,
+    )
+    np.testing.assert_array_equal(found[1] > 0, instance > 0)
+    for number in (1, 2):
+        ids, counts = np.unique(found[1][instance == number], return_counts=True)
+        assert counts.max() / counts.sum() > 0.97
+        main = found[1] == ids[counts.argmax()]
+        assert set(np.unique(found[0][main])) == {3 if number == 1 else 7}
+
+
+@pytest.mark.parametrize(
+    ("head", "method"), [("distance", "watershed"), ("stardist", "stars"), ("flows", "flows")]
+)
+def test_regressed_maps_without_an_object_give_none(head, method):
+    maps = np.zeros((HEADS[head].outputs(1, 2), 12, 13), np.float32)
+    maps[0] = 1
+    semantic, instance = decode(
+        maps,
+        head=head,
+        classes={1: ClassSpec(name="a")},
+        annotation="instance",
+        method=method,
+        seed_threshold=0.5,
+    )
+    assert not semantic.any()
+    assert not instance.any()

@@ -1,0 +1,75 @@
+"""Boxes that meet, against every box compared with every other one."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from septum.decoding.objects import Detection, Tile, join
+from septum.instances.box_overlap import meeting
+
+
+def dense(ones, others):
+    """Return the pairs of the (ones × others) array."""
+    start = np.maximum(ones[0][:, None], others[0])
+    stop = np.minimum(ones[1][:, None], others[1])
+    return [(int(a), int(b)) for a, b in np.argwhere((start < stop).all(axis=2))]
+
+
+def boxes(random, count, axes, size):
+    """Return small boxes, a few that hold half of the rest, and a few of no pixel."""
+    start = random.integers(0, size, (count, axes))
+    length = random.integers(1, 6, (count, axes))
+    length[:3] = size // 2
+    length[3:6, 0] = (0, -1, -size)
+    return start, start + length
+
+
+@pytest.mark.parametrize("axes", [1, 2, 3])
+def test_equals_the_dense_comparison(axes):
+    random = np.random.default_rng(axes)
+    ones = boxes(random, 1500, axes, {1: 3000, 2: 150, 3: 40}[axes])
+    others = boxes(random, 900, axes, {1: 3000, 2: 150, 3: 40}[axes])
+    wanted = dense(ones, others)
+    assert len(wanted) > 1000
+    assert meeting(ones, others) == wanted
+
+
+def test_boxes_that_touch_do_not_meet():
+    one = np.array([[0, 0]]), np.array([[4, 4]])
+    # the last one makes the cells of the grid large: all four are compared
+    others = (
+        np.array([[4, 0], [3, 3], [0, 4], [4, 4]]),
+        np.array([[8, 4], [4, 4], [4, 8], [60, 60]]),
+    )
+    assert meeting(one, others) == [(0, 1)]
+
+
+def test_nothing_meets_nothing():
+    none = np.zeros((0, 2), int), np.zeros((0, 2), int)
+    some = np.array([[0, 0]]), np.array([[4, 4]])
+    assert meeting(none, some) == meeting(some, none) == meeting(none, none) == []
+
+
+def test_thousands_of_objects_of_four_tiles_are_joined_as_by_the_dense_comparison():
+    """Discs of 5 pixels every 6 in 360², in tiles of 200 every 160."""
+    disc = np.hypot(*(np.indices((5, 5)) - 2)) <= 2.3
+    places = [(6 * y, 6 * x) for y, x in itertools.product(range(60), repeat=2)]
+    tiles = []
+    for corner in itertools.product((0, 160), repeat=2):
+        end = tuple(a + 200 for a in corner)
+        found = []
+        for n, place in enumerate(places):
+            part = tuple(
+                slice(max(c - p, 0), min(e - p, 5)) if p < e and p + 5 > c else slice(0)
+                for p, c, e in zip(place, corner, end, strict=True)
+            )
+            if disc[part].any():
+                start = tuple(max(p, c) for p, c in zip(place, corner, strict=True))
+                found.append(Detection(start, disc[part], 1 - n / 10000, 1))
+        tiles.append(Tile(corner, end, found))
+    assert max(len(tile.found) for tile in tiles) > 1000
+    joined = {(one.start, one.mask.shape, one.score) for one in join(tiles, (360, 360))}
+    assert joined == {(place, (5, 5), 1 - n / 10000) for n, place in enumerate(places)}

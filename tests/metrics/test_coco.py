@@ -1,0 +1,286 @@
+"""COCO's average precision: by hand, and as pycocotools has it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+
+import numpy as np
+import pycocotools.coco
+import pycocotools.cocoeval
+import pycocotools.mask
+import pytest
+import tifffile
+
+from septum.errors import SeptumError
+from septum.metrics.boxes import box_areas, box_pairs, boxes_of
+from septum.metrics.coco import area_ranges, coco_precision
+from septum.metrics.objects import pool, read_objects, scored_objects
+from septum.metrics.overlap import OverlapTable
+from septum.metrics.pairs import count_pairs
+from septum.metrics.segments import Segments
+
+
+def objects_of(true, pred, scores=None, void=None):
+    """Return the scored objects of two instance maps, or of (semantic, instance) pairs."""
+    true, pred = (m if isinstance(m, tuple) else ((m > 0).astype(int), m) for m in (true, pred))
+    classes = {int(i) for semantic in (true[0], pred[0]) for i in np.unique(semantic)} - {0}
+    pairs = count_pairs(Segments(*true, classes, "t"), Segments(*pred, classes, "p"), void)
+    table = OverlapTable.from_pairs(pairs, classes).same_class()
+    return scored_objects(table, true, pred, scores)
+
+
+def line(*runs):
+    """Return a row of labels from (label, length) runs."""
+    return np.concatenate([np.full(length, label) for label, length in runs])[None]
+
+
+TRUE = line((1, 8), (0, 2), (2, 8), (0, 2), (3, 8), (0, 8))
+# 1 found whole, 3 by 5 of its 8 pixels, 2 missed, 2' where there is nothing
+PRED = line((1, 8), (0, 12), (3, 5), (0, 3), (2, 8))
+
+
+def test_a_curve_by_hand():
+    found = coco_precision(objects_of(TRUE, PRED, [0.9, 0.8, 0.7]))
+    # right, wrong, right: precision 1 up to recall 1/3 (34 of 101 recalls), 2/3 up to 2/3 (33)
+    at_half, strict = (34 + 33 * 2 / 3) / 101, 34 / 101
+    assert found.at(0.50) == pytest.approx(at_half)
+    assert found.at(0.75) == pytest.approx(strict)
+    # the IoU of 5/8 is enough at 0.50, 0.55 and 0.60
+    assert found.ap == pytest.approx((3 * at_half + 7 * strict) / 10)
+
+
+def test_the_order_of_scores_decides():
+    best = coco_precision(objects_of(TRUE, PRED, [0.9, 0.1, 0.7]))
+    worst = coco_precision(objects_of(TRUE, PRED, [0.2, 0.9, 0.1]))
+    assert best.at(0.5) == pytest.approx(67 / 101)
+    assert worst.at(0.5) == pytest.approx(67 * 2 / 3 / 101)
+    unscored = coco_precision(objects_of(TRUE, PRED))
+    assert unscored.at(0.5) == coco_precision(objects_of(TRUE, PRED, [1, 1, 1])).at(0.5)
+
+
+def test_objects_are_pooled_before_the_curve():
+    one = objects_of(TRUE, PRED, [0.9, 0.8, 0.7])
+    nothing = objects_of(np.zeros((1, 9), int), line((1, 5), (0, 4)), [0.95])
+    missed = objects_of(line((4, 5), (0, 4)), np.zeros((1, 9), int))
+    pooled = pool([one, nothing, None, missed])
+    # wrong, right, wrong, right, of four: precision 1/2 up to recall 1/2
+    assert coco_precision(pooled).at(0.5) == pytest.approx(51 / 2 / 101)
+    twice = coco_precision(pooled, weights=np.array([[1, 1, 1, 1], [1, 0, 1, 0], [0, 0, 1, 0]]))
+    alone = coco_precision(one).at(0.5)[0]
+    np.testing.assert_allclose(twice.at(0.5), [51 / 2 / 101, alone, np.nan])
+    kept = pooled.of_cases([3, 0])
+    np.testing.assert_array_equal(kept.true_case, [1, 1, 1, 0])
+    np.testing.assert_array_equal(kept.mask_rows, pooled.mask_rows)
+    # right, wrong, right, of four
+    assert coco_precision(kept).at(0.5) == pytest.approx((26 + 25 * 2 / 3) / 101)
+    np.testing.assert_array_equal(pooled.of_cases([1, 3]).mask_rows, [])
+
+
+def test_two_boxes_of_the_lecture():
+    # 2 x 2 and 2 x 3, overlapping in 1 x 1: 1 / (4 + 6 - 1)
+    true, pred = np.zeros((2, 3, 5), int)
+    true[0:2, 0:2] = 1
+    pred[1:3, 1:4] = 1
+    assert OverlapTable.from_labels(true, pred).ious.tolist() == [1 / 9]
+    boxes = boxes_of(true, [1]), boxes_of(pred, [1])
+    assert [box.tolist() for box in boxes] == [[[0, 0, 2, 2]], [[1, 1, 3, 4]]]
+    assert [box_areas(box).tolist() for box in boxes] == [[4], [6]]
+    assert box_pairs(*boxes)[2].size == 0  # only halves and more are kept
+    assert box_pairs(boxes[1], boxes[1])[2].tolist() == [1.0]
+
+
+def test_boxes_overlap_where_masks_do_not():
+    true, pred = np.ones((4, 4), int), np.zeros((4, 4), int)
+    true[1:3, 1:3] = 0
+    pred[0, 0] = pred[3, 3] = 1  # two corners: the same box, few of the pixels
+    objects = objects_of(true, pred)
+    assert coco_precision(objects, "box").ap == 1
+    assert coco_precision(objects, "mask").ap == 0
+    true[0, 0] = true[3, 3] = 0  # not one pixel is shared
+    true[1:3, 1:3] = 1
+    assert coco_precision(objects_of(true, pred), "box").ap == 1
+
+
+def test_ids_may_be_large_and_absent():
+    labels = np.array([[0, 7, 7], [2**32 - 1, 0, 0]], np.uint32)
+    np.testing.assert_array_equal(
+        boxes_of(labels, [2**32 - 1, 9, 7]), [[1, 0, 2, 1], [0, 0, 0, 0], [0, 1, 1, 3]]
+    )
+
+
+def test_box_pairs_are_those_of_all_pairs():
+    rng = np.random.default_rng(5)
+    for axes in (1, 2, 3):
+        start = rng.integers(0, 12, (2, 600, axes))
+        boxes = np.concatenate([start, start + rng.integers(1, 9, start.shape)], axis=2)
+        one, other = boxes[0][:, None], boxes[1][None]
+        sides = np.minimum(one, other)[..., axes:] - np.maximum(one, other)[..., :axes]
+        shared = np.prod(sides.clip(0), axis=-1)
+        areas = [np.prod(b[..., axes:] - b[..., :axes], axis=-1) for b in (one, other)]
+        ious = shared / (areas[0] + areas[1] - shared)
+        rows, cols, found = box_pairs(*boxes)
+        expected = np.nonzero(ious >= 0.5)
+        assert len(rows) > 20
+        np.testing.assert_array_equal([rows, cols], expected)
+        np.testing.assert_array_equal(found, ious[expected])
+
+
+def test_void_excuses_what_lies_in_it():
+    true, pred = line((1, 6), (0, 14)), line((1, 6), (0, 4), (2, 10))
+    scores, void = [0.5, 0.9], np.zeros((1, 20), bool)
+    assert coco_precision(objects_of(true, pred, scores)).at(0.5) == pytest.approx(1 / 2)
+    void[:, 14:] = True  # six of ten
+    assert coco_precision(objects_of(true, pred, scores, void)).at(0.5) == 1
+    void[:, 14] = False  # just half
+    assert coco_precision(objects_of(true, pred, scores, void)).at(0.5) == pytest.approx(1 / 2)
+
+
+def test_ranges_of_area_hold_a_third_each():
+    labels = line(*[(k, 2 * k) for k in range(1, 8)])  # areas 2, 4, … 14
+    objects = objects_of(labels, np.where(labels > 5, 0, labels))
+    ranges = area_ranges(objects)
+    assert ranges == {"small": (0, 6), "medium": (6, 10), "large": (10, np.inf)}
+    values = {name: coco_precision(objects, area=bounds).ap[0] for name, bounds in ranges.items()}
+    # of the large ones (10, 12, 14) the first is found, and no other prediction is held against it
+    assert values == pytest.approx({"small": 1, "medium": 1, "large": 34 / 101})
+
+
+def test_an_object_of_the_range_is_taken_before_a_better_one_outside():
+    true = line((1, 1), (2, 4), (1, 1), (2, 4))
+    objects = objects_of(true, line((1, 10)))
+    # boxes: 6 of 10 columns in common with the first (2 pixels), 9 with the second (8 pixels)
+    assert coco_precision(objects, "box", area=(0, 4)).at(0.5) == 1
+    assert coco_precision(objects, "box", area=(4, 9)).at(0.9) == 1
+    assert coco_precision(objects, "box", area=(0, 4)).at(0.65) == 0
+
+
+def test_what_does_not_occur_is_undefined():
+    empty = np.zeros((3, 3), int)
+    assert np.isnan(coco_precision(objects_of(empty, empty)).ap).all()
+    only = objects_of(empty, empty + 1)
+    assert np.isnan(coco_precision(only).ap).all()
+    assert np.isnan(list(area_ranges(only).values())[1]).all()
+    assert coco_precision(objects_of(empty + 1, empty)).ap == 0
+    assert np.isnan(coco_precision(only).of_class(9).ap).all()
+
+
+def test_every_instance_needs_a_score():
+    with pytest.raises(SeptumError, match="holds 2 scores, and an instance 3"):
+        objects_of(TRUE, PRED, [0.9, 0.8])
+
+
+def test_objects_come_back_from_their_file(tmp_path):
+    pooled = pool([objects_of(TRUE, PRED, [0.9, 0.8, 0.7]), None])
+    for name in ("a.npz", "b.npz"):
+        pooled.save(tmp_path / name)
+    back = read_objects(tmp_path / "a.npz")
+    for name, array in vars(pooled).items():
+        np.testing.assert_array_equal(getattr(back, name), array)
+        assert getattr(back, name).dtype == array.dtype
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    (tmp_path / "a.npz").write_bytes(b"PK")
+    for name in ("a.npz", "c.npz"):
+        with pytest.raises(SeptumError, match="holds no scored objects"):
+            read_objects(tmp_path / name)
+
+
+def scene(rng, shape=(96, 128), grid=16):
+    """Return a true and a predicted (semantic, instance) pair, and scores with ties."""
+    cells = np.add.outer(np.arange(shape[0]) // grid * 50, np.arange(shape[1]) // grid) + 1
+    yy, xx = (np.arange(n) % grid for n in shape)
+    size = rng.integers(6, grid + 1, (2, 10000))
+    inside = (yy[:, None] < size[0][cells]) & (xx[None] < size[1][cells])
+    instance = np.where(inside & (rng.random(10000)[cells] < 0.8), cells, 0)
+    instance = np.unique(instance, return_inverse=True)[1].reshape(shape)
+    classes = rng.integers(1, 4, instance.max() + 1)
+    moved = np.roll(instance, rng.integers(-1, 2, 2), axis=(0, 1))
+    moved[rng.random(instance.max() + 1)[moved] < 0.2] = 0
+    speckled = np.where(rng.random(shape) < 0.05, 0, moved)
+    changed = np.where(rng.random(classes.size) < 0.15, rng.integers(1, 4, classes.size), classes)
+    scores = np.round(rng.random(classes.size), 1)[1:]
+    pairs = (instance, classes), (speckled, changed)
+    maps = [(np.where(i > 0, c[i], 0), i) for i, c in pairs]
+    return *maps, scores
+
+
+def pycocotools_precision(cases, kind, ranges):
+    """Return COCOeval's precision (T, R, K, A), without a cap on the detections."""
+    coco, evaluation = pycocotools.coco, pycocotools.cocoeval
+    encode = pycocotools.mask.encode
+
+    def entries(maps, image):
+        semantic, instance = maps
+        for number in range(1, instance.max() + 1):
+            mask = instance == number
+            if not mask.any():
+                continue
+            y, x = np.nonzero(mask)
+            box = [x.min(), y.min(), x.max() + 1 - x.min(), y.max() + 1 - y.min()]
+            yield {
+                "image_id": image,
+                "category_id": int(semantic[mask][0]),
+                "segmentation": encode(np.asfortranarray(mask, np.uint8)),
+                "bbox": [float(v) for v in box],
+                "area": int(mask.sum()),
+                "iscrowd": 0,
+                "number": number,
+            }
+
+    true, pred = [], []
+    for image, (of_true, of_pred, scores) in enumerate(cases, start=1):
+        true += entries(of_true, image)
+        pred += [e | {"score": float(scores[e["number"] - 1])} for e in entries(of_pred, image)]
+    for number, entry in enumerate(true, start=1):
+        entry["id"] = number
+    # given both, pycocotools takes the area of a box for that of its mask
+    other = "segmentation" if kind == "bbox" else "bbox"
+    pred = [{k: v for k, v in entry.items() if k != other} for entry in pred]
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth = coco.COCO()
+        truth.dataset = {
+            "images": [
+                {"id": i, "height": true_map.shape[0], "width": true_map.shape[1]}
+                for i, ((_, true_map), *_) in enumerate(cases, start=1)
+            ],
+            "categories": [{"id": i} for i in (1, 2, 3)],
+            "annotations": true,
+        }
+        truth.createIndex()
+        found = evaluation.COCOeval(truth, truth.loadRes(pred), kind)
+        found.params.maxDets = [10**6]
+        found.params.areaRng = [[low, min(high, 1e10)] for low, high in ranges]
+        found.params.areaRngLbl = [str(i) for i in range(len(ranges))]
+        found.evaluate()
+        found.accumulate()
+    return found.eval["precision"][..., 0]
+
+
+@pytest.mark.parametrize(("kind", "theirs"), [("mask", "segm"), ("box", "bbox")])
+@pytest.mark.parametrize("seed", range(3))
+def test_values_are_those_of_pycocotools(kind, theirs, seed):
+    rng = np.random.default_rng(seed)
+    cases = [scene(rng) for _ in range(4)]
+    objects = pool(objects_of(*case) for case in cases)
+    ranges = [(0, np.inf), *area_ranges(objects).values()]
+    expected = pycocotools_precision(cases, theirs, ranges).mean(axis=1)  # (T, K, A)
+    for a, area in enumerate(ranges):
+        found = coco_precision(objects, kind, area)
+        assert 0.03 < found.ap[0] < 0.95
+        np.testing.assert_allclose(found.values[0], expected[:, :, a].T, rtol=1e-12)
+
+
+def test_real_labels_as_pycocotools_has_them(real_data):
+    true = tifffile.imread(real_data / "stardist" / "stardist_mask2d.tif").astype(np.int64)
+    rng = np.random.default_rng(0)
+    pred = np.roll(true, (2, 1), axis=(0, 1))
+    pred[rng.random(true.max() + 1)[pred] < 0.2] = 0
+    scores = rng.random(true.max())
+    case = ((true > 0).astype(int), true), ((pred > 0).astype(int), pred), scores
+    objects = objects_of(*case)
+    ranges = [(0, np.inf), *area_ranges(objects).values()]
+    expected = pycocotools_precision([case], "segm", ranges).mean(axis=1)[:, 0]
+    for a, area in enumerate(ranges):
+        found = coco_precision(objects, area=area).values[0, 0]
+        assert 0.1 < found.mean() < 0.95
+        np.testing.assert_allclose(found, expected[:, a], rtol=1e-12)

@@ -1,0 +1,179 @@
+"""Detectors under the contract: targets from a patch, tiles, maps, and anchors from the data."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from septum.config.schema import ClassSpec
+from septum.decoding.objects import Detection
+from septum.errors import SeptumError
+from septum.inference.detect_tiled import Scene, decode_scene, detect_tiled
+from septum.networks.create import DETECTORS, check_options, create, fitted_options
+from septum.networks.detection.found import Found
+from septum.networks.detector import Detector
+from septum.networks.segmenter import build_segmenter
+
+LEVELS = {"threshold": 0.5, "overlap": 0.5, "min_size": 0}
+SMALL = {"backbone": "resnet18", "width": 0.125, "anchor_sizes": (8.0, 16.0)}
+
+
+class Blobs(torch.nn.Module):
+    """A network that finds the bright squares of an image without fail, 8 pixels each."""
+
+    n_classes, margin, stride = 1, 0, 8
+
+    def legal_size(self, size):
+        return tuple(-(-n // 8) * 8 for n in size)
+
+    def detect(self, images):
+        found, size = [], images.shape[2:]
+        for image in images:
+            corners = torch.nonzero(image[0] == 2).float()  # the first pixel of a square is 2
+            boxes = torch.cat([corners, corners + 8], dim=1)
+            for a, n in enumerate(size):
+                boxes[:, len(size) + a].clamp_(max=n)
+            scores = torch.full((len(boxes),), 0.9)
+            labels = torch.ones(len(boxes), dtype=torch.int64)
+            found.append(Found(boxes, scores, labels, None))
+        return found
+
+
+def squares(size, corners):
+    image = np.zeros((1, *size), np.float32)
+    truth = np.zeros(size, np.int64)
+    for number, corner in enumerate(corners, start=1):
+        box = tuple(slice(c, c + 8) for c in corner)
+        image[(0, *box)] = 1
+        image[(0, *corner)] = 2
+        truth[box] = number
+    return image, truth
+
+
+@pytest.mark.parametrize("axes", [2, 3])
+def test_tiles_count_each_object_once(axes):
+    size = (50,) * axes
+    corners = [(3,) * axes, (20,) * axes, (30,) * axes, (42,) * axes, (20, *(33,) * (axes - 1))]
+    image, truth = squares(size, corners)
+    (found,) = detect_tiled(
+        Detector(Blobs()), image, tile=(24,) * axes, overlap=0.5, batch=3, device="cpu"
+    )
+    assert len(found) == len(corners)
+    classes = {7: ClassSpec(name="square")}
+    semantic, instance, scores = decode_scene(Scene(found), size, classes, **LEVELS)
+    assert semantic.dtype == np.uint16
+    np.testing.assert_array_equal(semantic, 7 * (truth > 0))
+    assert scores == pytest.approx([0.9] * len(corners))
+    for number in range(1, len(corners) + 1):
+        (same,) = np.unique(instance[truth == number])
+        np.testing.assert_array_equal(instance == same, truth == number)
+    _, none, _ = decode_scene(Scene(found), size, classes, **{**LEVELS, "threshold": 0.95})
+    assert not none.any()
+
+
+def test_an_image_smaller_than_a_tile_has_no_objects_outside_it():
+    image, truth = squares((20, 13), [(2, 2), (11, 4)])
+    (found,) = detect_tiled(
+        Detector(Blobs()), image, tile=(64, 64), overlap=0.25, batch=1, device="cpu"
+    )
+    for one in found:
+        assert max(one.stop) <= 20
+        assert one.stop[1] <= 13
+    _, instance, _ = decode_scene(Scene(found), (20, 13), {1: ClassSpec(name="a")}, **LEVELS)
+    np.testing.assert_array_equal(instance > 0, truth > 0)
+
+
+def test_classes_are_channels_in_ascending_order_of_their_ids():
+    mask = np.ones((2, 2), bool)
+    found = [Detection((0, 0), mask, 0.9, 2), Detection((0, 4), mask, 0.8, 1)]
+    classes = {9: ClassSpec(name="b"), 4: ClassSpec(name="a")}
+    semantic, _, _ = decode_scene(Scene(found), (2, 6), classes, **LEVELS)
+    assert semantic.tolist() == [[9, 9, 0, 0, 4, 4]] * 2
+
+
+def test_the_contract_gives_losses_and_maps():
+    segmenter = build_segmenter(
+        "mask_rcnn", SMALL, spatial_dims=2, in_channels=1, n_classes=2, head="detection"
+    )
+    images = torch.randn(2, 1, 64, 64)
+    ids = torch.zeros(2, 1, 64, 64)
+    ids[:, 0, 10:20, 10:20] = 5
+    classes = (ids[:, 0] > 0).long()
+    targets = {"classes": classes, "regression": ids}
+    losses = segmenter.losses(images, targets)
+    assert set(losses) == {"rpn_object", "rpn_box", "class", "box", "mask"}
+    segmenter.eval()
+    again, maps = segmenter.validate(images, targets)
+    assert set(again) == set(losses)
+    assert maps.shape == (2, 3, 64, 64)
+    assert (maps.sum(dim=1) == 1).all()
+    assert segmenter.legal_size((60, 65)) == (64, 72)
+
+
+def test_initial_weights_follow_from_the_seed():
+    make = {"spatial_dims": 2, "in_channels": 1, "n_classes": 1, "head": "detection"}
+    states = [build_segmenter("mask_rcnn", SMALL, **make, seed=s).state_dict() for s in (1, 1, 2)]
+    assert all(torch.equal(states[0][k], states[1][k]) for k in states[0])
+    key = "network.rpn.conv.weight"
+    assert not torch.equal(states[0][key], states[2][key])
+
+
+@pytest.mark.parametrize(
+    ("smallest", "largest", "level", "sizes"),
+    [
+        (12.0, 26.0, 1, (12.0, 24.0)),
+        (16.0, 26.0, 2, (16.0, 32.0)),
+        (5.0, 80.0, 1, (5.0, 10.0, 20.0, 40.0, 80.0)),
+        (100.0, 110.0, 4, (100.0,)),
+    ],
+)
+def test_anchors_follow_the_objects(smallest, largest, level, sizes):
+    known = {"5": smallest, "95": largest}, (0.3, 0.3)
+    options = fitted_options("mask_rcnn", {"width": 0.5}, *known)
+    assert options == {"width": 0.5, "first_level": level, "anchor_sizes": sizes}
+    assert fitted_options("mask_rcnn", {"anchor_sizes": [9]}, *known)["anchor_sizes"] == [9]
+    assert fitted_options("unet", {}, *known) == {}
+    assert fitted_options("mask_rcnn", {}, None, (0.3, 0.3)) == {}
+
+
+def test_anchors_of_stacks_are_as_flat_as_their_voxels_are_long():
+    found = fitted_options("mask_rcnn", {}, {"5": 40.0, "95": 50.0}, (1.0, 0.25, 0.2))
+    flat = {"first_level": 1, "anchor_sizes": (40.0,), "proportions": (0.2, 0.8, 1.0)}
+    assert found == flat  # 8 slices, which level 1 has a feature a quarter of
+    network = create("mask_rcnn", 3, 1, 2, backbone="resnet18", width=0.125, **flat)
+    assert network.rpn.shapes["proportions"] == (0.2, 0.8, 1.0)
+    with pytest.raises(SeptumError, match=r"options\.proportions: has 3 entries.*2 axes"):
+        create("mask_rcnn", 2, 1, 2, **flat)
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_options_that_follow_the_objects_survive_a_model_file(name):
+    fitted = fitted_options(name, {"ratios": [0.5, 1, 2]}, {"5": 9.0, "95": 30.0}, (1, 1))
+    plain = json.loads(json.dumps(check_options(name, fitted)))
+    assert plain["anchor_sizes"] == [9.0, 18.0, 36.0]
+    again = check_options(name, plain)
+    network = create(name, 2, 1, 2, **{**again, "backbone": "resnet18", "width": 0.125})
+    assert list(network.sizes) == [9.0, 18.0, 36.0]
+    with pytest.raises(SeptumError, match=r"anchor_sizes: cannot be \[0\]"):
+        check_options(name, {"anchor_sizes": [0]})
+    with pytest.raises(SeptumError, match="anchor_sizes"):
+        check_options(name, {"anchor_sizes": ["8"]})
+
+
+def test_tiles_are_looked_at_in_evaluation_mode_whatever_the_mode():
+    make = {"spatial_dims": 2, "in_channels": 1, "n_classes": 1, "head": "detection"}
+    segmenter = build_segmenter("faster_rcnn", SMALL, seed=1, **make)
+    with torch.no_grad():  # untrained, it finds nothing by itself
+        segmenter.network.box_head.cls_score.bias[1] += 5
+    image = np.random.default_rng(0).random((1, 40, 40), np.float32)
+    how = {"tile": (64, 64), "overlap": 0.25, "batch": 1, "device": "cpu"}
+    wanted = [(one.start, one.score) for one in detect_tiled(segmenter.eval(), image, **how)[0]]
+    assert wanted
+    before = {name: value.clone() for name, value in segmenter.state_dict().items()}
+    (found,) = detect_tiled(segmenter.train(), image, **how)
+    assert [(one.start, one.score) for one in found] == wanted
+    assert segmenter.training
+    assert all(torch.equal(before[n], value) for n, value in segmenter.state_dict().items())

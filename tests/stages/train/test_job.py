@@ -1,0 +1,143 @@
+"""What makes a training start anew: an edit of code that decides the weights, and no other."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from septum.config.schema import ClassSpec, Decode, Predict, Run, Train
+from septum.data.fold_cases import FoldCases
+from septum.data.plan import Plan
+from septum.io import code_digest as codedigest
+from septum.networks import create as models
+from septum.networks.segmenter import build_segmenter
+from septum.stages.train.job import VALUES_CODE, WEIGHTS_CODE, Training
+from septum.stages.train.patches import PatchShape
+
+CACHED = (codedigest.reachable, codedigest._imports, codedigest._normal_form, codedigest._file)
+NET = {"width": 4, "depth": 1}
+
+
+@pytest.fixture
+def source(tmp_path, monkeypatch):
+    """A copy of the package's source, to edit; digests are of the copy."""
+    folder = tmp_path / "septum"
+    shutil.copytree(codedigest.PACKAGE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(codedigest, "PACKAGE", folder)
+    forget()
+    yield folder
+    monkeypatch.undo()
+    forget()
+
+
+def forget():
+    for function in CACHED:
+        function.cache_clear()
+
+
+def edit(source, *modules):
+    for module in modules:
+        path = source / f"{module}.py"
+        path.write_text(path.read_text() + "\n\n_EDITED = 1\n")
+    forget()
+
+
+def training(**changes):
+    plan = Plan(
+        dataset="blobs",
+        spatial_dims=2,
+        in_channels=1,
+        spacing=(1.0, 1.0),
+        unit="pixel",
+        annotation="instance",
+        classes={1: ClassSpec(name="blob")},
+        normalisation={"scheme": "none"},
+        patch=(32, 32),
+        weights={},
+        min_size=5,
+        fingerprint={},
+        test=[],
+        folds=[["a"], ["b"]],
+        train=["c"],
+        unlabelled=[],
+        derived={},
+    )
+    run = Run(
+        dataset="blobs",
+        experiment="net",
+        network="unet",
+        options=NET,
+        head="semantic",
+        train=Train(),
+        predict=Predict(),
+        decode=Decode(),
+    )
+    parts = {
+        "run": run,
+        "plan": plan,
+        "fold": 0,
+        "seed": 0,
+        "cases": FoldCases({}, None, ["b", "c"], ["a"]),
+        "segmenter": build_segmenter("unet", NET, spatial_dims=2, in_channels=1, n_classes=1),
+        "shape": PatchShape((32, 32), 0),
+        "folder": Path("out"),
+        "digests": {"code": "c0de", "data": "da7a"},
+    }
+    return Training(**{**parts, **changes})
+
+
+def rule_digest():
+    return codedigest.code_digest("septum.stages.train.stage", models.module("unet"))
+
+
+def test_an_edit_of_what_comes_after_the_weights_or_looks_on_keeps_the_epochs(source):
+    fingerprint, rule = training().fingerprint(), rule_digest()
+    edit(source, "stages/tune/decoder", "stages/tune/coordinate_descent")
+    edit(source, "decoding/decode", "decoding/flows", "decoding/stars")
+    assert rule_digest() != rule
+    assert training().fingerprint() == fingerprint
+    edit(source, "instances/necks", "networks/model_file", "stages/train/stage")
+    edit(source, "inference/predictor", "inference/tiling", "inference/tile_grid")
+    edit(source, "stages/train/progress", "stages/train/history", "io/usage", "io/lock")
+    edit(source, "config/config", "workflow/discovery", "networks/dense_unet")
+    assert training().fingerprint() == fingerprint
+
+
+def test_an_edit_of_what_decides_the_weights_starts_anew(source):
+    seen = {training().fingerprint()}
+    names = ["epochs", "loaders", "patches", "crop", "module", "trainer", "checkpoints"]
+    modules = [f"stages/train/{name}" for name in (*names, "validation", "initial_weights")]
+    modules += ["data/windows", "augmentation/patch_transforms", "losses/logits", "networks/unet"]
+    for n, module in enumerate(modules, start=2):
+        edit(source, module)
+        seen.add(training().fingerprint())
+        assert len(seen) == n, module
+
+
+def test_all_code_that_a_training_loads_counts_but_for_what_gives_values():
+    code = f"import sys, {WEIGHTS_CODE}; print(*(m for m in sys.modules if 'septum' in m))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    counted = codedigest.reachable(WEIGHTS_CODE, without=VALUES_CODE)
+    assert {"septum.stages.train.module", "septum.data.windows"} <= set(loaded) & counted
+    assert set(loaded) <= counted | codedigest.reachable(*VALUES_CODE)
+    values = {f"septum.config.{name}" for name in ("schema", "config", "demo_cases")}
+    assert not counted & values
+
+
+def test_data_seed_and_settings_count_and_the_stages_own_digest_does_not():
+    base = training().fingerprint()
+    assert training(digests={"code": "other", "data": "da7a"}).fingerprint() == base
+    assert training(digests={"code": "c0de", "data": "other"}).fingerprint() != base
+    assert training(seed=1).fingerprint() != base
+    assert training(shape=PatchShape((64, 64), 0)).fingerprint() != base
+    run = training().run
+    slower = run.model_copy(update={"train": Train(lr=1e-4)})
+    assert training(run=slower).fingerprint() != base
+    elsewhere = run.model_copy(update={"train": Train(device="cpu", workers=3)})
+    assert training(run=elsewhere).fingerprint() == base
