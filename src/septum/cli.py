@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from septum import __version__
-from septum.errors import SeptumError, fail
+from septum.errors import SeptumError, problem
 
 Arguments = argparse.Namespace
 
@@ -72,10 +72,10 @@ def _parse(text: str, option: str, *keys: str) -> dict[str, Any]:
         found = json.loads(text)
     except ValueError as error:
         what = f"is not valid JSON ({error})"
-        raise fail(option, what, "mend it; in a shell it stands in single quotes") from None
+        raise problem(option, what, "mend it; in a shell it stands in single quotes") from None
     if not isinstance(found, dict) or not found.keys() >= set(keys):
         what = f"is no JSON object{' with the keys ' if keys else ''}{', '.join(keys)}"
-        raise fail(option, what, "`snakemake --printshellcmds` shows what the workflow gives")
+        raise problem(option, what, "`snakemake --printshellcmds` shows what the workflow gives")
     return found
 
 
@@ -107,7 +107,7 @@ def _prepare(a: Arguments) -> None:
                 cases.append(CaseFiles(name, tuple(images), labels, tuple(parts)))
             case _:
                 remedy = 'give each case as "name": [["image", ...], "label" or null, ...]'
-                raise fail("--cases", f"does not say which files {name!r} has", remedy)
+                raise problem("--cases", f"does not say which files {name!r} has", remedy)
     prepare_batch(
         dataset=parse_section(Dataset, a.settings),
         dataset_name=a.dataset,
@@ -236,19 +236,19 @@ def _threads(a: Arguments) -> int:
 
 def _predict(a: Arguments) -> None:
     if (a.cases is None) == (not a.images):
-        raise fail(
+        raise problem(
             "IMAGE",
             "is missing" if not a.images else "and --cases exclude each other",
             "name the images to segment (or --cases and --plan, as the workflow does)",
         )
     if a.cases is None and a.costs is not None:
-        raise fail("--costs", "is for --cases", "leave it out")
+        raise problem("--costs", "is for --cases", "leave it out")
     if a.cases is not None and a.plan is None:
-        raise fail("--plan", "is missing", "give the plan.json of the cases' dataset")
+        raise problem("--plan", "is missing", "give the plan.json of the cases' dataset")
     baselines = {path.suffix.lower() == ".json" for path in a.model}
     if len(baselines) > 1:
         what = "mixes networks (model.safetensors) and baselines (parameters.json)"
-        raise fail("--model", what, "give the files of one experiment")
+        raise problem("--model", what, "give the files of one experiment")
     (_predict_classical if baselines == {True} else _predict_network)(a)
 
 
@@ -257,7 +257,7 @@ def _predict_classical(a: Arguments) -> None:
 
     if _parse(a.settings, "--settings"):
         what = "is for networks: a baseline has no tiles, batches or device"
-        raise fail("--settings", what, "leave it out")
+        raise problem("--settings", what, "leave it out")
     if a.cases is not None:
         predict_batch(
             parameters=a.model,

@@ -44,8 +44,8 @@ class SeptumError(Exception):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
-def fail(where: object, what: str, remedy: str) -> SeptumError:
-    """Make the error of a single problem: ``raise fail(path, "is truncated", "copy it again")``."""
+def problem(where: object, what: str, remedy: str) -> SeptumError:
+    """Make the error of one problem: ``raise problem(path, "is cut short", "copy it again")``."""
     return SeptumError(Problem(str(where), what, remedy))
 
 

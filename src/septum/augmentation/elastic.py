@@ -19,7 +19,7 @@ from typing import Literal, TypeVar
 import elasticdeform
 import numpy as np
 
-from septum.errors import fail
+from septum.errors import problem
 
 Labels = TypeVar("Labels", np.ndarray, Sequence[np.ndarray], None)
 
@@ -59,11 +59,11 @@ class ElasticDeformation:
 
     def __post_init__(self) -> None:
         if self.points < 2:
-            raise fail("points", f"is {self.points}", "give 2 nodes an axis, or more")
+            raise problem("points", f"is {self.points}", "give 2 nodes an axis, or more")
         if not self.sigma >= 0:
-            raise fail("sigma", f"is {self.sigma}", "give a number of 0 or more")
+            raise problem("sigma", f"is {self.sigma}", "give a number of 0 or more")
         if self.mode not in MODES:
-            raise fail("mode", f"cannot be {self.mode!r}", f"choose one of: {', '.join(MODES)}")
+            raise problem("mode", f"cannot be {self.mode!r}", f"choose one of: {', '.join(MODES)}")
 
     def __call__(self, image: np.ndarray, labels: Labels = None) -> tuple[np.ndarray, Labels]:
         """Deform an image and its labels.
@@ -90,7 +90,7 @@ class ElasticDeformation:
         maps = [] if labels is None else [labels] if isinstance(labels, np.ndarray) else [*labels]
         for array in maps:
             if array.shape != image.shape[1:]:
-                raise fail(
+                raise problem(
                     "labels",
                     f"have shape {array.shape}, the image {image.shape} (channels first)",
                     "give labels of the image's spatial shape",
@@ -114,7 +114,7 @@ class ElasticDeformation:
         """
         scale = np.ones(ndim) if self.spacing is None else np.asarray(self.spacing, float)
         if scale.shape != (ndim,) or not (scale > 0).all():
-            raise fail(
+            raise problem(
                 "spacing",
                 f"{self.spacing} does not fit an image of {ndim} spatial axes",
                 "give one positive number an axis, in the order of the axes",

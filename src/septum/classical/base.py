@@ -17,7 +17,7 @@ from scipy import ndimage
 from skimage.filters import threshold_otsu
 
 from septum.config.schema import Section
-from septum.errors import fail
+from septum.errors import problem
 
 FLAT = 1e-5
 """Range of a smoothed image, in that of the image itself, below which it is constant."""
@@ -123,18 +123,18 @@ class Method(Section):
         if ndim not in self.axes:
             kinds = " and ".join(f"{n}-D" for n in self.axes)
             what = f"segments {kinds} images, but this one has {ndim} spatial axes"
-            raise fail(name, what, "choose another baseline (septum.classical.create.names)")
+            raise problem(name, what, "choose another baseline (septum.classical.create.names)")
         if len(spacing) != ndim or not min(spacing) > 0:
             raise ValueError(f"spacing {spacing} for {ndim} axes: give a positive number for each")
         if not len(image):
             what = "is given an image without channels"
-            raise fail(name, what, "give an array (C, *spatial) of at least one channel")
+            raise problem(name, what, "give an array (C, *spatial) of at least one channel")
         if self.channel is not None and self.channel >= len(image):
             what = f"is {self.channel}, but the image has {len(image)} channels"
-            raise fail(f"{name}.channel", what, "count from 0, or leave it out for their mean")
+            raise problem(f"{name}.channel", what, "count from 0, or leave it out for their mean")
         if not np.isfinite(image).all():
             what = "is given pixels that are not finite (NaN or infinity)"
-            raise fail(name, what, "replace them, for example by the background's intensity")
+            raise problem(name, what, "replace them, for example by the background's intensity")
         return np.divide(spacing, min(spacing))
 
     def _grey(self, image: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from septum.errors import Problem, fail, nearest
+from septum.errors import Problem, nearest, problem
 
 if TYPE_CHECKING:
     import numpy as np
@@ -182,6 +182,6 @@ def grid(
 
 def _address(name: str) -> tuple[str, str]:
     if name not in METHODS:
-        raise fail("method", f"there is no classical method {name!r}", nearest(name, METHODS))
+        raise problem("method", f"there is no classical method {name!r}", nearest(name, METHODS))
     place, _, attribute = METHODS[name].partition(":")
     return place, attribute

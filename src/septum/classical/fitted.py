@@ -12,7 +12,7 @@ from septum import __version__
 from septum.classical.create import create
 from septum.config.schema import ClassSpec, Section
 from septum.data.plan import Plan
-from septum.errors import fail
+from septum.errors import problem
 
 FORMAT_VERSION = 1
 
@@ -91,21 +91,21 @@ def read_record(path: Path, kind: type[Kind]) -> Kind:
     try:
         record = kind.model_validate_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise fail(path, "does not exist", "run the workflow again") from None
+        raise problem(path, "does not exist", "run the workflow again") from None
     except OSError as error:
-        raise fail(path, f"cannot be read ({error.strerror})", "check the path") from None
+        raise problem(path, f"cannot be read ({error.strerror})", "check the path") from None
     except UnicodeDecodeError:
-        raise fail(path, f"is no text, and so no parameters of {owner}", remedy) from None
+        raise problem(path, f"is no text, and so no parameters of {owner}", remedy) from None
     except ValidationError as error:
         first, keys = error.errors()[0], {one["loc"][:1] for one in error.errors()}
         if kind is Fitted and ("merge",) in keys:
             remedy = "give the models of the two, or name the images in `unlabelled` of the dataset"
-            raise fail(path, "is of a merge, which looks at no image itself", remedy) from None
+            raise problem(path, "is of a merge, which looks at no image itself", remedy) from None
         what = f"holds no parameters of {owner} ({'.'.join(map(str, first['loc']))}"
-        raise fail(path, f"{what}: {first['msg']})", remedy) from None
+        raise problem(path, f"{what}: {first['msg']})", remedy) from None
     if record.format_version > FORMAT_VERSION:
         what = f"has format {record.format_version}, but this Septum reads {FORMAT_VERSION}"
-        raise fail(path, what, "update Septum to the version that wrote it")
+        raise problem(path, what, "update Septum to the version that wrote it")
     return record
 
 

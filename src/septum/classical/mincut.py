@@ -15,12 +15,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from septum.errors import fail
+from septum.errors import problem
 
 try:
     import maxflow
 except ImportError:
-    raise fail(
+    raise problem(
         "PyMaxflow",
         "is not installed, and the baselines graph_cut and cpmc need it",
         "pip install 'septum[graphcut]' (it is under the GPL, Septum itself under BSD-3-Clause), "

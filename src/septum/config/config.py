@@ -41,7 +41,7 @@ from septum.config.schema import (
     Weights,
     without_nulls,
 )
-from septum.errors import Problem, SeptumError, fail
+from septum.errors import Problem, SeptumError, problem
 
 
 class Config(Section):
@@ -197,11 +197,13 @@ def load(*paths: str | Path, overrides: Mapping[str, Any] | None = None) -> Conf
             raw = yaml.safe_load(path.read_text(encoding="utf-8"))
         except OSError as error:
             why = f"cannot be read ({error.strerror})"
-            raise fail(path, why, "give the path of a configuration file") from None
+            raise problem(path, why, "give the path of a configuration file") from None
         except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise fail(path, f"is not valid YAML ({error})", "mend the file there") from None
+            raise problem(path, f"is not valid YAML ({error})", "mend the file there") from None
         if not isinstance(raw, Mapping):
-            raise fail(path, "is not a mapping of keys to values", "see config.yaml for the layout")
+            raise problem(
+                path, "is not a mapping of keys to values", "see config.yaml for the layout"
+            )
         repeated += repeated_keys(path)
         _update(merged, raw)
     if repeated:
@@ -227,7 +229,9 @@ def validate(raw: object) -> Config:
         With every problem found, each naming its key.
     """
     if not isinstance(raw, Mapping):
-        raise fail("config", "is not a mapping of keys to values", "see config.yaml for the layout")
+        raise problem(
+            "config", "is not a mapping of keys to values", "see config.yaml for the layout"
+        )
     entries = raw.get("experiments")
     grid = expand(entries if isinstance(entries, Mapping) else {})
     if isinstance(entries, Mapping):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from septum.data import store
-from septum.errors import Problem, SeptumError, fail
+from septum.errors import Problem, SeptumError, problem
 from septum.data.plan import Plan
 
 _log = logging.getLogger(__name__)
@@ -136,7 +136,7 @@ def prediction_jobs(
 def _require_any(names: Sequence[str], plan: Plan, fold: int, what: str) -> None:
     if not names:
         remedy = "label more cases, or lower split.test or split.folds"
-        raise fail(f"{plan.dataset}, fold {fold}", f"has no case to {what} on", remedy)
+        raise problem(f"{plan.dataset}, fold {fold}", f"has no case to {what} on", remedy)
 
 
 def _not_prepared(names: Iterable[str], paths: Mapping[str, Path]) -> Iterator[Problem]:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from septum.errors import fail
+from septum.errors import problem
 from septum.config.schema import ClassSpec, Weights
 
 
@@ -132,7 +132,7 @@ class Plan:
         if not 0 <= fold < len(self.folds):
             what = f"asks for fold {fold}, but {self.dataset} has {len(self.folds)} folds"
             remedy = f"name folds below {len(self.folds)}, or raise split.folds"
-            raise fail("train.folds", what, remedy)
+            raise problem("train.folds", what, remedy)
 
 
 def read_plan(path: str | Path) -> Plan:
@@ -146,9 +146,9 @@ def read_plan(path: str | Path) -> Plan:
     try:
         return Plan.from_json(json.loads(Path(path).read_text(encoding="utf-8")))
     except FileNotFoundError:
-        raise fail(path, "does not exist", "make it by `septum plan`") from None
+        raise problem(path, "does not exist", "make it by `septum plan`") from None
     except OSError as error:
-        raise fail(path, f"cannot be read ({error.strerror})", "check the path") from None
+        raise problem(path, f"cannot be read ({error.strerror})", "check the path") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         what = f"is no plan of this version ({type(error).__name__}: {error})"
-        raise fail(path, what, "delete it and run again") from None
+        raise problem(path, what, "delete it and run again") from None

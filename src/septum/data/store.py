@@ -21,7 +21,7 @@ from septum.io import ngff
 from septum.io.zarr_arrays import create_array, create_group, open_array, read_attributes, write_array
 from septum.io.atomic import PREFIX, atomic_path, read_json, write_json, write_text
 from septum.data.case_files import distinct_name, safe_name
-from septum.errors import Problem, SeptumError, fail
+from septum.errors import Problem, SeptumError, problem
 
 __all__ = [
     "Case",
@@ -338,7 +338,7 @@ def _load(record: Any, path: str | Path, names: Iterable[str]) -> Any:
             setattr(record, name, array[...])
         except Exception as error:  # codecs raise what they like
             what = f"is damaged: {name} cannot be read ({error})"
-            raise fail(path, what, "delete it, and run the workflow again") from error
+            raise problem(path, what, "delete it, and run the workflow again") from error
     return record
 
 

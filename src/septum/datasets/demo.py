@@ -30,7 +30,7 @@ from septum.datasets.demo_images import (
     draw_tissue,
     draw_volumes,
 )
-from septum.errors import fail
+from septum.errors import problem
 from septum.io.atomic import atomic_path
 from septum.seeds import rng
 
@@ -72,7 +72,7 @@ def write_demo(name: str, out: str | Path, seed: int = 0) -> None:
         If there is no such dataset, or ``out`` cannot be written.
     """
     if name not in DEMOS:
-        raise fail("demo", f"there is no {name!r}", f"choose one of: {', '.join(sorted(DEMOS))}")
+        raise problem("demo", f"there is no {name!r}", f"choose one of: {', '.join(sorted(DEMOS))}")
     demo, out = DEMOS[name], Path(out)
     for case in demo.cases.cases:
         image, labels = demo.draw(rng("demo", seed, name, case))

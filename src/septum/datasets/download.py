@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pooch
 
-from septum.errors import fail
+from septum.errors import problem
 from septum.io.atomic import atomic_path, write_text
 
 log = logging.getLogger(__name__)
@@ -130,7 +130,7 @@ def fetch(name: str, out: str | Path, *, datasets: dict[str, Download] | None = 
         close = difflib.get_close_matches(name, table, n=1)
         hint = f"did you mean {close[0]!r}? " if close else ""
         remedy = f"{hint}choose one of: {', '.join(sorted(table))}"
-        raise fail("fetch", f"there is no dataset {name!r}", remedy)
+        raise problem("fetch", f"there is no dataset {name!r}", remedy)
     download, folder = table[name], Path(out) / name
     archive = Path(out) / "archives" / download.url.rsplit("/", 1)[-1]
     record = archive.with_name(f"{archive.name}.sha256")
@@ -159,10 +159,10 @@ def _download(url: str, known: str | None, archive: Path) -> None:
     except ValueError as error:  # what pooch raises where a checksum differs
         what = f"is not what it should be ({error})"
         remedy = "try again; if it persists, the file at that address has changed: do not use it"
-        raise fail(url, what, remedy) from None
+        raise problem(url, what, remedy) from None
     except OSError as error:  # requests' errors are OSErrors, too
         remedy = f"check the connection, or put the file at {archive} by hand"
-        raise fail(url, f"cannot be downloaded ({error})", remedy) from None
+        raise problem(url, f"cannot be downloaded ({error})", remedy) from None
 
 
 def _unpack(archive: Path, folder: Path) -> None:
@@ -176,4 +176,4 @@ def _unpack(archive: Path, folder: Path) -> None:
                 file.extractall(folder, filter="data")
     except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
         what = f"cannot be unpacked ({error})"
-        raise fail(archive, what, "delete it and fetch it again") from None
+        raise problem(archive, what, "delete it and fetch it again") from None

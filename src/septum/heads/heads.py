@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from septum.data.store import VOID
-from septum.errors import fail
+from septum.errors import problem
 from septum.heads.regression import Distance, Flows, Objects, Regression, Stars
 from septum.losses.border_weights import separate_touching
 from septum.losses.logits import IGNORE
@@ -87,7 +87,7 @@ class Head(ABC):
         channel = self._channel[np.minimum(semantic, len(self._channel) - 1)]
         if beyond or channel.min(initial=0) < 0:
             strange = np.setdiff1d(semantic, [0, *self.classes])
-            raise fail(
+            raise problem(
                 "labels",
                 f"hold the class {', '.join(map(str, strange))}, which is not declared",
                 f"declare it under classes (declared: {', '.join(map(str, self.classes))})",

@@ -31,7 +31,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor
 
-from septum.errors import fail
+from septum.errors import problem
 
 Region = tuple[slice, ...]
 Offset = tuple[int, ...]
@@ -151,13 +151,13 @@ def _require_sense(
     ours, theirs = tuple(probabilities.shape[1:]), tuple(image.shape[1:])
     if ours != theirs:
         what = f"have {ours} pixels, the image {theirs}"
-        raise fail("probabilities", what, "give both of one size, channels first")
+        raise problem("probabilities", what, "give both of one size, channels first")
     if len(spacing) != len(theirs) or min(spacing) <= 0:
         what = f"is {tuple(spacing)}, but the image has {len(theirs)} axes"
-        raise fail("spacing", what, "give a positive number an axis")
+        raise problem("spacing", what, "give a positive number an axis")
     if not torch.isfinite(image).all():
         what = "holds pixels that are not finite (NaN or infinity)"
-        raise fail("image", what, "replace them, for example by the background's intensity")
+        raise problem("image", what, "replace them, for example by the background's intensity")
     for name, sigma in sigmas.items():
         if not sigma > 0:
-            raise fail(name, f"cannot be {sigma}", "give a positive number")
+            raise problem(name, f"cannot be {sigma}", "give a positive number")

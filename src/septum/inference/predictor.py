@@ -21,7 +21,7 @@ from septum.data.planes import square_planes
 from septum.decoding.decode import decode
 from septum.decoding.objects import agree
 from septum.decoding.panoptic import likeliest_stuff
-from septum.errors import fail
+from septum.errors import problem
 from septum.heads.heads import HEADS
 from septum.inference.crf import refine
 from septum.inference.detect_tiled import Scene, decode_scene, detect_tiled
@@ -106,7 +106,7 @@ def load_models(paths: Sequence[str | Path], device: torch.device) -> Model:
     headers = [header for _, header in loaded]
     for path, header in zip(paths, headers, strict=True):
         if "method" not in header.decoder:
-            raise fail(path, "holds no decoder", "train it to its end by `septum train`")
+            raise problem(path, "holds no decoder", "train it to its end by `septum train`")
     _require_same_kind(paths, headers)
     layout = CHANNELS_LAST[headers[0].spatial_dims + 2]
     # weights laid out as the images are: a third faster on a CPU
@@ -146,7 +146,7 @@ def _require_same_kind(paths: Sequence[str | Path], headers: Sequence[ModelHeade
         for kind in (*kinds, "annotation", "normalisation"):
             if getattr(header, kind) != getattr(headers[0], kind):
                 what = f"does not go together with {paths[0]}: they differ in {kind}"
-                raise fail(path, what, "give the models of one experiment on one dataset")
+                raise problem(path, what, "give the models of one experiment on one dataset")
 
 
 def predict_probabilities(
@@ -245,7 +245,7 @@ def _tile(header: ModelHeader, segmenter: Segmenter, settings: Predict) -> Seque
         return auto_tile(header.patch, segmenter.margin)
     if len(settings.tile) != header.spatial_dims:
         what = f"gives {len(settings.tile)} sizes, but the images have {header.spatial_dims} axes"
-        raise fail("predict.tile", what, f"give {header.spatial_dims} sizes, or auto")
+        raise problem("predict.tile", what, f"give {header.spatial_dims} sizes, or auto")
     return settings.tile
 
 
@@ -259,7 +259,7 @@ def _refined(
     """Return the probabilities refined by the (normalised) image they are of."""
     if HEADS[header.head].regression is not None:
         what = f"is for class probabilities, and the model's head is {header.head!r}"
-        raise fail("predict.crf", what, "set it to false")
+        raise problem("predict.crf", what, "set it to false")
     finest = min(header.spacing)
     found = refine(
         torch.from_numpy(probabilities).to(device),
@@ -281,7 +281,7 @@ def _turned_planes(header: ModelHeader) -> list[tuple[int, int]]:
     """
     if not header.trained.get("flip", True):
         what = "asks for flips, but the model was trained without (train.flip)"
-        raise fail("predict.tta", what, "set it to false, or train with train.flip")
+        raise problem("predict.tta", what, "set it to false, or train with train.flip")
     if not header.trained.get("rotate", True):
         return []
     return square_planes(header.patch, header.spacing)

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from septum.errors import fail
+from septum.errors import problem
 from septum.inference.tile_grid import Slab, plan_windows, read_window
 from septum.networks.device import CHANNELS_LAST
 
@@ -193,7 +193,7 @@ class _Runner:
     def _halve(self, part: np.ndarray) -> None:
         if len(part) == 1:
             size = "×".join(map(str, part.shape[2:]))
-            raise fail(
+            raise problem(
                 "predict.tile",
                 f"a tile of {size} pixels does not fit into the memory of {self._device}",
                 "set predict.tile to a smaller size",

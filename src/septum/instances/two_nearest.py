@@ -28,7 +28,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from septum.errors import fail
+from septum.errors import problem
 from septum.jit import compiled
 
 
@@ -88,13 +88,13 @@ def _compact(labels: np.ndarray) -> np.ndarray:
     """Return the labels as a contiguous int32 array, renumbered where the ids are too large."""
     labels = np.asarray(labels)
     if labels.ndim == 0 or not np.issubdtype(labels.dtype, np.integer):
-        raise fail(
+        raise problem(
             "labels",
             f"are {labels.dtype} of shape {labels.shape}, not an array of whole numbers",
             "give an instance map: 0 is background, every object has an id of its own",
         )
     if labels.size and labels.min() < 0:
-        raise fail("labels", "hold negative values", "give 0 to the background, ids above it")
+        raise problem("labels", "hold negative values", "give 0 to the background, ids above it")
     if labels.size and labels.max() > np.iinfo(np.int32).max:
         values, inverse = np.unique(labels, return_inverse=True)
         # 0 has to stay 0, also where no pixel is background
@@ -106,7 +106,7 @@ def _steps(spacing: Sequence[float] | None, ndim: int) -> tuple[float, ...]:
     """Return the spacing as checked floats."""
     steps = (1.0,) * ndim if spacing is None else tuple(float(step) for step in spacing)
     if len(steps) != ndim or not all(math.isfinite(step) and step > 0 for step in steps):
-        raise fail(
+        raise problem(
             "spacing",
             f"{spacing} does not fit labels of {ndim} dimensions",
             "give one positive number an axis, in the order of the axes",

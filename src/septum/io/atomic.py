@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from septum.errors import SeptumError, fail
+from septum.errors import SeptumError, problem
 
 PREFIX = ".part-"
 _FLUSHERS = 16
@@ -131,11 +131,11 @@ def read_json(path: str | Path) -> Any:
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise fail(path, "does not exist", remedy) from None
+        raise problem(path, "does not exist", remedy) from None
     except OSError as error:
-        raise fail(path, f"cannot be read ({error.strerror})", "check the path") from None
+        raise problem(path, f"cannot be read ({error.strerror})", "check the path") from None
     except ValueError as error:
-        raise fail(path, f"is not valid JSON ({error})", remedy) from None
+        raise problem(path, f"is not valid JSON ({error})", remedy) from None
 
 
 def plain(value: Any) -> Any:
@@ -161,7 +161,7 @@ def _writing(final: Path, touched: Path) -> Iterator[None]:
             raise
         reason = _file_in_the_way(final) or os.strerror(error.errno)
         remedy = "check the path, its permissions and the space left on that disk"
-        raise fail(final, f"cannot be written ({reason})", remedy) from error
+        raise problem(final, f"cannot be written ({reason})", remedy) from error
 
 
 def _file_in_the_way(final: Path) -> str:

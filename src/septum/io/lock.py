@@ -11,7 +11,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from septum.errors import fail
+from septum.errors import problem
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def exclusive(folder: Path, what: str) -> Iterator[None]:
         file = path.open("a+", encoding="utf-8")
     except OSError as error:
         remedy = "check the path, its permissions and the space left on that disk"
-        raise fail(folder, f"cannot be written ({error.strerror})", remedy) from error
+        raise problem(folder, f"cannot be written ({error.strerror})", remedy) from error
     with file:
         try:
             # POSIX locks, not BSD's flock: loader processes, which are forks and outlive a
@@ -56,7 +56,7 @@ def exclusive(folder: Path, what: str) -> Iterator[None]:
             file.seek(0)
             holder = file.read().strip() or "a process that has just begun"
             remedy = "wait for it or stop it, then run again"
-            raise fail(folder, f"{holder} is still writing here", remedy) from None
+            raise problem(folder, f"{holder} is still writing here", remedy) from None
         except OSError as error:
             if error.errno not in WITHOUT_LOCKS:
                 raise

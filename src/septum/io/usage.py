@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from septum.errors import fail
+from septum.errors import problem
 from septum.io.atomic import read_json, write_json
 
 COSTS = "costs.json"
@@ -168,4 +168,4 @@ def read_costs(path: Path, kind: type[Kind]) -> Kind:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "all of it"
         what = f"is no record of costs ({place}: {first['msg']})"
-        raise fail(path, what, "run the stage that writes it again") from None
+        raise problem(path, what, "run the stage that writes it again") from None

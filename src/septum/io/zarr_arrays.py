@@ -12,7 +12,7 @@ import numpy as np
 import zarr
 from zarr.codecs import ZstdCodec
 
-from septum.errors import fail
+from septum.errors import problem
 from septum.io.atomic import atomic_path, plain
 
 CHUNK_VALUES = 2**18  # decompresses in about a millisecond
@@ -101,13 +101,13 @@ def read_attributes(path: str | Path, kind: str | None = None) -> dict[str, Any]
         with open(os.path.join(path, "zarr.json"), "rb") as file:
             own = json.load(file)["attributes"]["septum"]
     except FileNotFoundError:
-        raise fail(path, "is not there, or no case of Septum", "run `septum prepare`") from None
+        raise problem(path, "is not there, or no case of Septum", "run `septum prepare`") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         what = f"is no case of Septum, or damaged ({error})"
-        raise fail(path, what, "delete it, and run the workflow again") from None
+        raise problem(path, what, "delete it, and run the workflow again") from None
     if kind is not None and own.get("kind") != kind:
         what = f"holds a {own.get('kind')}, where a {kind} is wanted"
-        raise fail(path, what, "give the folder of the right stage")
+        raise problem(path, what, "give the folder of the right stage")
     return own
 
 
@@ -123,7 +123,7 @@ def open_array(path: str | Path, name: str) -> zarr.Array:
         return zarr.open_array(os.path.join(path, name), mode="r", zarr_format=3)
     except (OSError, ValueError, KeyError) as error:
         what = f"has no array {name!r} that can be opened ({error})"
-        raise fail(path, what, "delete it, and run the workflow again") from None
+        raise problem(path, what, "delete it, and run the workflow again") from None
 
 
 def _chunks(shape: tuple[int, ...], spatial_ndim: int) -> tuple[int, ...]:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
-from septum.errors import fail
+from septum.errors import problem
 from septum.instances.two_nearest import two_nearest
 
 # Terms below this are left out; it is far under float32's resolution of a weight near 1.
@@ -95,7 +95,7 @@ def border_weight_map(
     outside = labels == 0
     classes = ~outside if classes is None else np.asarray(classes)
     if classes.shape != labels.shape or classes.dtype.kind not in "bui":
-        raise fail(
+        raise problem(
             "classes",
             f"are {classes.dtype} of shape {classes.shape}, labels have shape {labels.shape}",
             "give the class map of the same image, in whole numbers",
@@ -145,14 +145,14 @@ def balanced_class_weights(counts: Sequence[int]) -> list[float]:
 def _constants(w0: float, sigma: float, mode: str) -> tuple[float, float, float]:
     """Return height and width of the border term, and width of the rim (0 where there is none)."""
     if not (math.isfinite(w0) and w0 >= 0):
-        raise fail("w0", f"is {w0}", "give a number of 0 or more")
+        raise problem("w0", f"is {w0}", "give a number of 0 or more")
     if not (math.isfinite(sigma) and sigma > 0):
-        raise fail("sigma", f"is {sigma}", "give a number above 0")
+        raise problem("sigma", f"is {sigma}", "give a number above 0")
     if mode == "paper":
         return w0, sigma, 0.0
     if mode == "lmb":
         return LMB_GAP_PER_W0 * w0, LMB_GAP_PER_SIGMA * sigma, LMB_RIM_PER_SIGMA * sigma
-    raise fail("mode", f"cannot be {mode!r}", "choose one of: paper, lmb")
+    raise problem("mode", f"cannot be {mode!r}", "choose one of: paper, lmb")
 
 
 def _reach(height: float, sigma: float) -> float:
@@ -179,7 +179,7 @@ def _class_term(
     counts = np.bincount(ids.ravel())
     table = balanced_class_weights(counts) if class_weights is None else class_weights
     if len(counts) > len(table):
-        raise fail(
+        raise problem(
             "class_weights",
             f"name {len(table)} classes, but the class map holds class {len(counts) - 1}",
             "give one weight a class, background first",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from septum.config.schema import ClassSpec, Evaluate
-from septum.errors import fail
+from septum.errors import problem
 from septum.metrics.errors import object_errors
 from septum.metrics.matching import THRESHOLDS, average_precision, match
 from septum.metrics.objects import ScoredObjects, scored_objects
@@ -111,7 +111,7 @@ def evaluate_case(
     unknown = sorted({*confusion.classes.tolist()} - {0, *classes})
     if unknown:
         what = f"holds the undeclared classes {unknown}"
-        raise fail("labels", what, "declare them under classes, or mend the labels")
+        raise problem("labels", what, "declare them under classes, or mend the labels")
     table = OverlapTable.from_pairs(pairs, things).same_class()
     sums = panoptic_sums(table, classes)
     maps, rows = (true_semantic, pred_semantic), []

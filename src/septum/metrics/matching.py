@@ -28,7 +28,7 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
-from septum.errors import fail
+from septum.errors import problem
 from septum.metrics.overlap import OverlapTable, overlap_table
 from septum.metrics.ratio import ratio
 
@@ -117,9 +117,11 @@ def match(
         Where the maps do not fit together, or threshold or convention is unknown.
     """
     if convention not in CONVENTIONS:
-        raise fail("convention", f"cannot be {convention!r}", f"one of: {', '.join(CONVENTIONS)}")
+        raise problem(
+            "convention", f"cannot be {convention!r}", f"one of: {', '.join(CONVENTIONS)}"
+        )
     if not 0 <= threshold < 1:
-        raise fail("threshold", f"cannot be {threshold}", "give an IoU from 0 to below 1")
+        raise problem("threshold", f"cannot be {threshold}", "give an IoU from 0 to below 1")
     table = overlap_table(true, pred)
     # thresholds come as sums like 0.6000000000000001; IoUs are ratios of pixel counts
     limit = round(float(threshold), 9)

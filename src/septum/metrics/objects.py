@@ -15,7 +15,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from septum.errors import fail
+from septum.errors import problem
 from septum.io.atomic import atomic_path
 from septum.metrics.boxes import box_areas, box_pairs, boxes_of
 
@@ -114,7 +114,7 @@ def scored_objects(
     ids = table.pred_ids.astype(np.int64)
     if scores is not None and ids.size and ids.max() > len(scores):
         what = f"holds {len(scores)} scores, and an instance {ids.max()}"
-        raise fail("scores", what, "give one score an instance, or none at all")
+        raise problem("scores", what, "give one score an instance, or none at all")
     given = np.ones(ids.size) if scores is None else np.asarray(scores, float)[ids - 1]
     true_boxes = _boxes(*true, table.true_classes, table.true_ids)
     pred_boxes = _boxes(*pred, table.pred_classes, table.pred_ids)
@@ -176,7 +176,7 @@ def read_objects(path: str | Path) -> ScoredObjects:
         return ScoredObjects(**arrays)
     except (OSError, ValueError, TypeError, EOFError, BadZipFile) as error:
         what = f"holds no scored objects ({error})"
-        raise fail(path, what, "run the stage that writes it again") from None
+        raise problem(path, what, "run the stage that writes it again") from None
 
 
 def _type(name: str) -> type:

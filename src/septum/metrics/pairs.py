@@ -14,7 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
-from septum.errors import fail
+from septum.errors import problem
 from septum.jit import compiled
 
 ID_BITS = 32
@@ -55,7 +55,7 @@ class LabelMap:
         self.name = name
         if self.labels.dtype.kind not in "bui":
             what = f"is of type {self.labels.dtype}, and labels are integers"
-            raise fail(self.name, what, "give an integer label map (0 for background)")
+            raise problem(self.name, what, "give an integer label map (0 for background)")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -66,10 +66,12 @@ class LabelMap:
         """Return the ids, uint32, of a range along the first axis."""
         block = np.asarray(self.labels[rows])
         if block.size and block.dtype.kind == "i" and block.min() < 0:
-            raise fail(self.name, f"holds the negative id {block.min()}", "use ids from 0 upwards")
+            raise problem(
+                self.name, f"holds the negative id {block.min()}", "use ids from 0 upwards"
+            )
         if block.size and block.dtype.itemsize > 4 and block.max() >= 1 << ID_BITS:
             what = f"holds the id {block.max()}, and ids end at 2^{ID_BITS} - 1"
-            raise fail(self.name, what, "relabel the objects")
+            raise problem(self.name, what, "relabel the objects")
         return block.astype(np.uint32, copy=False)
 
 
@@ -119,7 +121,7 @@ def count_pairs(
     for name, shape in shapes.items():
         if shape != true.shape:
             what = f"has shape {shape}, the true labels have {true.shape}"
-            raise fail(name, what, "compare maps of one grid")
+            raise problem(name, what, "compare maps of one grid")
     counted, ignored = [], []
     for rows in _blocks(true.shape):
         left, right = true.codes(rows).ravel(), pred.codes(rows).ravel()

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from septum.errors import fail
+from septum.errors import problem
 from septum.jit import compiled
 from septum.metrics.pairs import ID_BITS, LabelMap
 
@@ -46,13 +46,13 @@ class Segments:
         self._is_thing = np.zeros(max(things, default=0) + 1, dtype=bool)
         self._is_thing[things] = True
         if instance is None and things:
-            raise fail(name, "has thing classes and no instance map", "give the instance map")
+            raise problem(name, "has thing classes and no instance map", "give the instance map")
         self._semantic = LabelMap(semantic, f"{name}, semantic map")
         self._instance = LabelMap(instance, f"{name}, instance map") if things else None
         if self._instance is not None and self._instance.shape != self._semantic.shape:
             shapes = f"{self._instance.shape} and {self._semantic.shape}"
             what = f"the instance map and the semantic map have shapes {shapes}"
-            raise fail(name, what, "give both on one grid")
+            raise problem(name, what, "give both on one grid")
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from septum.errors import fail
+from septum.errors import problem
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def surface_distances(
     spacing = (1.0,) * true.ndim if spacing is None else tuple(spacing)
     if true.shape != pred.shape or len(spacing) != true.ndim:
         what = f"shapes {true.shape} and {pred.shape} with a spacing of {len(spacing)} values"
-        raise fail("surface distance", what, "give two masks of one grid and its spacing")
+        raise problem("surface distance", what, "give two masks of one grid and its spacing")
     box = _bounding_box(true | pred)
     true, pred = _surface(true[box]), _surface(pred[box])
     return SurfaceDistances(

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from septum.errors import fail
+from septum.errors import problem
 from septum.networks.blocks import CONV, conv
 
 
@@ -85,6 +85,6 @@ def skip_gates(
         return nn.ModuleList(NoGate() for _ in channels)
     if len(channels) == 1:
         what = "has nothing to gate: the topmost skip, the only one at depth 1, passes as it is"
-        raise fail("options.attention", what, "give a depth of 2 or more, or leave it out")
+        raise problem("options.attention", what, "give a depth of 2 or more, or leave it out")
     gates = [AttentionGate(spatial_dims, skip, below) for skip, below in channels[:-1]]
     return nn.ModuleList([*gates, NoGate()])

@@ -13,7 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from septum.errors import fail
+from septum.errors import problem
 
 NormName = Literal["none", "batch", "instance", "group"]
 
@@ -92,7 +92,7 @@ class Network(nn.Module):
         size = tuple(images.shape[2:])
         legal = self.legal_size(size)
         if size != legal:
-            raise fail(
+            raise problem(
                 "image size",
                 f"{type(self).__name__} does not accept {_by(size)}",
                 f"pad to {_by(legal)}, the next size it accepts",

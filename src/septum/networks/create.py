@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from septum.errors import Problem, SeptumError, fail, nearest
+from septum.errors import Problem, SeptumError, nearest, problem
 
 if TYPE_CHECKING:
     from septum.networks.blocks import Network
@@ -95,7 +95,7 @@ def create(
     }
     for key, (value, right) in counts.items():
         if value not in right:
-            raise fail(key, f"cannot be {value!r}", f"give {right[0]} to {right[-1]}")
+            raise problem(key, f"cannot be {value!r}", f"give {right[0]} to {right[-1]}")
     return _class(name)(spatial_dims, in_channels, out_channels, **options)
 
 
@@ -166,7 +166,7 @@ def fitted_options(
 
 def _address(name: str) -> tuple[str, str]:
     if name not in EVERY:
-        raise fail(
+        raise problem(
             "network", f"there is no network {name!r}", f"choose one of: {', '.join(names())}"
         )
     place, _, attribute = EVERY[name].partition(":")

@@ -23,7 +23,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from septum.errors import fail
+from septum.errors import problem
 from septum.networks.attention import skip_gates
 from septum.networks.blocks import Network, conv, initialise, max_pool, norm_layer, up_conv
 
@@ -74,7 +74,7 @@ class DenseUNet(Network):
         super().__init__()
         counts = [layers] * (depth + 1) if isinstance(layers, int) else layers
         if len(counts) != depth + 1:
-            raise fail(
+            raise problem(
                 "options.layers",
                 f"has {len(counts)} entries for {depth + 1} levels",
                 f"give {depth + 1} numbers (depth + 1), or one for all levels",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from septum.errors import fail
+from septum.errors import problem
 
 CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 """The faster layout for convolutions, by the number of axes of a tensor."""
@@ -29,7 +29,7 @@ def choose_device(wanted: str, key: str) -> str:
         return "cuda"
     if wanted == "gpu":
         built = "" if torch.backends.cuda.is_built() else ", and this torch is built without CUDA"
-        raise fail(
+        raise problem(
             key,
             f"demands a GPU, but torch finds none{built}",
             "run `nvidia-smi`, ask the cluster for one (resources: gpu), install a torch with "

@@ -31,7 +31,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from septum.errors import fail
+from septum.errors import problem
 from septum.networks.blocks import Network, conv, initialise
 from septum.networks.vgg import VGG, Width, scaled
 
@@ -83,7 +83,7 @@ class FCN(Network):
         norm = backbone == "vgg16_bn"
         if norm and at_once:
             what = "is for vgg16: with vgg16_bn the features of all poolings are equally large"
-            raise fail("options.at_once", what, "leave it out: nothing has to be scaled")
+            raise problem("options.at_once", what, "leave it out: nothing has to be scaled")
         # 2 pixels at the fifth level, whose batch normalisation needs more than one value
         self._least_size = 17 if norm else 1
         self._scales = AT_ONCE if at_once else (1.0, 1.0)

@@ -25,7 +25,7 @@ from monai.networks.blocks.feature_pyramid_network import FeaturePyramidNetwork
 from pydantic import Field
 from torch import Tensor, nn
 
-from septum.errors import fail
+from septum.errors import problem
 from septum.losses.logits import IGNORE
 from septum.networks.blocks import Network, initialise
 from septum.networks.detection.boxes import clip, decode, encode, extents
@@ -115,7 +115,9 @@ class FasterRCNN(Network):
         proportions = (1.0,) * spatial_dims if proportions is None else proportions
         if len(proportions) != spatial_dims:
             what = f"has {len(proportions)} entries, and the images have {spatial_dims} axes"
-            raise fail("options.proportions", what, f"give {spatial_dims} numbers, or leave it out")
+            raise problem(
+                "options.proportions", what, f"give {spatial_dims} numbers, or leave it out"
+            )
         self.spatial_dims, self.n_classes = spatial_dims, out_channels - 1
         anchor_sizes = PUBLISHED if anchor_sizes is None else anchor_sizes
         levels = range(first_level, first_level + len(anchor_sizes))

@@ -21,7 +21,7 @@ from torch import Tensor
 from septum import __version__
 from septum.config.schema import ClassSpec, Section, canonical_json
 from septum.data.store import atomic_path
-from septum.errors import SeptumError, fail
+from septum.errors import SeptumError, problem
 from septum.heads.heads import HEADS
 from septum.networks import create as models
 from septum.networks.segmenter import Segmenter, build_segmenter
@@ -153,7 +153,7 @@ def load_model(
     except SeptumError as error:
         first = error.problems[0]
         what = f"does not fit this Septum ({first.where}: {first.what})"
-        raise fail(path, what, first.remedy) from None
+        raise problem(path, what, first.remedy) from None
     _require_fit(path, header.network, segmenter.state_dict(), state)
     segmenter.load_state_dict(state, assign=True)
     return segmenter.to(device).eval(), header
@@ -164,7 +164,7 @@ def _read(path: Path, *, tensors: bool = True) -> tuple[ModelHeader, dict[str, T
     if path.is_dir():
         inside = sorted([*path.glob("model.safetensors"), *path.glob("*/model.safetensors")])
         remedy = f"give the file: {inside[0]}" if inside else remedy
-        raise fail(path, "is a folder, not a model file", remedy)
+        raise problem(path, "is a folder, not a model file", remedy)
     try:
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get(_KEY)
@@ -172,12 +172,12 @@ def _read(path: Path, *, tensors: bool = True) -> tuple[ModelHeader, dict[str, T
             names = file.keys() if tensors else ()
             state = {name: file.get_tensor(name).clone() for name in names}
     except FileNotFoundError:
-        raise fail(path, "does not exist", remedy) from None
+        raise problem(path, "does not exist", remedy) from None
     except (SafetensorError, OSError) as error:
         what = f"is not a safetensors file, or is cut short ({error})"
-        raise fail(path, what, "copy it again, or train the model again") from None
+        raise problem(path, what, "copy it again, or train the model again") from None
     if text is None:
-        raise fail(path, "holds weights, but not the header of a Septum model", remedy)
+        raise problem(path, "holds weights, but not the header of a Septum model", remedy)
     return _parse(path, text), state
 
 
@@ -185,7 +185,7 @@ def _parse(path: Path, text: str) -> ModelHeader:
     try:
         version = json.loads(text)["format_version"]
         if version > FORMAT_VERSION:
-            raise fail(
+            raise problem(
                 path,
                 f"has format {version}, but this Septum reads up to {FORMAT_VERSION}",
                 "update Septum to the version that wrote it",
@@ -196,7 +196,7 @@ def _parse(path: Path, text: str) -> ModelHeader:
         what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
     except (ValueError, KeyError, TypeError) as error:
         what = f"{type(error).__name__}: {error}"
-    raise fail(path, f"has a broken header ({what})", "train the model again")
+    raise problem(path, f"has a broken header ({what})", "train the model again")
 
 
 def _require_fit(
@@ -216,7 +216,7 @@ def _require_fit(
             complaints.append(f"{name} is {theirs.dtype} instead of {ours.dtype}")
     if complaints:
         total = len({*expected, *state})
-        raise fail(
+        raise problem(
             path,
             f"{len(complaints)} of {total} tensors do not fit the network {network!r} that its "
             f"header names, first: {complaints[0]}",

@@ -20,7 +20,7 @@ from monai.networks import nets
 from pydantic import Field
 from torch import Tensor
 
-from septum.errors import fail
+from septum.errors import problem
 from septum.networks.blocks import Network
 
 Count = Annotated[int, Field(ge=1)]
@@ -57,7 +57,7 @@ class SegResNet(Network):
     ) -> None:
         super().__init__()
         if len(blocks_up) != len(blocks_down) - 1:
-            raise fail(
+            raise problem(
                 "options.blocks_up",
                 f"has {len(blocks_up)} entries for {len(blocks_down)} levels on the way down",
                 f"give {len(blocks_down) - 1} numbers, one a pooling",

@@ -25,7 +25,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from septum.errors import fail
+from septum.errors import problem
 from septum.networks.statedict import local_file, read_state_dict
 
 _FULLY_CONNECTED = {"classifier.0": "fc6", "classifier.3": "fc7"}
@@ -157,7 +157,7 @@ def transfer(network: nn.Module, state: Mapping[str, Tensor]) -> Report:
             f"{len(misfits)} of {len(ours)} tensors do not fit {type(network).__name__} by name "
             f"and shape ({_listed(misfits)})"
         )
-        raise fail("weights", what, "give the weights of a network of the same kind and width")
+        raise problem("weights", what, "give the weights of a network of the same kind and width")
     _copy(ours, given)
     return Report(
         taken=tuple(name for name in ours if name in given),
@@ -216,7 +216,7 @@ def _require_fit(
     found = [f"{len(words)} {kind} ({_listed(words)})" for kind, words in kinds.items() if words]
     if found:
         count = sum(map(len, kinds.values()))
-        raise fail(
+        raise problem(
             source,
             f"{count} of {len(wanted | given.keys())} tensors do not fit: {'; '.join(found)}",
             "give a checkpoint of the same backbone in torchvision's layout; published ones are of "

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from septum.errors import fail
+from septum.errors import problem
 from septum.heads.heads import HEADS
 from septum.heads.regression import Regression
 from septum.losses.logits import IGNORE, dice_loss, weighted_cross_entropy
@@ -235,7 +235,7 @@ def build_segmenter(
         Unknown network, head or option.
     """
     if head not in HEADS:
-        raise fail("head", f"there is no head {head!r}", f"choose one of: {', '.join(HEADS)}")
+        raise problem("head", f"there is no head {head!r}", f"choose one of: {', '.join(HEADS)}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(seed, "initial weights"))
         outputs = HEADS[head].outputs(n_classes, spatial_dims)

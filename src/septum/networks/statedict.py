@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from septum.config.weight_sources import checksum, checksum_problem, is_address
-from septum.errors import SeptumError, fail
+from septum.errors import SeptumError, problem
 
 
 def local_file(source: str | Path, sha256: str | None = None) -> tuple[Path, str]:
@@ -37,18 +37,20 @@ def local_file(source: str | Path, sha256: str | None = None) -> tuple[Path, str
     """
     source = str(source)
     if sha256 is not None and not re.fullmatch("(sha256:)?[0-9a-f]{64}", sha256.lower()):
-        raise fail("sha256", f"cannot be {sha256!r}", "give the 64 hexadecimal digits")
-    if problem := checksum_problem(source, source, sha256):
-        raise SeptumError(problem)
+        raise problem("sha256", f"cannot be {sha256!r}", "give the 64 hexadecimal digits")
+    if wrong := checksum_problem(source, source, sha256):
+        raise SeptumError(wrong)
     path = _downloaded(source) if is_address(source) else Path(source).expanduser()
     if not path.is_file():
-        raise fail(source, "is no file", "check the path of the checkpoint")
+        raise problem(source, "is no file", "check the path of the checkpoint")
     digest, expected = pooch.file_hash(str(path)), checksum(source, sha256)
     if not digest.startswith(expected):
         if is_address(source):
             path.unlink()  # the next attempt must not find it
         what = f"has the sha256 {digest} instead of {expected}"
-        raise fail(source, what, "get it again; if it persists, it is another file: do not use it")
+        raise problem(
+            source, what, "get it again; if it persists, it is another file: do not use it"
+        )
     return path, digest
 
 
@@ -59,7 +61,7 @@ def _downloaded(url: str) -> Path:
         return Path(pooch.retrieve(url, None, path=folder, progressbar=sys.stderr.isatty()))
     except OSError as error:  # requests' errors are OSErrors, too
         remedy = "check the connection, or download it by hand and give the file's path"
-        raise fail(url, f"cannot be downloaded ({error})", remedy) from None
+        raise problem(url, f"cannot be downloaded ({error})", remedy) from None
 
 
 def read_state_dict(path: Path, source: str | Path | None = None) -> dict[str, Tensor]:
@@ -85,7 +87,7 @@ def read_state_dict(path: Path, source: str | Path | None = None) -> dict[str, T
     source = path if source is None else source
     if path.suffix not in (".safetensors", ".pth", ".pt"):
         what = f"is no checkpoint by its name ({path.suffix or 'no suffix'})"
-        raise fail(source, what, "give a .safetensors, .pth or .pt file")
+        raise problem(source, what, "give a .safetensors, .pth or .pt file")
     try:
         if path.suffix == ".safetensors":
             state: Any = load_file(path)
@@ -96,21 +98,23 @@ def read_state_dict(path: Path, source: str | Path | None = None) -> dict[str, T
         code = f" ({culprit[1]})" if culprit else ""
         what = f"is a pickle that holds code{code}, or is damaged; it was not run"
         remedy = "save the weights alone: torch.save(model.state_dict(), path), or .safetensors"
-        raise fail(source, what, remedy) from None
+        raise problem(source, what, remedy) from None
     except Exception as error:  # torch.load raises what its parts raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         remedy = "get it again, or save its weights as .safetensors"
-        raise fail(source, f"cannot be read, or is damaged ({reason})", remedy) from None
+        raise problem(source, f"cannot be read, or is damaged ({reason})", remedy) from None
     if not isinstance(state, Mapping) or not all(
         isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
     ):
         held = ", ".join(map(str, state)) if isinstance(state, Mapping) else type(state).__name__
         what = f"holds other things than named tensors: {held[:200]}"
-        raise fail(source, what, "save the state dict alone: torch.save(model.state_dict(), path)")
+        raise problem(
+            source, what, "save the state dict alone: torch.save(model.state_dict(), path)"
+        )
     broken = [name for name, tensor in state.items() if not _has_numbers(tensor)]
     if broken:
         what = f"has no numbers, or some that are not finite, in {', '.join(broken)[:200]}"
-        raise fail(source, what, "save dense tensors of a training that went well")
+        raise problem(source, what, "save dense tensors of a training that went well")
     return dict(state)
 
 

@@ -21,7 +21,7 @@ from septum.data.writers.object_files import (
     write_rois,
 )
 from septum.data.writers.table import as_csv, object_table
-from septum.errors import SeptumError, fail
+from septum.errors import SeptumError, problem
 from septum.io.atomic import atomic_path, write_text
 
 
@@ -56,7 +56,7 @@ def export_predictions(
     """
     resolved = None if plan is None else read_plan(plan)
     if resolved is None and settings.formats:
-        raise fail("--plan", "is missing", "give the plan.json of the cases' dataset")
+        raise problem("--plan", "is missing", "give the plan.json of the cases' dataset")
     if resolved is not None:
         of_plan = (resolved.dataset, resolved.spatial_dims, resolved.annotation)
         problems = list(format_problems(settings.formats, "export.formats", *of_plan))
@@ -74,7 +74,9 @@ def export_predictions(
             _write_objects(folder, named, settings.formats, resolved.classes, images)
         written = set(os.listdir(folder))
         if os.path.isdir(out) and set(os.listdir(out)) - written:
-            raise fail(out, "holds other files than predictions", "give a new or an empty folder")
+            raise problem(
+                out, "holds other files than predictions", "give a new or an empty folder"
+            )
 
 
 def _write_objects(
@@ -89,7 +91,7 @@ def _write_objects(
         if "table" in formats and prediction.instance is not None:
             if prediction.name not in images:
                 what = "is predicted, but is not among the cases"
-                raise fail(prediction.name, what, "give its batch folder")
+                raise problem(prediction.name, what, "give its batch folder")
             image = np.asarray(open_case(images[prediction.name]).image[...])
             table = object_table(_loaded(prediction), image, classes)
             write_text(folder / f"{stem}_objects.csv", as_csv(table))

@@ -29,7 +29,7 @@ from septum.data.store import (
     read_prediction,
 )
 from septum.decoding.panoptic import least_stuff, panoptic_merge
-from septum.errors import Problem, SeptumError, fail
+from septum.errors import Problem, SeptumError, problem
 from septum.io.atomic import write_json
 from septum.io.data_digest import data_digest
 from septum.io.usage import (
@@ -179,7 +179,7 @@ def merge_batch(
         one, other = read_prediction(path), read_prediction(pixels[name])
         if one.instance is None:
             what = "holds no objects to be merged with classes of pixels"
-            raise fail(path, what, "name an experiment that finds objects under merge.instances")
+            raise problem(path, what, "name an experiment that finds objects under merge.instances")
         found = (one.semantic, one.instance, one.scores)
         merged = panoptic_merge(found, other.semantic, used[0].classes, **limits)
         attributes = {

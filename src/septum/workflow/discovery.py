@@ -19,7 +19,7 @@ from septum.config.config import Config
 from septum.config.demo_cases import DEMO_CASES
 from septum.config.schema import Dataset
 from septum.data.case_files import CaseFiles, safe_name
-from septum.errors import Problem, SeptumError, fail
+from septum.errors import Problem, SeptumError, problem
 from septum.workflow.image_size import count_pixels
 
 # A job should be long beside the seconds its imports take, and short beside the whole run.
@@ -95,17 +95,17 @@ def find_groups(
         lost = [name for name, match in found.items() if match is None]
         if lost:
             what = f"the pattern {group!r} does not fit the case {lost[0]!r}"
-            raise fail(key, f"{what} ({len(lost)} in all)", "mend the pattern; * fits any text")
+            raise problem(key, f"{what} ({len(lost)} in all)", "mend the pattern; * fits any text")
         return {name: match.group("group") for name, match in found.items() if match}
     if table is None:
         what = f"{group!r} is no pattern with {{group}}, and there is no table"
         remedy = f"put {{group}} into it, or give datasets.{dataset}.table, a CSV with that column"
-        raise fail(key, what, remedy)
+        raise problem(key, what, remedy)
     column = _column(table, group, key)
     lost = [name for name in names if name not in column]
     if lost:
         what = f"{table} has no row for the case {lost[0]!r} ({len(lost)} in all)"
-        raise fail(key, what, "add the rows, or exclude the cases")
+        raise problem(key, what, "add the rows, or exclude the cases")
     return {name: column[name] for name in names}
 
 
@@ -281,7 +281,9 @@ def _walk(folder: str, parts: Sequence[str], name: str | None) -> Iterator[tuple
     except (FileNotFoundError, NotADirectoryError):
         return
     except PermissionError:
-        raise fail(folder, "cannot be read (permission denied)", "ask for access to it") from None
+        raise problem(
+            folder, "cannot be read (permission denied)", "ask for access to it"
+        ) from None
     for entry in entries:
         match = None if entry.startswith(".") else regex.fullmatch(entry)
         if match:
@@ -315,12 +317,12 @@ def _column(path: Path, column: str, key: str) -> dict[str, str]:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
     except OSError as error:
-        raise fail(
+        raise problem(
             path, f"cannot be read ({error.strerror})", "check the path of `table:`"
         ) from None
     header = list(rows[0]) if rows else []
     case = next((name for name in ("case", "id", "name") if name in header), None)
     if case is None or column not in header:
         what = f"{path} needs the columns 'case' (or 'id') and {column!r}; it has {header}"
-        raise fail(key, what, "mend the table's first line")
+        raise problem(key, what, "mend the table's first line")
     return {row[case]: row[column] for row in rows}

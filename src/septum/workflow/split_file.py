@@ -16,7 +16,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from septum.config.schema import Split
-from septum.errors import Problem, SeptumError, fail
+from septum.errors import Problem, SeptumError, problem
 
 JSON_KEYS = ("test", "val", "train", "folds")
 NAME_COLUMNS = ("case", "id", "name")
@@ -80,13 +80,13 @@ def read_split_file(path: str | Path) -> GivenSplit:
     path = Path(path)
     readers = {".json": _from_json, ".csv": _from_csv}
     if path.suffix.lower() not in readers:
-        raise fail(path, "is no split file", "give a .json or a .csv file (see docs)")
+        raise problem(path, "is no split file", "give a .json or a .csv file (see docs)")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise fail(path, "does not exist", "check split.file (relative to data_root)") from None
+        raise problem(path, "does not exist", "check split.file (relative to data_root)") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise fail(path, f"cannot be read ({error})", "give a text file in UTF-8") from None
+        raise problem(path, f"cannot be read ({error})", "give a text file in UTF-8") from None
     given = readers[path.suffix.lower()](path, text)
     problems = list(_listed_twice(given))
     if problems:
@@ -114,7 +114,7 @@ def split_by_name(patterns: Sequence[str], cases: Sequence[str], where: str) -> 
     test = {name for name in cases for pattern in patterns if fnmatchcase(name, pattern)}
     idle = [p for p in patterns if not any(fnmatchcase(name, p) for name in cases)]
     if idle:
-        raise fail(where, f"{idle[0]!r} fits no annotated case", "use names, or * for any text")
+        raise problem(where, f"{idle[0]!r} fits no annotated case", "use names, or * for any text")
     train = tuple(name for name in cases if name not in test)
     return GivenSplit(where, test=tuple(sorted(test)), train=train)
 
@@ -129,11 +129,11 @@ def _from_json(path: Path, text: str) -> GivenSplit:
     try:
         found = json.loads(text)
     except json.JSONDecodeError as error:
-        raise fail(path, f"is not valid JSON ({error})", "mend the file at that place") from None
+        raise problem(path, f"is not valid JSON ({error})", "mend the file at that place") from None
     if isinstance(found, Mapping) and isinstance(found.get("split"), Mapping):
         found = found["split"]
     if not isinstance(found, Mapping) or not any(key in found for key in JSON_KEYS):
-        raise fail(path, "has no split in it", "give lists under test, train and val, or folds")
+        raise problem(path, "has no split in it", "give lists under test, train and val, or folds")
     problems = []
     for key in found:
         if key not in JSON_KEYS:
@@ -168,7 +168,7 @@ def _from_csv(path: Path, text: str) -> GivenSplit:
     name = next((column for column in NAME_COLUMNS if column in header), None)
     if name is None or "split" not in header:
         what = f"needs the columns case (or id) and split; it has {header}"
-        raise fail(path, what, "mend the first line; the separator is a comma")
+        raise problem(path, what, "mend the first line; the separator is a comma")
     parts: dict[str, list[str]] = {part: [] for part in PARTS}
     problems = []
     for number, row in enumerate(rows, start=2):

@@ -16,7 +16,7 @@ from typing import Protocol
 
 import numpy as np
 
-from septum.errors import SeptumError, fail
+from septum.errors import SeptumError, problem
 from septum.data.store import Geometry
 
 DAMAGED = "it may be damaged or cut short: copy or export it again"
@@ -69,15 +69,15 @@ def reading(path: Path) -> Iterator[None]:
     except SeptumError:
         raise
     except FileNotFoundError:
-        raise fail(path, "does not exist", "check the path") from None
+        raise problem(path, "does not exist", "check the path") from None
     except IsADirectoryError:
-        raise fail(path, "is a folder, not a file", "check the path, and `reader:`") from None
+        raise problem(path, "is a folder, not a file", "check the path, and `reader:`") from None
     except PermissionError:
-        raise fail(path, "cannot be read (permission denied)", "ask for access to it") from None
+        raise problem(path, "cannot be read (permission denied)", "ask for access to it") from None
     except Exception as error:  # image libraries raise anything on damaged files
         reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
         what = f"cannot be read ({type(error).__name__}{': ' if reason else ''}{reason})"
-        raise fail(path, what, DAMAGED) from error
+        raise problem(path, what, DAMAGED) from error
 
 
 def physical(step: float, unit: str | None) -> tuple[float, str]:
@@ -121,7 +121,7 @@ def native(array: np.ndarray, path: Path) -> np.ndarray:
         return array.astype(np.uint8)
     if array.dtype.kind not in "uif":
         what = f"holds pixels of type {array.dtype}, which are no intensities"
-        raise fail(path, what, "save real numbers (the magnitude, for example)")
+        raise problem(path, what, "save real numbers (the magnitude, for example)")
     if array.dtype.kind == "f" and array.dtype.itemsize > 4:
         with np.errstate(over="ignore"):  # what overflows is found as an infinite pixel
             return array.astype(np.float32)
@@ -142,7 +142,7 @@ def single_channel(image: np.ndarray, path: Path) -> np.ndarray:
             "save the object or class numbers as a single-channel 16-bit TIFF, PNG or NIfTI (of a "
             "PNG with a colour table the indices are read)"
         )
-        raise fail(path, what, remedy)
+        raise problem(path, what, remedy)
     return image[0]
 
 
@@ -157,7 +157,7 @@ def drop_opaque_alpha(image: np.ndarray, path: Path) -> np.ndarray:
     alpha = image[-1]
     opaque = np.iinfo(alpha.dtype).max if alpha.dtype.kind in "ui" else 1.0
     if not np.all(alpha == opaque):
-        raise fail(path, "has transparent pixels", "flatten it (remove the alpha channel)")
+        raise problem(path, "has transparent pixels", "flatten it (remove the alpha channel)")
     return image[:-1]
 
 
@@ -185,12 +185,12 @@ def to_channels_first(
             array = array.squeeze(axis)
             axes = axes[:axis] + axes[axis + 1 :]
     if "T" in axes:
-        raise fail(path, f"is a series of {array.shape[axes.index('T')]} time points", time)
+        raise problem(path, f"is a series of {array.shape[axes.index('T')]} time points", time)
     spatial = "".join(axis for axis in "ZYX" if axis in axes)
     channels = [axis for axis in axes if axis in "CS"]
     odd = set(axes) - set("ZYXCS")
     if odd or len(set(axes)) < len(axes) or not {"Y", "X"} <= set(axes):
         what = f"has axes {axes} of shape {array.shape}, which is no image, stack or channels"
-        raise fail(path, what, "save each image as a file of its own, with axes of CZYX")
+        raise problem(path, what, "save each image as a file of its own, with axes of CZYX")
     array = array.transpose([axes.index(axis) for axis in [*channels, *spatial]])
     return array.reshape(-1, *array.shape[len(channels) :]), spatial

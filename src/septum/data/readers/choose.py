@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from septum.errors import SeptumError, fail
+from septum.errors import SeptumError, problem
 from septum.data.readers.base import Reader, reading
 from septum.data.readers.label_map import whole_numbers
 from septum.data.readers.mask_folder import MaskFolderReader
@@ -51,7 +51,7 @@ def choose_reader(path: str | Path, name: str = "auto") -> Reader:
     known = sorted({suffix for reader in READERS.values() for suffix in reader.suffixes})
     what = f"has a suffix that no reader knows ({path.suffix or 'none'})"
     remedy = f"convert it to one of {' '.join(known)}, or set `reader:` to {_names()}"
-    raise fail(path, what, remedy)
+    raise problem(path, what, remedy)
 
 
 def read_image(
@@ -88,7 +88,7 @@ def read_image(
         if fitting is None:
             raise
         what = f"is {reader!r}, which cannot read {path.suffix} files"
-        raise fail(where, what, f"set it to auto, or to {fitting.name}") from error
+        raise problem(where, what, f"set it to auto, or to {fitting.name}") from error
 
 
 def read_labels(path: str | Path, reader: str = "auto") -> tuple[np.ndarray, Geometry]:
@@ -131,7 +131,7 @@ def check_reader(name: str, where: str = "reader") -> None:
         close = difflib.get_close_matches(name, READERS, n=1)
         hint = f"did you mean {close[0]!r}? " if close else ""
         remedy = f"{hint}choose one of: auto, {_names()}"
-        raise fail(where, f"there is no reader {name!r}", remedy)
+        raise problem(where, f"there is no reader {name!r}", remedy)
 
 
 def _other_reader(path: Path, chosen: Reader) -> Reader | None:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from septum.errors import fail
+from septum.errors import problem
 from septum.data.readers.choose import read_image
 from septum.data.readers.base import DAMAGED, reading
 from septum.config.schema import ClassSpec
@@ -61,7 +61,7 @@ def read_ids(path: str | Path) -> tuple[np.ndarray, Geometry]:
     if image.shape[0] != 3 or image.ndim != 3 or image.dtype != np.uint8:
         what = f"has {image.shape[0]} channels of {image.dtype}, and COCO's segment ids are RGB"
         remedy = "give the PNG files that belong to `segments`, or take `segments` out"
-        raise fail(path, what, remedy)
+        raise problem(path, what, remedy)
     red, green, blue = image.astype(np.uint32)
     return red + (green << 8) + (blue << 16), geometry
 
@@ -87,13 +87,13 @@ def _read(path: Path, *_: int) -> Segments:
     try:
         content = json.loads(text)
     except ValueError as error:
-        raise fail(path, f"is not valid JSON ({error})", DAMAGED) from None
+        raise problem(path, f"is not valid JSON ({error})", DAMAGED) from None
     try:
         of_image = {}
         for annotation in content["annotations"]:
             name, segments = str(annotation["file_name"]), annotation["segments_info"]
             if name in of_image:
-                raise fail(path, f"has two annotations of {name}", "keep one of them")
+                raise problem(path, f"has two annotations of {name}", "keep one of them")
             _refuse_twice(path, [int(s["id"]) for s in segments], f"{name} with two segments")
             for segment in segments:
                 int(segment["category_id"])
@@ -106,11 +106,11 @@ def _read(path: Path, *_: int) -> Segments:
     except ValidationError as error:
         (first, *_) = error.errors()
         what = f"has a category whose {first['loc'][0]} is {first['input']!r}"
-        raise fail(path, what, "give it a name") from None
+        raise problem(path, what, "give it a name") from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         what = f"is not COCO's panoptic format ({type(error).__name__}: {error})"
         remedy = "it needs categories (id, name, isthing) and annotations (file_name, "
-        raise fail(path, what, remedy + "segments_info with id and category_id)") from None
+        raise problem(path, what, remedy + "segments_info with id and category_id)") from None
     return Segments(path, of_image, categories, background)
 
 
@@ -118,14 +118,14 @@ def _refuse_twice(path: Path, found: Sequence[object], what: str) -> None:
     """Refuse what stands twice: of a segment of two classes, one would be lost."""
     again = [one for one, count in Counter(found).items() if count > 1]
     if again:
-        raise fail(path, f"has {what} {again[0]!r}", "keep one of them, or tell them apart")
+        raise problem(path, f"has {what} {again[0]!r}", "keep one of them, or tell them apart")
 
 
 def _category(path: Path, category: Mapping[str, Any]) -> ClassSpec:
     name, colour = str(category["name"]), category.get("color")
     if colour is not None and not _is_colour(colour):
         what = f"has a category {name!r} whose color is {colour!r}"
-        raise fail(path, what, "give it three whole numbers from 0 to 255, or leave color out")
+        raise problem(path, what, "give it three whole numbers from 0 to 255, or leave color out")
     return ClassSpec(
         name=name,
         kind="thing" if category["isthing"] else "stuff",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from septum.errors import fail
+from septum.errors import problem
 
 DIVISOR = 1000  # panoptic: class × 1000 + object
 _TABLE = 2**24  # numbers up to here are renumbered by a table, in one pass
@@ -32,19 +32,19 @@ def whole_numbers(labels: np.ndarray, path: Path) -> np.ndarray:
         if odd.size:
             what = f"holds labels that are no whole numbers ({odd[0]:g} at {odd.size} pixels)"
             remedy = "save object or class numbers as integers (nearest neighbour, if resampled)"
-            raise fail(path, what, remedy)
+            raise problem(path, what, remedy)
     elif labels.dtype.kind not in "uib":
         remedy = "save object or class numbers as integers"
-        raise fail(path, f"holds labels of type {labels.dtype}", remedy)
+        raise problem(path, f"holds labels of type {labels.dtype}", remedy)
     lowest = int(labels.min()) if labels.size else 0
     highest = int(labels.max()) if labels.size else 0
     if lowest < 0:
         count = int((labels < 0).sum())
         what = f"holds negative labels ({lowest} and {count} pixels below 0)"
-        raise fail(path, what, "number objects and classes from 1, and background 0")
+        raise problem(path, what, "number objects and classes from 1, and background 0")
     if highest >= 2**63:
         what = f"holds labels up to {highest}"
-        raise fail(path, what, "number objects and classes from 1")
+        raise problem(path, what, "number objects and classes from 1")
     return labels.astype(np.uint32 if highest < 2**32 else np.uint64)
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from septum.errors import fail
+from septum.errors import problem
 from septum.data.readers.base import Reader
 from septum.data.store import Geometry
 
@@ -40,7 +40,7 @@ class MaskFolderReader:
     def read_image(self, path: Path) -> tuple[np.ndarray, Geometry]:
         """Raise: a folder of masks is no image."""
         what = "is a folder, not an image" if path.is_dir() else "is no folder of masks"
-        raise fail(path, what, "name the image files (the reader mask_folder is for labels only)")
+        raise problem(path, what, "name the image files (the reader mask_folder is for labels only)")
 
     def read_labels(self, path: Path) -> tuple[np.ndarray, Geometry]:
         """Return the labels (*spatial) as uint32; counts lie in the geometry's source."""
@@ -53,7 +53,7 @@ class MaskFolderReader:
             mask = pixels.any(axis=0)
             if shape is not None and mask.shape != shape:
                 what = f"has shape {mask.shape}, but {files[0].name} beside it has {shape}"
-                raise fail(file, what, "masks of one image must all have its shape")
+                raise problem(file, what, "masks of one image must all have its shape")
             shape = mask.shape
             # a mask is a small part of its image: keep its pixels' places
             masks.append((int(mask.sum()), number, np.flatnonzero(mask)))
@@ -81,5 +81,5 @@ def _mask_files(path: Path) -> list[Path]:
     files = sorted(file for file in files if file.is_file())
     if not files:
         what = "holds no mask"
-        raise fail(path, what, "add the masks; for an image without objects, one that is all zero")
+        raise problem(path, what, "add the masks; for an image without objects, one that is all zero")
     return files

@@ -21,7 +21,7 @@ from nibabel.orientations import (
     io_orientation,
 )
 
-from septum.errors import fail
+from septum.errors import problem
 from septum.data.readers.base import native, physical, single_channel
 from septum.data.store import Geometry
 
@@ -50,11 +50,11 @@ def _read(path: Path) -> tuple[np.ndarray, Geometry]:
     image = nib.load(path)
     if not isinstance(image, nib.Nifti1Pair):
         what = f"is {type(image).__name__}, not NIfTI"
-        raise fail(path, what, "convert it to NIfTI (.nii.gz)")
+        raise problem(path, what, "convert it to NIfTI (.nii.gz)")
     affine = image.affine
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-12:
         what = "has a header that does not place its voxels (singular affine)"
-        raise fail(path, what, "mend the header: nibabel's set_sform, or fslorient")
+        raise problem(path, what, "mend the header: nibabel's set_sform, or fslorient")
     array = _channels_last(np.asanyarray(image.dataobj))
     shape = array.shape[:3]
     orientation = io_orientation(affine)
@@ -64,7 +64,7 @@ def _read(path: Path) -> tuple[np.ndarray, Geometry]:
     array = array.transpose(range(array.ndim)[::-1])
     kept = [axis for axis in range(3) if array.shape[1 + axis] > 1]
     if len(kept) < 2:
-        raise fail(path, f"is a single line of voxels {shape}", "give a slice or a volume")
+        raise problem(path, f"is a single line of voxels {shape}", "give a slice or a volume")
     array = array.reshape(array.shape[0], *(array.shape[1 + axis] for axis in kept))
     unit = _UNITS.get(image.header.get_xyzt_units()[0], "mm")
     steps = [physical(float(s), unit) for s in nib.affines.voxel_sizes(affine)[::-1]]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import zarr
 
-from septum.errors import fail
+from septum.errors import problem
 from septum.data.readers.base import (
     agreed,
     native,
@@ -45,7 +45,7 @@ class OmeZarrReader:
             names = _metadata(group["labels"]).get("labels", [])
             if len(names) != 1:
                 what = f"holds {len(names)} label images ({', '.join(map(str, names))})"
-                raise fail(path, what, "name one in the pattern: {case}.zarr/labels/<name>")
+                raise problem(path, what, "name one in the pattern: {case}.zarr/labels/<name>")
             path = path / "labels" / names[0]
             group = group["labels"][names[0]]
         array, geometry = _read(path, group)
@@ -59,7 +59,7 @@ def _group(path: Path) -> zarr.Group:
         return zarr.open_group(path, mode="r")
     except FileNotFoundError:
         what = f"is a {'folder' if path.is_dir() else 'file'} without a Zarr group"
-        raise fail(path, what, "give the path of an OME-Zarr image") from None
+        raise problem(path, what, "give the path of an OME-Zarr image") from None
 
 
 def _metadata(group: zarr.Group) -> Mapping[str, Any]:
@@ -72,7 +72,7 @@ def _read(path: Path, group: zarr.Group) -> tuple[np.ndarray, Geometry]:
     if not metadata.get("multiscales"):
         kind = "a plate" if "plate" in metadata else "no OME-Zarr image"
         what = f"is {kind} (no multiscales)"
-        raise fail(path, what, "give the path of one image, such as {case}.zarr/0")
+        raise problem(path, what, "give the path of one image, such as {case}.zarr/0")
     multiscale = metadata["multiscales"][0]
     level = multiscale["datasets"][0]
     array = group[level["path"]]
@@ -80,7 +80,7 @@ def _read(path: Path, group: zarr.Group) -> tuple[np.ndarray, Geometry]:
     names = "".join(_letter(axis) for axis in axes)
     if len(names) != array.ndim:
         what = f"names {len(names)} axes of an array that has {array.ndim}"
-        raise fail(path, what, "mend its metadata: multiscales, axes")
+        raise problem(path, what, "mend its metadata: multiscales, axes")
     image, spatial = to_channels_first(array[...], names, path, time=_TIME)
     scale, origin = _placed(multiscale, level, array.ndim)
     units = {n: axis.get("unit") for n, axis in zip(names, axes, strict=True)}

@@ -14,7 +14,7 @@ import imagecodecs
 import numpy as np
 from PIL import Image
 
-from septum.errors import fail
+from septum.errors import problem
 from septum.data.readers.base import drop_opaque_alpha, single_channel
 from septum.data.store import Geometry
 
@@ -46,7 +46,7 @@ class RasterReader:
         """Return the labels (y, x)."""
         if path.suffix.lower() in (".jpg", ".jpeg"):
             what = "is a JPEG, whose lossy compression changes object numbers"
-            raise fail(path, what, "save labels as PNG or TIFF")
+            raise problem(path, what, "save labels as PNG or TIFF")
         depth = _png_depth(path)
         if depth == 16:
             array, alpha = _decode_16_bit(path)

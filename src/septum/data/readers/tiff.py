@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from septum.errors import fail
+from septum.errors import problem
 from septum.data.readers.base import (
     DAMAGED,
     drop_opaque_alpha,
@@ -88,10 +88,10 @@ class TiffReader:
 def _one_series(tif: tifffile.TiffFile, path: Path) -> tifffile.TiffPageSeries:
     by_size = sorted(tif.series, key=lambda series: series.size, reverse=True)
     if not by_size or not by_size[0].size:
-        raise fail(path, "holds no image", DAMAGED)
+        raise problem(path, "holds no image", DAMAGED)
     if len(by_size) > 1 and by_size[1].size == by_size[0].size:
         what = f"holds {len(by_size)} images"
-        raise fail(path, what, "save each image as a file of its own")
+        raise problem(path, what, "save each image as a file of its own")
     return by_size[0].levels[0]
 
 
@@ -104,7 +104,7 @@ def _named(
         return axes.replace("I", "Q"), None
     if len(unnamed) > 1:
         what = f"has pages of shape {shape} and does not say which axis is which"
-        raise fail(path, what, "save it with ImageJ or OME metadata (axes such as CZYX)")
+        raise problem(path, what, "save it with ImageJ or OME metadata (axes such as CZYX)")
     name = pages or ("C" if shape[unnamed[0]] <= MAX_UNNAMED_CHANNELS else "Z")
     return axes[: unnamed[0]] + name + axes[unnamed[0] + 1 :], name
 
@@ -119,7 +119,7 @@ def _check_length(series: tifffile.TiffPageSeries, path: Path) -> None:
         for page in series:
             whole = whole and page is not None and _is_whole(page)
     if not whole:
-        raise fail(path, "is cut short: pixels are missing", DAMAGED)
+        raise problem(path, "is cut short: pixels are missing", DAMAGED)
 
 
 def _is_whole(page: tifffile.TiffPage | tifffile.TiffFrame) -> bool:
@@ -149,4 +149,4 @@ def _strict(path: Path) -> Iterator[None]:
         log.propagate = propagate
     damage = [line for line in heard if any(sign in line for sign in _DAMAGE)]
     if damage:
-        raise fail(path, f"is damaged ({damage[0]})", DAMAGED)
+        raise problem(path, f"is damaged ({damage[0]})", DAMAGED)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
-from septum.errors import fail
+from septum.errors import problem
 from septum.networks import create as models
 from septum.networks.blocks import Network
 
@@ -220,5 +220,5 @@ def _kept_for_backward(network: Network, images: Tensor, run: Callable[[], objec
 def _written(table: Mapping[str, Any], name: str, title: str) -> Any:
     if name not in table:
         what = f"says nothing of the network {name!r}"
-        raise fail(f"septum.networks.docs.facts.{title}", what, "add a line for it")
+        raise problem(f"septum.networks.docs.facts.{title}", what, "add a line for it")
     return table[name]

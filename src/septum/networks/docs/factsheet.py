@@ -17,7 +17,7 @@ from types import ModuleType
 
 import torch
 
-from septum.errors import SeptumError, fail
+from septum.errors import SeptumError, problem
 from septum.io.atomic import write_text
 from septum.networks import create as models
 from septum.networks.blocks import Network
@@ -85,7 +85,9 @@ def write(path: Path, text: str) -> None:
     before, begin, rest = path.read_text(encoding="utf-8").partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise fail(path, f"lacks the line {BEGIN} or {END}", "put both where the table should be")
+        raise problem(
+            path, f"lacks the line {BEGIN} or {END}", "put both where the table should be"
+        )
     write_text(path, f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
 
 
@@ -95,7 +97,9 @@ def paper(name: str) -> tuple[str, str]:
     found = PAPER.match(of_class) or PAPER.match(_paragraphs(_module(name))[1])
     if not found:
         where = models.module(name)
-        raise fail(where, "names no paper", "begin the second paragraph with authors, year, link")
+        raise problem(
+            where, "names no paper", "begin the second paragraph with authors, year, link"
+        )
     authors, year, link = found.groups()
     first, *others = re.split(r", | et al\.| and ", authors.strip())
     return f"{first}{' et al.' if others else ''} {year}", link.rstrip(".")
@@ -109,7 +113,7 @@ def departures(name: str) -> str:
             text = found[1].replace("``", "`")
             return text[0].upper() + text[1:]
     where = models.module(name)
-    raise fail(where, "names no departures", "add a paragraph 'Departures from the paper: …'")
+    raise problem(where, "names no departures", "add a paragraph 'Departures from the paper: …'")
 
 
 def _module(name: str) -> ModuleType:

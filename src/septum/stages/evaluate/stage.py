@@ -22,7 +22,7 @@ from pathlib import Path
 from septum.config.schema import Evaluate
 from septum.data.plan import Plan, read_plan
 from septum.data.store import case_paths, open_prediction, read_case, read_prediction, write_text
-from septum.errors import Problem, SeptumError, fail
+from septum.errors import Problem, SeptumError, problem
 from septum.metrics.case import AP_COLUMNS, CaseScores, Row, evaluate_case
 from septum.metrics.objects import pool
 from septum.metrics.semantic import Confusion
@@ -137,7 +137,7 @@ def _chosen(predictions: Mapping[str, Path]) -> dict[str, Row]:
     for name, path in predictions.items():
         attributes = open_prediction(path).attributes
         if not {"fold", "subset"} <= attributes.keys():
-            raise fail(path, "does not say which fold predicted it", "predict it again")
+            raise problem(path, "does not say which fold predicted it", "predict it again")
         if attributes["subset"] in ("test", "val"):
             chosen[name] = {
                 "case": name,
@@ -166,7 +166,7 @@ def _check_complete(plan: Plan, chosen: Mapping[str, Row], truths: Mapping[str, 
 def _score(truth: Path, prediction: Path, plan: Plan, settings: Evaluate) -> CaseScores:
     true, pred = read_case(truth), read_prediction(prediction)
     if true.semantic is None:
-        raise fail(truth, "is not annotated, and is to be scored", "annotate it, or plan again")
+        raise problem(truth, "is not annotated, and is to be scored", "annotate it, or plan again")
     try:
         return evaluate_case(
             true.semantic,

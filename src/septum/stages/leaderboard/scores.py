@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from septum.errors import fail
+from septum.errors import problem
 from septum.metrics.bootstrap import means, ratios
 from septum.metrics.objects import ScoredObjects, read_objects
 
@@ -166,12 +166,12 @@ def read_rows(path: Path, needed: Iterable[str] = ()) -> list[Row]:
             reader = csv.DictReader(file)
             missing = sorted(set(needed) - set(reader.fieldnames or ()))
             if missing:
-                raise fail(path, f"lacks the columns {', '.join(missing)}", remedy)
+                raise problem(path, f"lacks the columns {', '.join(missing)}", remedy)
             return [{key: _parse(key, text) for key, text in row.items()} for row in reader]
     except OSError as error:
-        raise fail(path, f"cannot be read ({error.strerror})", remedy) from None
+        raise problem(path, f"cannot be read ({error.strerror})", remedy) from None
     except (ValueError, AttributeError, UnicodeDecodeError) as error:
-        raise fail(path, f"is no table of scores ({error})", remedy) from None
+        raise problem(path, f"is no table of scores ({error})", remedy) from None
 
 
 def number(row: Row, name: str) -> float:

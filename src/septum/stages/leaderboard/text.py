@@ -8,7 +8,7 @@ from pathlib import Path
 
 from septum.config.config import Config
 from septum.data.case_files import safe_name
-from septum.errors import Problem, SeptumError, fail
+from septum.errors import Problem, SeptumError, problem
 from septum.stages.leaderboard.cost_text import UNKNOWN, cost_texts
 from septum.stages.leaderboard.scores import Row, number, read_rows
 from septum.stages.leaderboard.stage import (
@@ -52,7 +52,7 @@ def print_leaderboards(config: Config, results: Path) -> None:
     datasets = list(dict.fromkeys(dataset for dataset, _ in config.runs()))
     if not datasets:
         what = "are on no dataset with labels, so nothing is scored"
-        raise fail("experiments", what, "name the configuration files that the run was given")
+        raise problem("experiments", what, "name the configuration files that the run was given")
     # the table has the names of folders, which are safe in any path
     names = {safe_name(name): name for name in config.experiments}
     problems = []

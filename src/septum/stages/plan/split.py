@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from septum.config.schema import Split
-from septum.errors import Problem, SeptumError, fail
+from septum.errors import Problem, SeptumError, problem
 from septum.seeds import rng
 from septum.workflow.split_file import GivenSplit
 
@@ -235,7 +235,7 @@ def _too_few(cases: int, groups: int, settings: Split, dataset: str) -> SeptumEr
     remedy = "annotate more cases, or give the split by a file (split.file)"
     if spare >= 2:
         remedy = f"set split.folds to {spare} or fewer, or {remedy}"
-    return fail(f"datasets.{dataset}.split.folds", what, remedy)
+    return problem(f"datasets.{dataset}.split.folds", what, remedy)
 
 
 def _strangers(

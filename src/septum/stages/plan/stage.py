@@ -11,7 +11,7 @@ from typing import Any
 from septum.config.schema import ClassSpec, Dataset
 from septum.data.plan import Plan
 from septum.data.store import case_paths, read_case, write_json
-from septum.errors import SeptumError, fail
+from septum.errors import SeptumError, problem
 from septum.stages.plan import near_duplicates as duplicates
 from septum.stages.plan.case_facts import SAMPLE, CaseFacts, measure
 from septum.stages.plan.fingerprint import check_alike, fingerprint
@@ -96,7 +96,7 @@ def make_plan(
     """Plan a dataset from what was measured on its cases; parameters as in `plan_dataset`."""
     key = f"datasets.{name}"
     if not facts:
-        raise fail(key, "has no case", "check its patterns and `exclude`")
+        raise problem(key, "has no case", "check its patterns and `exclude`")
     check_alike(facts, key)
     pairs = duplicates.find_duplicates(signatures)
     partition = _partition(dataset, name, facts, pairs, groups, split_file, seed)

@@ -20,7 +20,7 @@ from septum.config.schema import ClassSpec
 from septum.data.readers.choose import choose_reader, read_image
 from septum.data.store import Geometry, Prediction, write_prediction
 from septum.data.writers.label_maps import export_prediction, export_stem
-from septum.errors import Problem, SeptumError, fail
+from septum.errors import Problem, SeptumError, problem
 from septum.io.atomic import atomic_path
 from septum.io.usage import CaseCosts, PredictionCosts, usage, write_costs
 
@@ -82,10 +82,10 @@ def require_fit(path: str | Path, shape: Sequence[int], trained: Trained) -> Non
     """
     if len(shape) - 1 != trained.spatial_dims:
         what = f"has {len(shape) - 1} spatial axes, but the model works in {trained.spatial_dims}-D"
-        raise fail(path, what, "give a model that was trained on such images")
+        raise problem(path, what, "give a model that was trained on such images")
     if shape[0] != trained.in_channels:
         what = f"has {shape[0]} channels, but the model takes {trained.in_channels}"
-        raise fail(path, what, "give the channels that the model was trained on, in their order")
+        raise problem(path, what, "give the channels that the model was trained on, in their order")
 
 
 def write_batch(
@@ -221,7 +221,7 @@ def segment_images(
             require_fit(path, image.shape, trained)
             if not np.isfinite(image).all():
                 what = "holds pixels that are not finite (NaN or infinity)"
-                raise fail(path, what, "replace them, for example by the background's intensity")
+                raise problem(path, what, "replace them, for example by the background's intensity")
             _warn_of_scale(path, geometry, trained)
             start = time.monotonic()
             found = predict(path, image, geometry)

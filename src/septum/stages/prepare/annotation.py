@@ -30,7 +30,7 @@ from scipy import ndimage
 from septum.config.schema import Dataset
 from septum.data.readers.label_map import DIVISOR, renumber, split_panoptic
 from septum.data.store import VOID
-from septum.errors import Problem, SeptumError, fail
+from septum.errors import Problem, SeptumError, problem
 
 MAX_CLASS = VOID - 1
 _NAMED = 5  # ids a message lists
@@ -181,7 +181,7 @@ def _panoptic(labels: np.ndarray, dataset: Dataset, key: str, path: Path) -> Ann
     if np.any((classes == 0) & (objects > 0)):
         number = int(objects[classes == 0].max())
         what = f"holds the number {number}, which names an object but no class"
-        raise fail(path, what, f"write class × {DIVISOR} + object, and 0 for background")
+        raise problem(path, what, f"write class × {DIVISOR} + object, and 0 for background")
     semantic = _classes(classes, dataset, key, path)
     return _numbered(semantic, np.isin(semantic, _things(dataset)), objects)
 
@@ -233,12 +233,12 @@ def _only_class(dataset: Dataset, key: str) -> int:
         kind = f"`annotation: {dataset.annotation}`"
         what = f"declares {len(dataset.classes)} classes, but {kind} tells no class"
         remedy = f"declare one, or use `annotation: panoptic` (class × {DIVISOR} + object)"
-        raise fail(key, what, remedy)
+        raise problem(key, what, remedy)
     (number, spec) = next(iter(dataset.classes.items()))
     if spec.kind != "thing":
         kind = f"`annotation: {dataset.annotation}`"
         what = f"declares class {number} as stuff, but {kind} is of things"
-        raise fail(key, what, "say `kind: thing`, or use `annotation: semantic`")
+        raise problem(key, what, "say `kind: thing`, or use `annotation: semantic`")
     return number
 
 
@@ -252,7 +252,7 @@ def _classes(numbers: np.ndarray, dataset: Dataset, key: str, path: Path) -> np.
         shown = ", ".join(map(str, strange[:_NAMED])) + (", …" if len(strange) > _NAMED else "")
         several = "class ids that are" if len(strange) > 1 else "a class id that is"
         what = f"holds {several} not declared: {shown}"
-        raise fail(path, what, f"declare it in {key}, or as `void`, or correct the file")
+        raise problem(path, what, f"declare it in {key}, or as `void`, or correct the file")
     return np.where(numbers == dataset.void_number, VOID, numbers).astype(np.uint16)
 
 

@@ -16,7 +16,7 @@ from septum.config.schema import ClassSpec, Dataset
 from septum.data.readers.coco_panoptic import Segments
 from septum.data.readers.label_map import renumber
 from septum.data.store import VOID
-from septum.errors import Problem, SeptumError, fail, nearest
+from septum.errors import Problem, SeptumError, nearest, problem
 from septum.stages.prepare.annotation import MAX_CLASS, Annotation, count_void
 
 _NAMED = 5  # ids a message lists
@@ -83,7 +83,7 @@ def _segments_of(ids: np.ndarray, segments: Segments, path: Path) -> dict[int, M
     where = segments.path
     if path.name not in segments.of_image:
         what = f"has no annotation with the file_name {path.name!r}"
-        raise fail(where, what, f"add it, or leave the image out by `exclude` ({path})")
+        raise problem(where, what, f"add it, or leave the image out by `exclude` ({path})")
     found = {int(segment["id"]): segment for segment in segments.of_image[path.name]}
     present = set(np.unique(ids).tolist()) - {0}
     problems = []
@@ -107,7 +107,7 @@ def _class_numbers(segments: Segments, dataset: Dataset, key: str) -> dict[int, 
         usable = {i: i for i in categories if i != void}
         if strange := sorted(i for i in usable if not 1 <= i <= MAX_CLASS):
             what = f"has the category {strange[0]}, and classes are numbered from 1 to {MAX_CLASS}"
-            raise fail(segments.path, what, f"declare {key}.classes, which are found by name")
+            raise problem(segments.path, what, f"declare {key}.classes, which are found by name")
         return usable | own
     by_name = {spec.name: i for i, spec in categories.items()}
     problems = []
@@ -143,10 +143,10 @@ def _undeclared(category: int, number: int, segments: Segments, key: str) -> Sep
     known = segments.categories.get(category)
     if known is None:
         what = f"has no category {category}, which the segment {number} is of"
-        return fail(segments.path, what, "add it to categories")
+        return problem(segments.path, what, "add it to categories")
     what = f"does not declare {known.name!r}, which {segments.path} has as category {category}"
     remedy = f"declare it, or make it void (`void: {category}`), or leave `classes` out"
-    return fail(f"{key}.classes", what, remedy)
+    return problem(f"{key}.classes", what, remedy)
 
 
 def _some(numbers: list[int]) -> str:

@@ -21,7 +21,7 @@ from septum.data.case_files import CaseFiles
 from septum.data.readers.choose import choose_reader, read_labels
 from septum.data.readers.coco_panoptic import read_ids, read_segments
 from septum.data.store import Geometry
-from septum.errors import SeptumError, fail
+from septum.errors import SeptumError, problem
 from septum.stages.prepare.annotation import Annotation, annotate, annotate_classes, annotate_pair
 from septum.stages.prepare.coco_labels import annotate_segments
 
@@ -44,7 +44,7 @@ def read_maps(dataset: Dataset, files: CaseFiles) -> tuple[list[np.ndarray], Geo
             place = geometry
         elif labels.shape != maps[0].shape:
             what = f"has shape {labels.shape}, but {files.labels} of the same case {maps[0].shape}"
-            raise fail(path, what, "label maps of one case must show the same pixels")
+            raise problem(path, what, "label maps of one case must show the same pixels")
         maps.append(labels)
     return maps, place
 

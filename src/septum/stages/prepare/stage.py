@@ -20,7 +20,7 @@ from septum.data.case_files import CaseFiles
 from septum.data.intensity import statistics
 from septum.data.readers.choose import check_reader, read_image
 from septum.data.store import Case, Geometry, atomic_path, case_path, write_case
-from septum.errors import Problem, SeptumError, fail
+from septum.errors import Problem, SeptumError, problem
 from septum.stages.prepare.annotation import Annotation
 from septum.stages.prepare.label_files import annotate_maps, read_maps
 
@@ -52,7 +52,7 @@ def prepare_batch(
     out = Path(out)
     # os.path, since Path.is_dir raises where the name is too long
     if os.path.isdir(out) and any(not name.endswith(".zarr") for name in os.listdir(out)):
-        raise fail(out, "holds other files than cases", "give a new or an empty folder")
+        raise problem(out, "holds other files than cases", "give a new or an empty folder")
     problems: list[Problem] = []
     with atomic_path(out) as folder:
         folder.mkdir()
@@ -174,7 +174,7 @@ def _override(geometry: Geometry, dataset: Dataset, dataset_name: str, path: str
     if len(dataset.spacing) != len(geometry.spacing):
         what = f"has {len(dataset.spacing)} numbers, but {path} has {len(geometry.spacing)} axes"
         remedy = "give one number an axis, in the order (z,) y, x"
-        raise fail(f"datasets.{dataset_name}.spacing", what, remedy)
+        raise problem(f"datasets.{dataset_name}.spacing", what, remedy)
     unit = "micrometer" if geometry.unit == "pixel" else geometry.unit
     return replace(geometry, spacing=tuple(dataset.spacing), unit=unit)
 

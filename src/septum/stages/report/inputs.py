@@ -18,7 +18,7 @@ from septum.classical.fitted import Fitted, Record, common_baseline, read_record
 from septum.config.schema import Weights
 from septum.data.plan import Plan, read_plan
 from septum.data.store import case_paths
-from septum.errors import fail
+from septum.errors import problem
 from septum.stages.leaderboard.scores import Row, Scores, read_rows, read_scores
 from septum.stages.merge import Merged
 
@@ -108,7 +108,7 @@ def read_dataset(results: Path, spec: Mapping[str, Any]) -> Dataset:
     missing = sorted(set(spec["experiments"]) - set(place))
     if missing:
         what = f"has no row for {', '.join(missing)}"
-        raise fail(folder / "leaderboard.csv", what, "run the stage that writes it again")
+        raise problem(folder / "leaderboard.csv", what, "run the stage that writes it again")
     shown = set(spec["experiments"])
     return Dataset(
         name=spec["name"],
@@ -140,7 +140,7 @@ def read_model_header(path: Path) -> dict[str, Any]:
         own = json.loads(header.pop("__metadata__")["septum"])
     except (OSError, ValueError, KeyError, struct.error) as error:
         what = f"is no model file of Septum ({type(error).__name__}: {error})"
-        raise fail(path, what, "train it again") from None
+        raise problem(path, what, "train it again") from None
     # running statistics of normalisation layers are counted along, but not learnt
     learnt = [t for name, t in header.items() if name.rsplit(".", 1)[-1] not in _BUFFERS]
     return {**own, "weights": sum(math.prod(tensor["shape"]) for tensor in learnt)}

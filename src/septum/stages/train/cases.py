@@ -13,7 +13,7 @@ import numpy as np
 from septum.data import store
 from septum.data.fold_cases import FoldCases
 from septum.data.intensity import percentile
-from septum.errors import Problem, SeptumError, fail
+from septum.errors import Problem, SeptumError, problem
 from septum.heads.heads import Head
 from septum.seeds import rng
 from septum.stages.train.foreground import Foreground, find_foreground
@@ -161,7 +161,7 @@ def _instance(case: store.Case, head: Head) -> Any | None:
         return None
     if case.instance is None:
         what = "needs instances, and the annotation has none"
-        raise fail("head", what, "choose the head semantic, or label single objects")
+        raise problem("head", what, "choose the head semantic, or label single objects")
     return case.instance
 
 

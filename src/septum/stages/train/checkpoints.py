@@ -19,7 +19,7 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from septum.errors import fail
+from septum.errors import problem
 from septum.io.atomic import atomic_path
 
 BEST, LAST = "best.safetensors", "last.ckpt"
@@ -152,7 +152,7 @@ def find_progress(folder: Path, fingerprint: str) -> Progress | None:
         epochs, best_epoch, *best_score = own["progress"]
     except Exception as error:  # torch.load raises what its parts raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise fail(
+        raise problem(
             path,
             f"is damaged ({reason})",
             "delete the folder of checkpoints; the training starts anew",

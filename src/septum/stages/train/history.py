@@ -11,7 +11,7 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from septum.errors import fail
+from septum.errors import problem
 from septum.io.atomic import atomic_path, write_text
 
 COLUMNS = (
@@ -65,7 +65,7 @@ def read_history(path: Path) -> list[dict[str, float]]:
                 for row in reader
             ]
     except (OSError, ValueError, TypeError) as error:
-        raise fail(path, f"is no history of a training ({error})", "delete it") from None
+        raise problem(path, f"is no history of a training ({error})", "delete it") from None
 
 
 def draw_curves(path: Path, rows: Sequence[Row], title: str) -> None:

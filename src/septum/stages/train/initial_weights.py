@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from septum.config.schema import Run
-from septum.errors import SeptumError, fail
+from septum.errors import SeptumError, problem
 from septum.networks.pretrained import Report, load_pretrained, transfer
 from septum.networks.segmenter import Segmenter
 from septum.networks.statedict import read_state_dict
@@ -59,7 +59,7 @@ def load_start(segmenter: Segmenter, run: Run, file: Path | None) -> dict[str, A
         report = _load_model(segmenter.network, run, file)
     elif file is not None:
         what = "is given, but the settings have neither pretrained nor start_from"
-        raise fail("--start", what, "leave it out, or give one of them in --settings")
+        raise problem("--start", what, "leave it out, or give one of them in --settings")
     else:
         return None
     log.info("starting from %s (sha256 %s): %s", source, report.sha256, report)
@@ -82,7 +82,7 @@ def require_backbone(network: nn.Module, run: Run) -> None:
     if not hasattr(network, "backbone"):
         key = f"experiments.{run.experiment}.pretrained"
         what = f"is given, but the network {run.network!r} has no backbone to start from it"
-        raise fail(key, what, "leave it out, or take an fcn…, segnet, pspnet or deeplab…")
+        raise problem(key, what, "leave it out, or take an fcn…, segnet, pspnet or deeplab…")
 
 
 def take_weights(network: nn.Module, run: Run, state: Mapping[str, Tensor]) -> Report:
@@ -92,7 +92,7 @@ def take_weights(network: nn.Module, run: Run, state: Mapping[str, Tensor]) -> R
     except SeptumError as error:
         what = f"{run.start_from!r} cannot be started from: {error.problems[0].what}"
         remedy = "name an experiment with a network of the same kind and width"
-        raise fail(f"experiments.{run.experiment}.start_from", what, remedy) from None
+        raise problem(f"experiments.{run.experiment}.start_from", what, remedy) from None
 
 
 def _load_model(network: nn.Module, run: Run, file: Path | None) -> Report:
@@ -113,4 +113,4 @@ def _weights_digest(state: Mapping[str, Tensor]) -> str:
 
 
 def _missing(what: str) -> SeptumError:
-    return fail("--start", "is missing", f"give {what}, which the settings name")
+    return problem("--start", "is missing", f"give {what}, which the settings name")

@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 
 from septum.config.schema import Train
-from septum.errors import fail
+from septum.errors import problem
 from septum.networks.device import CHANNELS_LAST
 from septum.networks.segmenter import Segmenter
 from septum.seeds import seed_of
@@ -111,7 +111,7 @@ class TrainingLoop(lightning.LightningModule):
     def _require_finite(self) -> None:
         if math.isfinite(float(self._train_sum)):
             return
-        raise fail(
+        raise problem(
             "train.lr",
             f"the loss is no longer a number in epoch {self.current_epoch + 1} "
             f"(lr {self.settings.lr:g}): the training has diverged",

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from septum.augmentation.patch_transforms import Augmentation
-from septum.errors import fail
+from septum.errors import problem
 from septum.heads.regression import Regression
 from septum.networks.segmenter import Segmenter
 from septum.seeds import rng
@@ -55,7 +55,7 @@ def patch_shape(segmenter: Segmenter, requested: Sequence[int], spatial_dims: in
     """
     if len(requested) != spatial_dims:
         what = f"gives {len(requested)} sizes, but the images have {spatial_dims} axes"
-        raise fail("train.patch", what, f"give {spatial_dims} sizes, or auto")
+        raise problem("train.patch", what, f"give {spatial_dims} sizes, or auto")
     wanted = [int(n) + 2 * segmenter.margin for n in requested]
     return PatchShape(tuple(segmenter.legal_size(wanted)), segmenter.margin)
 

@@ -21,7 +21,7 @@ from lightning.pytorch.utilities.warnings import PossibleUserWarning
 from torch.utils.data import DataLoader
 
 from septum.config.schema import Train
-from septum.errors import fail
+from septum.errors import problem
 from septum.networks.device import choose_device, has_bf16
 from septum.stages.train.checkpoints import LAST, AtomicCheckpointIO
 from septum.stages.train.module import TrainingLoop
@@ -37,7 +37,7 @@ def choose_precision(wanted: str, device: str) -> str:
     """
     able = has_bf16(device)
     if wanted == "bf16" and device == "cuda" and not able:
-        raise fail("train.precision", "this GPU has no bf16", "set train.precision to '32'")
+        raise problem("train.precision", "this GPU has no bf16", "set train.precision to '32'")
     return "bf16-mixed" if wanted == "bf16" or (wanted == "auto" and able) else "32-true"
 
 
@@ -52,10 +52,10 @@ def choose_devices(settings: Train, device: str) -> int:
     count = 1 if settings.devices == "auto" else settings.devices
     if device == "cuda" and count > torch.cuda.device_count():
         what = f"asks for {count} GPUs, but torch finds {torch.cuda.device_count()}"
-        raise fail("train.devices", what, "lower it, or ask the cluster for more")
+        raise problem("train.devices", what, "lower it, or ask the cluster for more")
     if settings.batch % count:
         what = f"{count} devices cannot share a batch of {settings.batch} evenly"
-        raise fail("train.devices", what, f"make train.batch a multiple of {count}")
+        raise problem("train.devices", what, f"make train.batch a multiple of {count}")
     return count
 
 
@@ -119,7 +119,7 @@ def fit(
         try:
             trainer.fit(loop, training, validation, ckpt_path=last, weights_only=True)
         except torch.OutOfMemoryError:
-            raise fail(
+            raise problem(
                 "train.batch",
                 f"{settings.batch} patches do not fit into the GPU's memory",
                 "lower train.batch or train.patch",
