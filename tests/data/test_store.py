@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from septum.data import store
-from septum.io.atomic import PREFIX, require_writable
-from septum.errors import SeptumError
 from septum.data.store import Case, Geometry
+from septum.errors import SeptumError
+from septum.io.atomic import PREFIX, require_writable
 
 DTYPES = ["uint8", "int16", "uint16", "int32", "uint32", "float16", "float32", ">u2", ">f4"]
 

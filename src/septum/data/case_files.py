@@ -12,7 +12,8 @@ from dataclasses import dataclass
 class CaseFiles:
     """The files of one case: image files (one a channel group) and, where annotated, labels.
 
-    ``parts`` are the other label files, where one is not enough (`septum.stages.prepare.label_files`).
+    ``parts`` are the other label files, where one is not enough
+    (`septum.stages.prepare.label_files`).
     """
 
     name: str

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from septum.data import store
-from septum.errors import Problem, SeptumError, problem
 from septum.data.plan import Plan
+from septum.errors import Problem, SeptumError, problem
 
 _log = logging.getLogger(__name__)
 

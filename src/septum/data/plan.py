@@ -1,8 +1,8 @@
 """The plan of a dataset: what settings left at ``auto`` come to on it, and the split.
 
-`septum.stages.plan.stage` makes it; the later stages read it, and put their own settings in the place
-of what was derived. A stage's settings are not in the plan: changing them would rerun it, and
-all stages with it.
+`septum.stages.plan.stage` makes it; the later stages read it, and put their own settings in the
+place of what was derived. A stage's settings are not in the plan: changing them would rerun it,
+and all stages with it.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from septum.errors import problem
 from septum.config.schema import ClassSpec, Weights
+from septum.errors import problem
 
 
 @dataclass(frozen=True)

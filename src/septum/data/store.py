@@ -17,11 +17,17 @@ from typing import Any
 import numpy as np
 import zarr
 
-from septum.io import ngff
-from septum.io.zarr_arrays import create_array, create_group, open_array, read_attributes, write_array
-from septum.io.atomic import PREFIX, atomic_path, read_json, write_json, write_text
 from septum.data.case_files import distinct_name, safe_name
 from septum.errors import Problem, SeptumError, problem
+from septum.io import ngff
+from septum.io.atomic import PREFIX, atomic_path, read_json, write_json, write_text
+from septum.io.zarr_arrays import (
+    create_array,
+    create_group,
+    open_array,
+    read_attributes,
+    write_array,
+)
 
 __all__ = [
     "Case",

@@ -7,8 +7,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from septum.errors import SeptumError
 from septum.data.readers.choose import read_image, read_labels
+from septum.errors import SeptumError
 
 
 def write_masks(folder, *masks):

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from septum.errors import SeptumError
 from septum.data.readers.choose import read_image, read_labels
+from septum.errors import SeptumError
 
 VOLUME = np.arange(2 * 3 * 4, dtype=np.int16).reshape(2, 3, 4)
 OBLIQUE = np.array([[1.8, -0.5, 0.2, -90], [0.6, 1.4, -0.3, 40], [0.1, 0.4, 3.0, -7], [0, 0, 0, 1]])

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import zarr
 
-from septum.errors import SeptumError
 from septum.data.readers.choose import read_image, read_labels
 from septum.data.store import Case, Geometry, write_case
+from septum.errors import SeptumError
 
 RNG = np.random.default_rng(0)
 UNITS = {"z": "micrometer", "y": "nanometer", "x": "nanometer"}

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from septum.errors import SeptumError
 from septum.data.readers.choose import read_image, read_labels
+from septum.errors import SeptumError
 
 RNG = np.random.default_rng(0)
 

@@ -8,8 +8,8 @@ import tifffile
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from septum.errors import SeptumError
 from septum.data.readers.choose import read_image, read_labels
+from septum.errors import SeptumError
 
 RNG = np.random.default_rng(0)
 

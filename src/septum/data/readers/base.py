@@ -16,8 +16,8 @@ from typing import Protocol
 
 import numpy as np
 
-from septum.errors import SeptumError, problem
 from septum.data.store import Geometry
+from septum.errors import SeptumError, problem
 
 DAMAGED = "it may be damaged or cut short: copy or export it again"
 NO_SPACING = (1.0, "pixel")

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from septum.errors import SeptumError, problem
 from septum.data.readers.base import Reader, reading
 from septum.data.readers.label_map import whole_numbers
 from septum.data.readers.mask_folder import MaskFolderReader
@@ -16,6 +15,7 @@ from septum.data.readers.ome_zarr import OmeZarrReader
 from septum.data.readers.raster import RasterReader
 from septum.data.readers.tiff import TiffReader
 from septum.data.store import Geometry
+from septum.errors import SeptumError, problem
 
 __all__ = ["READERS", "Reader", "check_reader", "choose_reader", "read_image", "read_labels"]
 

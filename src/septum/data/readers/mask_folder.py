@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from septum.errors import problem
 from septum.data.readers.base import Reader
 from septum.data.store import Geometry
+from septum.errors import problem
 
 
 class MaskFolderReader:
@@ -40,7 +40,9 @@ class MaskFolderReader:
     def read_image(self, path: Path) -> tuple[np.ndarray, Geometry]:
         """Raise: a folder of masks is no image."""
         what = "is a folder, not an image" if path.is_dir() else "is no folder of masks"
-        raise problem(path, what, "name the image files (the reader mask_folder is for labels only)")
+        raise problem(
+            path, what, "name the image files (the reader mask_folder is for labels only)"
+        )
 
     def read_labels(self, path: Path) -> tuple[np.ndarray, Geometry]:
         """Return the labels (*spatial) as uint32; counts lie in the geometry's source."""
@@ -81,5 +83,7 @@ def _mask_files(path: Path) -> list[Path]:
     files = sorted(file for file in files if file.is_file())
     if not files:
         what = "holds no mask"
-        raise problem(path, what, "add the masks; for an image without objects, one that is all zero")
+        raise problem(
+            path, what, "add the masks; for an image without objects, one that is all zero"
+        )
     return files

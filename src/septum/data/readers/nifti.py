@@ -2,10 +2,9 @@
 
 The array is brought into the canonical orientation by flips and swaps of axes alone, without
 resampling: stored axes (z, y, x) run to Superior, Anterior, Right of the patient, so that all
-volumes of a dataset lie alike, oblique ones as nearly as they can. `septum.data.writers.label_maps` undoes
-exactly that; the original header is kept for it, byte by byte.
-
-A fourth axis (and a fifth) counts channels. ``scl_slope`` and ``scl_inter`` are applied.
+volumes of a dataset lie alike, oblique ones as nearly as they can.
+`septum.data.writers.label_maps` undoes exactly that; the original header is kept for it, byte by
+byte.
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ from nibabel.orientations import (
     io_orientation,
 )
 
-from septum.errors import problem
 from septum.data.readers.base import native, physical, single_channel
 from septum.data.store import Geometry
+from septum.errors import problem
 
 # What NIfTI leaves unsaid is millimetres by custom.
 _UNITS = {"unknown": "mm", "mm": "mm", "micron": "um", "meter": "m"}

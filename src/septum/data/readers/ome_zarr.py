@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import zarr
 
-from septum.errors import problem
 from septum.data.readers.base import (
     agreed,
     native,
@@ -22,6 +21,7 @@ from septum.data.readers.base import (
     to_channels_first,
 )
 from septum.data.store import Geometry
+from septum.errors import problem
 
 _TIME = "save each time point as an image of its own"
 

@@ -14,9 +14,9 @@ import imagecodecs
 import numpy as np
 from PIL import Image
 
-from septum.errors import problem
 from septum.data.readers.base import drop_opaque_alpha, single_channel
 from septum.data.store import Geometry
+from septum.errors import problem
 
 # A whole slide is no attack here: the files are the user's own.
 Image.MAX_IMAGE_PIXELS = None

@@ -26,7 +26,6 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from septum.errors import problem
 from septum.data.readers.base import (
     DAMAGED,
     drop_opaque_alpha,
@@ -36,6 +35,7 @@ from septum.data.readers.base import (
 )
 from septum.data.readers.tiff_spacing import spacing_of
 from septum.data.store import Geometry
+from septum.errors import problem
 
 MAX_UNNAMED_CHANNELS = 8
 _ALPHA = {1, 2}  # ExtraSamples: associated and unassociated alpha

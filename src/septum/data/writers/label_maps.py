@@ -22,11 +22,11 @@ import tifffile
 import zarr
 from nibabel.orientations import apply_orientation, ornt_transform
 
-from septum.io import ngff
-from septum.io.zarr_arrays import create_array, create_group
 from septum.data.case_files import distinct_name, safe_name
 from septum.data.readers.choose import READERS
 from septum.data.store import Geometry, Prediction, atomic_path
+from septum.io import ngff
+from septum.io.zarr_arrays import create_array, create_group
 
 _UNITS = {"micrometer": "um", "millimeter": "mm"}
 _OME_UNITS = {"micrometer": "µm", "millimeter": "mm"}

@@ -17,13 +17,13 @@ from PIL import Image
 from roifile import ROI_TYPE, ImagejRoi
 from scipy import ndimage
 
-from septum.io.atomic import write_json
-from septum.errors import Problem
-from septum.data.writers.polygons import Polygon, polygons
-from septum.data.readers.coco_panoptic import BACKGROUND
-from septum.data.writers.rle import encode
 from septum.config.schema import ClassSpec
+from septum.data.readers.coco_panoptic import BACKGROUND
 from septum.data.store import Prediction
+from septum.data.writers.polygons import Polygon, polygons
+from septum.data.writers.rle import encode
+from septum.errors import Problem
+from septum.io.atomic import write_json
 
 OF_OBJECTS = ("coco", "imagej_roi")
 """The formats that hold objects only; COCO-panoptic and GeoJSON hold regions of classes, too."""

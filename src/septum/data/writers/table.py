@@ -10,9 +10,9 @@ import numpy as np
 from scipy import ndimage
 from skimage.measure import find_contours, marching_cubes, mesh_surface_area
 
-from septum.io.ngff import spatial_axes
 from septum.config.schema import ClassSpec
 from septum.data.store import Prediction
+from septum.io.ngff import spatial_axes
 
 UNITS = {"micrometer": "um", "millimeter": "mm"}
 
