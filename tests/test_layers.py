@@ -49,6 +49,7 @@ TO_SPLIT = {
     "septum.cli",
     "septum.commands.check",
     "septum.config.schema",
+    "septum.data.store",
     "septum.decoding.objects",
     "septum.inference.predictor",
     "septum.networks.mask_rcnn",
