@@ -18,6 +18,7 @@ from skimage.filters import threshold_otsu
 
 from septum.config.schema import Section
 from septum.errors import problem
+from septum.instances.relabel import drop_small, number_in_raster_order
 
 FLAT = 1e-5
 """Range of a smoothed image, in that of the image itself, below which it is constant."""
@@ -103,7 +104,8 @@ class Method(Section):
         scaled = self._scaled(grey, steps) if grey.size else None
         if scaled is None:
             return np.zeros(grey.shape, np.uint32)
-        return _numbered(self.find(scaled, steps), self.min_size)
+        objects, _ = drop_small(self.find(scaled, steps), self.min_size)
+        return number_in_raster_order(objects)
 
     def find(self, grey: np.ndarray, steps: np.ndarray) -> np.ndarray:
         """Return a label map (*spatial) of integers, 0 for no object.
@@ -163,14 +165,3 @@ class Method(Section):
         bright = grey > threshold_otsu(grey)
         low, high = grey[~bright].mean(dtype=float), grey[bright].mean(dtype=float)
         return ((grey - low) / (high - low)).astype(np.float32)
-
-
-def _numbered(labels: np.ndarray, min_size: int) -> np.ndarray:
-    """Remove small objects and number the others in raster order."""
-    ids, first, place = np.unique(labels, return_index=True, return_inverse=True)
-    sizes = np.bincount(place.ravel())
-    kept = np.flatnonzero((ids > 0) & (sizes >= min_size))
-    kept = kept[np.argsort(first[kept])]
-    number = np.zeros(len(ids), np.uint32)
-    number[kept] = np.arange(1, len(kept) + 1)
-    return number[place].reshape(labels.shape)

@@ -6,9 +6,11 @@ import numpy as np
 from scipy import ndimage
 
 from septum.datasets.simulation import Cells, camera, grow_cells, per_cell, texture
+from septum.instances.relabel import drop_small
 
 Drawing = tuple[np.ndarray, np.ndarray]
 PIXEL, PLANE = 0.5, 1.5  # micrometres, of `volumes`
+MIN_CELL_PX = 12  # of tissue: what is smaller is a crumb
 
 # Of haematoxylin and eosin: the optical density of red, green and blue (Ruifrok and Johnston,
 # "Quantification of histochemical staining by color deconvolution", 2001).
@@ -72,7 +74,8 @@ def draw_tissue(rng: np.random.Generator) -> Drawing:
     free = (instance == 0) & stroma
     instance = np.where(free & (loose.labels > 0), loose.labels + epithelial.count, instance)
     depth = np.maximum(epithelial.depth, loose.depth)
-    cells = Cells(_consecutive(instance), np.where(instance > 0, depth, 0.0))
+    labels, _ = drop_small(instance, MIN_CELL_PX)
+    cells = Cells(labels.astype(np.uint16), np.where(instance > 0, depth, 0.0))
     image = _stain(rng, cells, stroma, lumen)
     labels = np.select(
         [cells.labels > 0, stroma, lumen], [1000 + cells.labels.astype(int), 2000, 3000]
@@ -181,11 +184,3 @@ def _stain(
 
 def _unit(shape: tuple[int, ...]) -> list[np.ndarray]:
     return [np.linspace(-1, 1, n) for n in shape]
-
-
-def _consecutive(labels: np.ndarray) -> np.ndarray:
-    """Drop crumbs of fewer than 12 pixels and number the rest from 1."""
-    sizes = np.bincount(labels.ravel())
-    kept = sizes >= 12
-    kept[0] = False
-    return np.where(kept, np.cumsum(kept), 0)[labels].astype(np.uint16)

@@ -35,6 +35,7 @@ from septum.decoding.panoptic import fill_with_stuff, likeliest_stuff
 from septum.decoding.stars import draw_stars
 from septum.heads.heads import HEADS
 from septum.instances.necks import split_necks
+from septum.instances.relabel import drop_small
 
 SEEDED = ("watershed", "stars")
 """The methods that ``seed_threshold`` acts on."""
@@ -124,8 +125,8 @@ def decode(
         limits = {"seed_threshold": seed_threshold, "flow_error": flow_error}
         labels = _from_regression(regressed, method, body, spacing=spacing, **limits)
         kinds = _likeliest(labels, probabilities, things)
-    instance, kept = _drop_small(labels, len(kinds), min_size or 0)
-    semantic = class_ids[np.append(0, kinds[kept])][instance]
+    instance, kept = drop_small(labels, min_size or 0)
+    semantic = class_ids[np.append(0, kinds[kept - 1])][instance]
     if annotation == "panoptic":
         stuff = likeliest_stuff(probabilities, classes)
         semantic = fill_with_stuff(semantic, stuff, min_stuff or 0)
@@ -245,12 +246,3 @@ def _close_ridges(labels: np.ndarray) -> np.ndarray:
     lowest += np.uint32(1)
     ridge = (labels == 0) & (highest > 0) & (lowest != highest)
     return np.where(ridge, lowest, labels).astype(np.int32, copy=False)
-
-
-def _drop_small(labels: np.ndarray, count: int, min_size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Remove small instances and number the others without gaps; return which were kept."""
-    sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
-    kept = np.flatnonzero(sizes >= max(1, min_size))
-    number = np.zeros(count + 1, np.uint32)
-    number[kept + 1] = np.arange(1, len(kept) + 1)
-    return number[labels], kept

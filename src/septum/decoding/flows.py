@@ -13,6 +13,7 @@ from scipy import ndimage
 from skimage.segmentation import watershed
 
 from septum.heads.flows import flow_targets
+from septum.instances.relabel import keep_objects
 from septum.jit import compiled
 
 STEPS = 200
@@ -81,9 +82,8 @@ def _drop_unlike(labels: np.ndarray, field: np.ndarray, max_error: float) -> np.
     error = ((flow_targets(labels) - field) ** 2).sum(axis=0)
     size = np.bincount(labels.ravel())
     mean = np.bincount(labels.ravel(), error.ravel()) / np.maximum(size, 1)
-    kept = (mean <= max_error) & (size > 0)
-    kept[0] = False
-    return np.where(kept, np.cumsum(kept), 0).astype(np.int32)[labels]
+    kept = 1 + np.flatnonzero((mean <= max_error)[1:] & (size > 0)[1:])
+    return keep_objects(labels, kept).astype(np.int32)
 
 
 @compiled

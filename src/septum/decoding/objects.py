@@ -14,6 +14,7 @@ import numpy as np
 from scipy import ndimage
 
 from septum.instances.box_overlap import meeting
+from septum.instances.relabel import keep_objects
 
 HALF = 0.5
 """Probability above which a pixel belongs to the object, where nothing else is known."""
@@ -241,10 +242,12 @@ def resolve(
     for number in kept:
         here = instance[regions[number - 1]]
         here[ndimage.binary_fill_holes(here == number) & (here == 0)] = number
-    order = np.zeros(len(label), np.uint32)
-    order[kept] = np.arange(1, len(kept) + 1)
     objects = [ranked[number - 1] for number in kept]
-    return order[instance], [one.label for one in objects], [one.score for one in objects]
+    return (
+        keep_objects(instance, kept),
+        [one.label for one in objects],
+        [one.score for one in objects],
+    )
 
 
 def _tidy(here: np.ndarray, number: int, min_size: int) -> bool:

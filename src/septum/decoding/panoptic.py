@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from septum.config.schema import ClassSpec
+from septum.instances.relabel import keep_objects
 
 STUFF = (0, 2, 8, 32)
 """Least pixels of a class of stuff that are tried, in units of the smallest object that is kept."""
@@ -106,9 +107,7 @@ def panoptic_merge(
     semantic, instance, given = objects
     scores = np.ones(int(instance.max(initial=0))) if given is None else np.asarray(given, float)
     kept = np.flatnonzero(scores >= threshold)
-    number = np.zeros(len(scores) + 1, np.uint32)
-    number[kept + 1] = np.arange(1, len(kept) + 1)
-    instance = number[instance]
+    instance = keep_objects(instance, kept + 1)
     stuff_ids = [i for i, spec in classes.items() if spec.kind == "stuff"]
     stuff = np.where(np.isin(classes_of_pixels, stuff_ids), classes_of_pixels, 0)
     things = np.where(instance > 0, semantic, 0)
