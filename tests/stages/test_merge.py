@@ -117,7 +117,7 @@ def results(tmp_path):
         found = instance.copy()
         found[14:18, 30:36] = 3
         attributes = {"subset": name[:4].strip(), "annotation": "panoptic", "classes": {}}
-        attributes |= {"fold": "0", "decoder": {}}
+        attributes |= {"fold": "0", "decoder": {}, "tile": [8, 8]}
         write_prediction(
             case_path(folders["objects"], name),
             semantic=np.where(found > 0, 2, 0),
@@ -208,7 +208,7 @@ def test_limits_are_tuned_on_validation_and_used_on_all(results):
         assert made.attributes["models"] == ["one", "two"]
         assert made.attributes["merge"] == {"instances": "objects", "semantic": "pixels"}
         assert (made.attributes["subset"], made.attributes["fold"]) == (name[:4].strip(), "0")
-        assert "decoder" not in made.attributes
+        assert not {"decoder", "tile"} & made.attributes.keys()
     took = read_costs(results / "both/costs/1of1.json", PredictionCosts)
     assert {case.case for case in took.cases} == {"val a", "val b", "test"}
     assert all(14 <= case.seconds < 60 and case.models == 2 for case in took.cases)

@@ -347,12 +347,13 @@ def object_scores(
     return np.round(sums / sizes.clip(min=1), 6).clip(max=1).tolist()
 
 
-def describe(model: Model) -> dict[str, Any]:
-    """Return what is kept beside a prediction about the model that made it."""
+def describe(model: Model, settings: Predict) -> dict[str, Any]:
+    """Return what is kept beside a prediction about the model that made it, and its windows."""
     header = model.header
     return {
         "annotation": header.annotation,
         "classes": {str(i): spec.name for i, spec in sorted(header.classes.items())},
         "decoder": {name: header.decoder.get(name) for name in _DECODER},
+        "tile": list(_tile(header, model.segmenter, settings)),
         "models": list(model.digests),
     }

@@ -188,7 +188,8 @@ def merge_batch(
             "parameters": limits,
             "models": [*one.attributes["models"], *other.attributes["models"]],
         }
-        attributes.pop("decoder", None)
+        for of_objects_alone in ("decoder", "tile"):
+            attributes.pop(of_objects_alone, None)
         return Prediction(name, merged[0], merged[1], one.geometry, merged[2], attributes)
 
     took = [read_costs(path, PredictionCosts) for path in earlier]

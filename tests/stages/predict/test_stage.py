@@ -203,6 +203,14 @@ def test_a_single_fold_predicts_the_test_cases_under_its_own_number(project, mod
     }
 
 
+def test_the_windows_and_the_decoder_that_were_used_are_kept(project, models):
+    found = run_batch(project, models)["first"].attributes
+    # patches of 16 px, doubled while a window has at most 2**18 pixels: 512 x 512
+    assert found["tile"] == [512, 512]
+    assert (found["decoder"]["method"], found["decoder"]["min_size"]) == ("components", 9)
+    assert run_batch(project, models, tile=[24, 32])["first"].attributes["tile"] == [24, 32]
+
+
 def test_what_a_prediction_took_is_written_beside_it(project, models):
     run_batch(project, models, costs=project / "costs/1of1.json")
     costs = read_json(project / "costs/1of1.json")

@@ -57,7 +57,8 @@ def predict_batch(
     out : path
         Folder of the predictions (`septum.data.store.write_prediction`), whole or not at all.
         Attributes of each: ``subset`` (val, test or unlabelled), ``fold`` (a number, or
-        ``ensemble``), ``annotation``, ``classes``, ``decoder``, ``models`` (SHA-256).
+        ``ensemble``), ``annotation``, ``classes``, ``decoder``, ``tile`` (the window that was
+        asked for, or that ``auto`` came to, in pixels), ``models`` (SHA-256).
     settings : Predict
     costs : path, optional
         Where to write what it took (`septum.io.usage.PredictionCosts`).
@@ -79,7 +80,7 @@ def predict_batch(
         model, case = loaded[fold], open_case(path)
         require_fit(path, case.image.shape, model.header)
         semantic, instance, scores = predict_case(model, case.image, case.statistics, settings)
-        kept = describe(model)
+        kept = describe(model, settings)
         return Prediction(name, semantic, instance, case.geometry, scores, attributes=kept)
 
     threads = torch.get_num_threads()
@@ -130,6 +131,7 @@ def predict_images(
 
     def predict(path: Path, image: np.ndarray, geometry: Geometry) -> Prediction:
         semantic, instance, scores = predict_case(model, image, statistics(image), settings)
-        return Prediction(path.name, semantic, instance, geometry, scores, describe(model))
+        kept = describe(model, settings)
+        return Prediction(path.name, semantic, instance, geometry, scores, kept)
 
     segment_images(stems, Path(out), reader, model.header, predict)
