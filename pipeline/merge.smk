@@ -26,7 +26,7 @@ rule tune_merge:
     params:
         settings=merge_settings,
         experiment=experiment_name,
-        code=code_digest("septum.stages.merge"),
+        code=code_digest("septum.stages.merge.stage"),
     shell:
         "python -m septum tune-merge --settings {params.settings:q} "
         "--experiment={params.experiment:q} --fold {wildcards.fold} "
@@ -57,7 +57,7 @@ rule panoptic_merge:
         mem_mb=case_mem_mb(2000, bytes_per_pixel=60),
         runtime=120,
     params:
-        code=code_digest("septum.stages.merge"),
+        code=code_digest("septum.stages.merge.stage"),
     shell:
         "python -m septum merge --parameters {input.parameters:q} "
         "--instances {input.instances:q} --semantic {input.semantic:q} "

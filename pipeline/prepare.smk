@@ -97,7 +97,7 @@ rule augment:
         dataset=dataset_name,
         settings=augment_settings,
         seed=CONFIG.seed,
-        code=code_digest("septum.stages.augment"),
+        code=code_digest("septum.stages.augment.stage"),
     shell:
         "python -m septum augment --dataset={params.dataset:q} --settings {params.settings:q} "
         "--seed {params.seed} --cases {input:q} --out {output:q} > {log:q} 2>&1"
@@ -122,7 +122,7 @@ rule weights:
         runtime=120,
     params:
         settings=weights_settings,
-        code=code_digest("septum.stages.weights"),
+        code=code_digest("septum.stages.weights.stage"),
     shell:
         "python -m septum weights --settings {params.settings:q} --cases {input.cases:q} "
         "--copies {input.copies:q} --plan {input.plan:q} --out {output:q} > {log:q} 2>&1"

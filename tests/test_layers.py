@@ -47,7 +47,7 @@ TO_CUT = {
 }
 TO_SPLIT = {
     "septum.cli",
-    "septum.commands.check",
+    "septum.commands.check.audit",
     "septum.config.schema",
     "septum.data.store",
     "septum.decoding.objects",
@@ -95,7 +95,7 @@ def test_imports_go_down_the_layers():
     [
         ("septum.networks.unet", "septum.stages.plan.stage", "imports go downwards"),
         ("septum.data.store", "septum.metrics.overlap", "stand in one layer"),
-        ("septum.stages.merge", "septum.commands.check", "stand in one layer"),
+        ("septum.stages.merge", "septum.commands.check.audit", "stand in one layer"),
         ("septum.workflow.paths", "septum.data.store", "data.case_files only"),
         ("septum.utils", "septum.errors", "stands in no layer"),
         ("septum", "septum.errors", "lazily"),

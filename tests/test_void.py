@@ -26,7 +26,7 @@ from septum.stages.train.crop import cut
 from septum.stages.train.foreground import find_foreground
 from septum.stages.tune.baseline_parameters import Sample, best_parameters
 from septum.stages.tune.decoder import best_decoder
-from septum.stages.weights import case_weight_map
+from septum.stages.weights.stage import case_weight_map
 
 THINGS = {1: ClassSpec(name="cell"), 2: ClassSpec(name="matrix", kind="stuff")}
 SEMANTIC = np.zeros((16, 16), np.uint16)

@@ -86,7 +86,7 @@ def _demo(a: Arguments) -> None:
 
 
 def _check(a: Arguments) -> None:
-    from septum.commands.check import check
+    from septum.commands.check.audit import check
     from septum.config import config
 
     overrides = {} if a.data_root is None else {"data_root": a.data_root}
@@ -136,7 +136,7 @@ def _plan(a: Arguments) -> None:
 
 def _augment(a: Arguments) -> None:
     from septum.config.schema import Augment, parse_section
-    from septum.stages.augment import augment_batch
+    from septum.stages.augment.stage import augment_batch
 
     augment_batch(
         dataset=a.dataset,
@@ -149,7 +149,7 @@ def _augment(a: Arguments) -> None:
 
 def _weights(a: Arguments) -> None:
     from septum.config.schema import Weights, parse_section
-    from septum.stages.weights import weights_batch
+    from septum.stages.weights.stage import weights_batch
 
     weights_batch(
         cases=a.cases,
@@ -198,7 +198,7 @@ def _fit(a: Arguments) -> None:
 def _tune_merge(a: Arguments) -> None:
     from septum.config.schema import Merge, parse_section
     from septum.data.plan import read_plan
-    from septum.stages.merge import tune_merge
+    from septum.stages.merge.stage import tune_merge
 
     tune_merge(
         merge=parse_section(Merge, a.settings),
@@ -216,7 +216,7 @@ def _tune_merge(a: Arguments) -> None:
 
 
 def _merge(a: Arguments) -> None:
-    from septum.stages.merge import merge_batch
+    from septum.stages.merge.stage import merge_batch
 
     merge_batch(
         parameters=a.parameters,
@@ -293,7 +293,7 @@ def _predict_network(a: Arguments) -> None:
 
 def _export(a: Arguments) -> None:
     from septum.config.schema import Export, parse_section
-    from septum.stages.export import export_predictions
+    from septum.stages.export.stage import export_predictions
 
     export_predictions(
         predicted=a.predicted,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from septum.commands.check import check
+from septum.commands.check.audit import check
 from septum.config import config
 from septum.errors import SeptumError
 

@@ -9,7 +9,7 @@ from septum.data import store
 from septum.data.intensity import statistics
 from septum.data.plan import Plan
 from septum.stages.train.stage import train
-from septum.stages.weights import case_weight_map
+from septum.stages.weights.stage import case_weight_map
 
 WEIGHTS = {
     "mode": "paper",

@@ -79,7 +79,7 @@ def test_scores_and_weight_maps_leave_each_other_alone():
     weights = {"septum.losses.border_weights", "septum.instances.two_nearest"}
     scores = {"septum.metrics.pairs", "septum.metrics.segments"}
     assert not weights & codedigest.reachable("septum.stages.evaluate.stage")
-    assert not scores & codedigest.reachable("septum.stages.weights")
+    assert not scores & codedigest.reachable("septum.stages.weights.stage")
     reached = codedigest.reachable("septum.stages.leaderboard.stage")
     assert "septum.stages.leaderboard.text" not in reached
 

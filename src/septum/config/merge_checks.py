@@ -1,6 +1,6 @@
 """What is wrong with experiments that merge two others, checked before anything runs.
 
-Imported with the configuration, hence no heavy import here; the merging is `septum.stages.merge`.
+Imported with the configuration, hence no heavy import here; `septum.stages.merge.stage` merges.
 """
 
 from __future__ import annotations

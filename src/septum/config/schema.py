@@ -175,7 +175,7 @@ class Evaluate(Section):
 
 
 class Export(Section):
-    """What is delivered beside the label maps (`septum.stages.export`)."""
+    """What is delivered beside the label maps (`septum.stages.export.stage`)."""
 
     formats: list[Literal["table", "coco", "coco_panoptic", "geojson", "imagej_roi"]] = ["table"]
 
@@ -310,7 +310,7 @@ class Pretrained(Section):
 
 
 class Merge(Section):
-    """Two experiments as one panoptic result (`septum.stages.merge`)."""
+    """Two experiments as one panoptic result (`septum.stages.merge.stage`)."""
 
     instances: str
     semantic: str

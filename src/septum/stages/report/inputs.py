@@ -20,7 +20,7 @@ from septum.data.plan import Plan, read_plan
 from septum.data.store import case_paths
 from septum.errors import problem
 from septum.stages.leaderboard.scores import Row, Scores, read_rows, read_scores
-from septum.stages.merge import Merged
+from septum.stages.merge.stage import Merged
 
 
 @dataclass(frozen=True)

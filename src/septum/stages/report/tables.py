@@ -10,7 +10,7 @@ from typing import Any
 from septum.data.plan import Plan
 from septum.stages.leaderboard.scores import Row, number
 from septum.stages.leaderboard.stage import difference, has_scores, says_something
-from septum.stages.merge import Merged
+from septum.stages.merge.stage import Merged
 from septum.stages.report.inputs import Dataset, Experiment
 
 NOTHING = "–"

@@ -25,8 +25,8 @@ from septum.data.store import (
 from septum.errors import SeptumError
 from septum.losses.border_weights import separate_touching
 from septum.seeds import seed_of
-from septum.stages.augment import augment_batch, separate_pieces
-from septum.stages.weights import weights_batch
+from septum.stages.augment.stage import augment_batch, separate_pieces
+from septum.stages.weights.stage import weights_batch
 
 SETTINGS = Augment(copies=2, sigma=4.0)
 
@@ -179,7 +179,7 @@ class TestAugmentBatch:
         assert sorted(case_paths([out])) == ["b/e01", "held out/e01", "zelle ä/e01"]
 
     def test_counts_are_logged(self, batch, caplog):
-        with caplog.at_level(logging.INFO, "septum.stages.augment"):
+        with caplog.at_level(logging.INFO, "septum.stages.augment.stage"):
             augment(batch)
         lines = [record.getMessage() for record in caplog.records]
         assert len(lines) == 7

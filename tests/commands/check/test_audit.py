@@ -1,4 +1,4 @@
-"""Configuration and data audited before anything runs: septum.commands.check."""
+"""Configuration and data audited before anything runs: septum.commands.check.audit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from coco_files import write_json, write_png
 from PIL import Image
 
-from septum.commands.check import check
+from septum.commands.check.audit import check
 from septum.config.config import validate
 from septum.errors import SeptumError
 

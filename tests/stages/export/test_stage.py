@@ -29,7 +29,7 @@ from septum.data.writers.polygons import polygons
 from septum.data.writers.rle import encode
 from septum.data.writers.table import object_table
 from septum.errors import SeptumError
-from septum.stages.export import export_predictions
+from septum.stages.export.stage import export_predictions
 
 CLASSES = {
     1: ClassSpec(name="cell", colour="#ff8000"),

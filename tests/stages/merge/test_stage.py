@@ -24,7 +24,7 @@ from septum.data.store import (
 from septum.decoding.panoptic import fill_with_stuff, likeliest_stuff, panoptic_merge
 from septum.errors import SeptumError
 from septum.io.usage import PredictionCosts, TrainingCosts, read_costs, write_costs
-from septum.stages.merge import Merged, merge_batch
+from septum.stages.merge.stage import Merged, merge_batch
 
 CLASSES = {
     2: ClassSpec(name="axon"),
