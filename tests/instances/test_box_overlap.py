@@ -1,4 +1,4 @@
-"""Boxes that meet, against every box compared with every other one."""
+"""Boxes that overlap, against every box compared with every other one."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from septum.decoding.objects import Detection, Tile, join
-from septum.instances.box_overlap import meeting
+from septum.instances.box_overlap import overlapping_boxes
 
 
 def dense(ones, others):
     """Return the pairs of the (ones × others) array."""
     start = np.maximum(ones[0][:, None], others[0])
     stop = np.minimum(ones[1][:, None], others[1])
-    return [(int(a), int(b)) for a, b in np.argwhere((start < stop).all(axis=2))]
+    return np.argwhere((start < stop).all(axis=2)).tolist()
 
 
 def boxes(random, count, axes, size):
@@ -34,23 +34,24 @@ def test_equals_the_dense_comparison(axes):
     others = boxes(random, 900, axes, {1: 3000, 2: 150, 3: 40}[axes])
     wanted = dense(ones, others)
     assert len(wanted) > 1000
-    assert meeting(ones, others) == wanted
+    assert overlapping_boxes(ones, others).tolist() == wanted
 
 
-def test_boxes_that_touch_do_not_meet():
+def test_boxes_that_touch_do_not_overlap():
     one = np.array([[0, 0]]), np.array([[4, 4]])
     # the last one makes the cells of the grid large: all four are compared
     others = (
         np.array([[4, 0], [3, 3], [0, 4], [4, 4]]),
         np.array([[8, 4], [4, 4], [4, 8], [60, 60]]),
     )
-    assert meeting(one, others) == [(0, 1)]
+    assert overlapping_boxes(one, others).tolist() == [[0, 1]]
 
 
-def test_nothing_meets_nothing():
+def test_nothing_overlaps_nothing():
     none = np.zeros((0, 2), int), np.zeros((0, 2), int)
     some = np.array([[0, 0]]), np.array([[4, 4]])
-    assert meeting(none, some) == meeting(some, none) == meeting(none, none) == []
+    for first, second in [(none, some), (some, none), (none, none)]:
+        assert overlapping_boxes(first, second).shape == (0, 2)
 
 
 def test_thousands_of_objects_of_four_tiles_are_joined_as_by_the_dense_comparison():

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
-from septum.instances.box_overlap import meeting
+from septum.instances.box_overlap import overlapping_boxes
 from septum.instances.relabel import keep_objects
 
 HALF = 0.5
@@ -377,7 +377,7 @@ def _same(one: Tile, other: Tile) -> list[tuple[int, int]]:
         boxes.append((np.maximum(begin, low) - low, np.minimum(end, high) - low))
     return [
         (a, b)
-        for a, b in meeting(*boxes)
+        for a, b in overlapping_boxes(*boxes).tolist()
         if _iou_within(one.found[a], other.found[b], low, high) > SAME
     ]
 
