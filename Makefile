@@ -39,8 +39,9 @@ lint: setup
 bench: setup
 	$(BIN)/python benchmarks/run.py
 
-# The tables of docs/networks.md: after a change to a network (minutes).
+# docs/api.md from the docstrings, and the tables of docs/networks.md from the networks (minutes).
 docs: setup
+	$(BIN)/python docs/make_api.py
 	$(BIN)/python -m septum.networks.docs.factsheet docs/networks.md
 
 # Which packages come with torch's own wheel, and are not pinned here, stands in pyproject.toml.

@@ -54,6 +54,18 @@ class Augmentation:
     noise : float
         Half of the patches get Gaussian noise of a standard deviation uniform in [0, noise],
         in units of the normalised image.
+
+    Examples
+    --------
+    >>> augment = Augmentation((2, 2), (1.0, 1.0), flip=True)
+    >>> patch = {"image": torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])}
+    >>> patch["classes"] = torch.tensor([[0, 1], [0, 1]])
+    >>> flipped = augment(patch, np.random.default_rng(1))  # draws 0.51, 0.95: no flip
+    >>> flipped["image"].tolist()
+    [[[1.0, 2.0], [3.0, 4.0]]]
+    >>> flipped = augment(patch, np.random.default_rng(2))  # draws 0.26, 0.30: both axes
+    >>> flipped["image"].tolist(), flipped["classes"].tolist()
+    ([[[4.0, 3.0], [2.0, 1.0]]], [[1, 0], [1, 0]])
     """
 
     def __init__(

@@ -109,6 +109,21 @@ def predict_tiled(
     ------
     SeptumError
         If a single window does not fit into memory.
+
+    Examples
+    --------
+    >>> from septum.networks.segmenter import Segmenter
+    >>> class Double(Segmenter):
+    ...     margin, stride = 0, 1
+    ...     def legal_size(self, size):
+    ...         return tuple(size)
+    ...     def losses(self, images, targets):
+    ...         return {}
+    ...     def predict(self, images):
+    ...         return 2 * images
+    >>> image = np.arange(6, dtype=np.float32).reshape(1, 1, 6)
+    >>> predict_tiled(Double(), image, tile=(1, 4))
+    array([[[ 0.,  2.,  4.,  6.,  8., 10.]]], dtype=float32)
     """
     grid = plan_windows(segmenter, image.shape[1:], tile, overlap)
     shape = tuple(axis.tile for axis in grid)

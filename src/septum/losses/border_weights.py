@@ -87,6 +87,15 @@ def border_weight_map(
     two objects there is no border term, with no class but one w_c is 1. Border terms under
     1e-7 are left out, which lets distances end at sigma · √(2 ln(w0 / 1e-7)); everything else
     is exact up to float32 rounding. Time and memory grow with pixels, not with objects.
+
+    Examples
+    --------
+    Both pixels of the gap are 1 and 2 pixels away from the two objects, and
+    1 + 10 · exp(−(1 + 2)² / (2 · 5²)) = 9.35.
+
+    >>> labels = np.array([1, 1, 0, 0, 2, 2])
+    >>> border_weight_map(labels, class_balance=False).round(2)
+    array([1.  , 1.  , 9.35, 9.35, 1.  , 1.  ], dtype=float32)
     """
     labels = np.asarray(labels)
     gap, gap_sigma, rim_sigma = _constants(w0, sigma, mode)
@@ -137,7 +146,13 @@ def separate_touching(labels: np.ndarray) -> np.ndarray:
 
 
 def balanced_class_weights(counts: Sequence[int]) -> list[float]:
-    """Return w_c = N / (K · N_c) for the pixel counts of the classes; 1 for an absent class."""
+    """Return w_c = N / (K · N_c) for the pixel counts of the classes; 1 for an absent class.
+
+    Examples
+    --------
+    >>> balanced_class_weights([60, 20, 0])
+    [0.6666666666666666, 2.0, 1.0]
+    """
     total, present = sum(counts), sum(count > 0 for count in counts)
     return [total / (present * count) if count else 1.0 for count in counts]
 

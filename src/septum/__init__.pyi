@@ -1,0 +1,17 @@
+"""The public names, and the modules that they are loaded from."""
+
+from .augmentation.elastic import ElasticDeformation
+from .inference.tiling import predict_tiled
+from .losses.border_weights import border_weight_map
+from .metrics.matching import average_precision, match
+from .metrics.panoptic import panoptic_quality
+
+__version__: str
+__all__ = [
+    "ElasticDeformation",
+    "average_precision",
+    "border_weight_map",
+    "match",
+    "panoptic_quality",
+    "predict_tiled",
+]
