@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 
 import numpy as np
@@ -13,6 +11,7 @@ from skimage.measure import find_contours, marching_cubes, mesh_surface_area
 from septum.config.schema import ClassSpec
 from septum.data.store import Prediction
 from septum.io.ngff import spatial_axes
+from septum.io.tables import csv_text
 
 UNITS = {"micrometer": "um", "millimeter": "mm"}
 
@@ -101,10 +100,6 @@ def borders(instance: np.ndarray, ids: np.ndarray, spacing: tuple[float, ...]) -
 
 
 def as_csv(table: Mapping[str, np.ndarray]) -> str:
-    """Return a table as CSV, numbers with six significant digits."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(table)
-    for row in zip(*(column.tolist() for column in table.values()), strict=True):
-        writer.writerow([f"{v:.6g}" if isinstance(v, float) else v for v in row])
-    return text.getvalue()
+    """Return a table of columns (n,) as CSV."""
+    rows = zip(*(column.tolist() for column in table.values()), strict=True)
+    return csv_text(list(table), [dict(zip(table, row, strict=True)) for row in rows])

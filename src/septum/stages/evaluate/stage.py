@@ -12,10 +12,7 @@ COCO's average precision (`septum.metrics.objects`).
 
 from __future__ import annotations
 
-import csv
-import io
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,6 +20,7 @@ from septum.config.schema import Evaluate
 from septum.data.plan import Plan, read_plan
 from septum.data.store import case_paths, open_prediction, read_case, read_prediction, write_text
 from septum.errors import Problem, SeptumError, problem
+from septum.io.tables import csv_text
 from septum.metrics.case import AP_COLUMNS, CaseScores, Row, evaluate_case
 from septum.metrics.objects import pool
 from septum.metrics.semantic import Confusion
@@ -94,16 +92,16 @@ def evaluate_experiment(
         scored = dict(zip(names, threads.map(score, names), strict=True))
     of_cases = [{**chosen[name], **scored[name].case} for name in names]
     of_classes = [{**chosen[name], **row} for name in names for row in scored[name].classes]
-    write_text(out_cases, _csv(CASE_COLUMNS, of_cases))
-    write_text(out_classes, _csv(CLASS_COLUMNS, of_classes))
-    write_text(out_pooled, _csv(COLUMNS, _pooled(chosen, scored)))
+    write_text(out_cases, csv_text(CASE_COLUMNS, of_cases))
+    write_text(out_classes, csv_text(CLASS_COLUMNS, of_classes))
+    write_text(out_pooled, csv_text(COLUMNS, _pooled(chosen, scored)))
     class_names = {0: "background"} | {i: spec.name for i, spec in resolved.classes.items()}
     of_pairs = [
         {**chosen[name], **row}
         for name in names
         for row in _pairs_of_classes(scored[name].confusion, class_names)
     ]
-    write_text(out_confusion, _csv(CONFUSION_COLUMNS, of_pairs))
+    write_text(out_confusion, csv_text(CONFUSION_COLUMNS, of_pairs))
     pool(scored[name].objects for name in names).save(out_objects)
 
 
@@ -184,22 +182,3 @@ def _score(truth: Path, prediction: Path, plan: Plan, settings: Evaluate) -> Cas
             Problem(f"{prediction}: {problem.where}", problem.what, problem.remedy)
             for problem in error.problems
         ) from None
-
-
-def _csv(columns: Sequence[str], rows: Iterable[Row]) -> str:
-    """Return rows as CSV: six significant digits, whole numbers whole, undefined empty.
-
-    Infinity is written as ``inf``.
-    """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow([_field(row.get(column, math.nan)) for column in columns])
-    return text.getvalue()
-
-
-def _field(value: float | int | str) -> str:
-    if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:.6g}"
-    return str(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from septum.errors import problem
+from septum.io.tables import as_number, read_csv
 from septum.metrics.bootstrap import means, ratios
 from septum.metrics.objects import ScoredObjects, read_objects
 
@@ -31,9 +31,18 @@ TEXT = (
 )
 COUNTS = ("n_true", "n_pred", "tp", "fp", "fn", "split", "merged", "missed", "spurious")
 POOLED = ("pq_pooled", "sq_pooled", "rq_pooled", "pq_things_pooled", "pq_stuff_pooled")
+CASE_COLUMNS = ("case", "fold", "subset", "dice", "n_true")
+CLASS_COLUMNS = (
+    *("case", "fold", "subset", "class", "class_name", "kind"),
+    *("iou_sum", "tp", "fp", "fn"),
+)
+"""The columns of ``cases.csv`` and ``classes.csv`` without which there is no leaderboard; of what
+``cases.csv`` holds beside them, each column that is there is averaged."""
 DISTANCES = ("hd95", "assd")
 """Infinite where a class is only annotated or only predicted."""
 NAN = float("nan")
+WRITTEN_BY = {"leaderboard.csv": "leaderboard", "history.csv": "train"}
+"""The subcommand that writes a table; ``evaluate`` writes all others."""
 
 Row = dict[str, str | float]
 
@@ -143,11 +152,10 @@ def read_scores(cases: Path, classes: Path, objects: Path | None = None) -> Scor
     SeptumError
         If a file is missing or lacks a column.
     """
-    needed = {"case", "fold", "subset"}
     return Scores(
         cases.parent.name,
-        read_rows(cases, needed),
-        read_rows(classes, {*needed, "class", "class_name", "kind", "iou_sum", "tp", "fp", "fn"}),
+        read_rows(cases, CASE_COLUMNS),
+        read_rows(classes, CLASS_COLUMNS),
         None if objects is None else read_objects(objects),
     )
 
@@ -160,17 +168,20 @@ def read_rows(path: Path, needed: Iterable[str] = ()) -> list[Row]:
     SeptumError
         If it is missing, lacks a column, or holds text where a number belongs.
     """
-    remedy = "run the stage that writes it again"
+    remedy = f"run `septum {WRITTEN_BY.get(path.name, 'evaluate')}` again"
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            missing = sorted(set(needed) - set(reader.fieldnames or ()))
-            if missing:
-                raise problem(path, f"lacks the columns {', '.join(missing)}", remedy)
-            return [{key: _parse(key, text) for key, text in row.items()} for row in reader]
+        columns, rows = read_csv(path)
+        missing = sorted(set(needed) - set(columns))
+        if missing:
+            what = f"lacks the columns {', '.join(missing)}: another version of Septum wrote it"
+            raise problem(path, what, remedy)
+        return [
+            {name: text if name in TEXT else as_number(text) for name, text in row.items()}
+            for row in rows
+        ]
     except OSError as error:
         raise problem(path, f"cannot be read ({error.strerror})", remedy) from None
-    except (ValueError, AttributeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise problem(path, f"is no table of scores ({error})", remedy) from None
 
 
@@ -178,9 +189,3 @@ def number(row: Row, name: str) -> float:
     """Return a number of a row; NaN where there is none."""
     value = row.get(name, NAN)
     return value if isinstance(value, float) else NAN
-
-
-def _parse(key: str, text: str) -> str | float:
-    if key in TEXT:
-        return text
-    return float(text) if text else NAN

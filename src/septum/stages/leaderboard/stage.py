@@ -15,8 +15,6 @@ cost (`septum.stages.leaderboard.costs`), empty where that was not measured.
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -25,6 +23,7 @@ import numpy as np
 
 from septum.config.schema import Report
 from septum.io.atomic import write_text
+from septum.io.tables import csv_text
 from septum.metrics.bootstrap import Estimate, estimate, resample
 from septum.metrics.coco import coco_precision
 from septum.stages.leaderboard.costs import NO_COSTS, costs_of_experiments
@@ -289,17 +288,4 @@ def _csv(rows: Sequence[Row]) -> str:
     start += [f"behind_best{end}" for end in ("", "_low", "_high", "_cases")]
     start += [f"over_baseline{end}" for end in ("", "_low", "_high", "_cases")]
     columns = list(dict.fromkeys([*start, *(name for row in rows for name in row)]))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow([_field(row.get(name, NAN)) for name in columns])
-    return text.getvalue()
-
-
-def _field(value: str | float) -> str:
-    if isinstance(value, str):
-        return value
-    if value.is_integer():  # numbers of parameters are exact
-        return f"{value:.0f}"
-    return f"{value:.6g}" if math.isfinite(value) else ""
+    return csv_text(columns, rows)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +11,7 @@ from matplotlib.figure import Figure
 
 from septum.errors import problem
 from septum.io.atomic import atomic_path, write_text
+from septum.io.tables import as_number, csv_text, read_csv
 
 COLUMNS = (
     "epoch",
@@ -35,13 +34,8 @@ Row = Mapping[str, float]
 
 
 def write_history(path: Path, rows: Sequence[Row]) -> None:
-    """Write history.csv, whole or not at all; NaN becomes an empty field."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in rows:
-        writer.writerow([_shown(name, row[name]) for name in COLUMNS])
-    write_text(path, text.getvalue())
+    """Write history.csv, whole or not at all."""
+    write_text(path, csv_text(COLUMNS, rows))
 
 
 def read_history(path: Path) -> list[dict[str, float]]:
@@ -53,18 +47,14 @@ def read_history(path: Path) -> list[dict[str, float]]:
         If it is not one.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
-            if tuple(reader.fieldnames or ()) != COLUMNS:
-                raise ValueError("unexpected columns")
-            return [
-                {
-                    name: int(row[name]) if name in COUNTS else float(row[name] or "nan")
-                    for name in COLUMNS
-                }
-                for row in reader
-            ]
-    except (OSError, ValueError, TypeError) as error:
+        columns, rows = read_csv(path)
+        if columns != COLUMNS:
+            raise ValueError("unexpected columns")
+        return [
+            {name: int(row[name]) if name in COUNTS else as_number(row[name]) for name in COLUMNS}
+            for row in rows
+        ]
+    except (OSError, ValueError) as error:
         raise problem(path, f"is no history of a training ({error})", "delete it") from None
 
 
@@ -124,9 +114,3 @@ def _mark_best(axes: object, rows: Sequence[Row]) -> None:
         textcoords="offset points",
         ha="right" if 2 * best["epoch"] > len(rows) else "left",
     )
-
-
-def _shown(name: str, value: float) -> str:
-    if name in COUNTS:
-        return str(int(value))
-    return "" if math.isnan(value) else f"{value:.6g}"

@@ -1,0 +1,97 @@
+"""CSV files: how every number is written, and how it is read back.
+
+Six significant digits, but whole numbers whole; an undefined value (NaN) is an empty field, and
+infinity is ``inf``. Lines end in a newline character alone, on every system.
+
+A CSV file has no place for a version of its format: its columns are that. A reader names the
+columns that it needs, and says of a file without them that another version wrote it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+Value = str | int | float
+
+MAX_EXACT = 2.0**53
+"""Up to here a float tells whole numbers apart."""
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Value]]) -> str:
+    """Return a table as CSV.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        In the order in which they are written.
+    rows : iterable of mappings
+        A column that a row lacks is undefined there; what is no column is left out.
+
+    Examples
+    --------
+    >>> rows = [{"case": "a", "iou": 2 / 3, "px": 1234567.0}, {"case": "b", "hd95": float("inf")}]
+    >>> print(csv_text(["case", "iou", "px", "hd95"], rows), end="")
+    case,iou,px,hd95
+    a,0.666667,1234567,
+    b,,,inf
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([as_field(row.get(column, math.nan)) for column in columns])
+    return text.getvalue()
+
+
+def as_field(value: Value) -> str:
+    """Return a value as it is written into a field.
+
+    Examples
+    --------
+    >>> [as_field(v) for v in (7, 7.0, 1 / 3, float("nan"), -float("inf"), "7.0")]
+    ['7', '7', '0.333333', '', '-inf', '7.0']
+    """
+    if not isinstance(value, float):
+        return str(value)
+    if math.isnan(value):
+        return ""
+    if value.is_integer() and abs(value) < MAX_EXACT:
+        return f"{value:.0f}"
+    return f"{value:.6g}"
+
+
+def as_number(field: str) -> float:
+    """Return the number that a field holds, NaN for an empty one.
+
+    Raises
+    ------
+    ValueError
+        If it is text.
+    """
+    return float(field) if field else math.nan
+
+
+def read_csv(path: Path) -> tuple[tuple[str, ...], list[dict[str, str]]]:
+    """Read the columns and the rows of a CSV file.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    ValueError
+        If it is no UTF-8, or if a row does not have as many fields as there are columns.
+    """
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        try:
+            columns, rows = tuple(reader.fieldnames or ()), list(reader)
+        except csv.Error as error:
+            raise ValueError(str(error)) from None
+    for line, row in enumerate(rows, start=1):
+        if None in row or None in row.values():
+            raise ValueError(f"row {line} does not have {len(columns)} fields")
+    return columns, rows
