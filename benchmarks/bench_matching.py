@@ -3,10 +3,6 @@
 Ours makes every overlap score from the maps: AP at ten thresholds, PQ, SEG, the counts, and the
 kind of every object. The peer makes AP and PQ at the same ten thresholds. Both must find the
 same matches. Single thread.
-
-The peer needs `stardist` (extra ``bench``; where its wheel is built for an older NumPy:
-``pip install --no-build-isolation --no-binary stardist stardist``, with setuptools and Cython
-installed).
 """
 
 from __future__ import annotations
@@ -15,17 +11,13 @@ import time
 
 import numpy as np
 from scipy.spatial import cKDTree
+from stardist.matching import matching
 
 from septum.metrics.errors import object_errors
 from septum.metrics.matching import THRESHOLDS, match
 from septum.metrics.overlap import OverlapTable
 from septum.metrics.panoptic import panoptic_sums
 from septum.metrics.seg import seg_score
-
-try:
-    from stardist.matching import matching
-except ImportError as error:
-    matching, MISSING = None, f"stardist cannot be imported ({error})"
 
 SIZE, OBJECTS, RADIUS = 2048, 2000, 26.0
 ROUNDS = 5
@@ -69,9 +61,9 @@ def peer_scores(true: np.ndarray, pred: np.ndarray) -> list[int]:
 
 def run() -> list[dict]:
     true, pred = maps()
-    calls = [all_scores] if matching is None else [all_scores, peer_scores]
+    calls = [all_scores, peer_scores]
     counts = [call(true, pred) for call in calls]  # compiles both, too
-    if matching is not None and counts[0] != counts[1]:
+    if counts[0] != counts[1]:
         raise AssertionError(f"matches differ: {counts[0]} here, {counts[1]} by StarDist")
     times: list[list[float]] = [[] for _ in calls]
     for _ in range(ROUNDS):
@@ -79,28 +71,24 @@ def run() -> list[dict]:
             start = time.perf_counter()
             call(true, pred)
             taken.append(time.perf_counter() - start)
-    ours, *peers = (min(taken) for taken in times)
-    peer = peers[0] if peers else None
+    ours, peer = (min(taken) for taken in times)
     objects = f"{len(np.unique(true)) - 1} and {len(np.unique(pred)) - 1} objects"
     return [
         {
             "name": f"overlap scores {SIZE}² / StarDist's matching",
             "ours_s": ours,
             "peer_s": peer,
-            "ratio": ours / peer if peer else None,
+            "ratio": ours / peer,
             "target": TARGET,
-            "note": f"{objects}, {len(THRESHOLDS)} thresholds, "
-            + ("the same matches" if peer else MISSING),
+            "note": f"{objects}, {len(THRESHOLDS)} thresholds, the same matches",
         }
     ]
 
 
 def main() -> None:
     for row in run():
-        peer = f"{row['peer_s']:.3f} s" if row["peer_s"] else "no peer"
-        ratio = f"{row['ratio']:.3f}" if row["ratio"] else "unknown"
         print(
-            f"{row['name']}: {row['ours_s']:.3f} s / {peer} = {ratio} "
+            f"{row['name']}: {row['ours_s']:.3f} s / {row['peer_s']:.3f} s = {row['ratio']:.3f} "
             f"(target {row['target']:g}; {row['note']})"
         )
 
