@@ -30,6 +30,7 @@ from septum.data.writers.object_files import format_problems
 from septum.errors import Problem, SeptumError
 from septum.heads.heads import HEADS
 from septum.io.atomic import require_writable
+from septum.io.units import SYMBOLS
 from septum.networks import create as models
 from septum.stages.plan.case_facts import CaseFacts, measure
 from septum.stages.plan.near_duplicates import Signature, sign
@@ -333,7 +334,7 @@ def _table(plans: Sequence[Plan]) -> list[str]:
     rows = [("dataset", "cases", "labelled", "size", "spacing", "objects", "classes", "test/folds")]
     for plan in plans:
         found = plan.fingerprint
-        unit = {"pixel": "px", "micrometer": "µm", "millimeter": "mm"}[plan.unit]
+        unit = SYMBOLS[plan.unit]
         objects = found["objects"]
         rows.append(
             (

@@ -9,8 +9,7 @@ library throws at a damaged file is turned into one by `reading`.
 from __future__ import annotations
 
 import contextlib
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -20,32 +19,6 @@ from septum.data.store import Geometry
 from septum.errors import SeptumError, problem
 
 DAMAGED = "it may be damaged or cut short: copy or export it again"
-NO_SPACING = (1.0, "pixel")
-
-# of one micrometre; what is a millimetre and more stays in millimetres
-_MICROMETERS = {
-    "ångström": 1e-4,
-    "angstrom": 1e-4,
-    "å": 1e-4,
-    "nanometer": 1e-3,
-    "nm": 1e-3,
-    "micrometer": 1.0,
-    "micron": 1.0,
-    "microns": 1.0,
-    "um": 1.0,
-    "µm": 1.0,  # micro sign
-    "μm": 1.0,  # Greek mu
-    "\\u00b5m": 1.0,  # as ImageJ escapes it
-}
-_MILLIMETERS = {
-    "millimeter": 1.0,
-    "mm": 1.0,
-    "centimeter": 10.0,
-    "cm": 10.0,
-    "inch": 25.4,
-    "meter": 1000.0,
-    "m": 1000.0,
-}
 
 
 class Reader(Protocol):
@@ -78,35 +51,6 @@ def reading(path: Path) -> Iterator[None]:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
         what = f"cannot be read ({type(error).__name__}{': ' if reason else ''}{reason})"
         raise problem(path, what, DAMAGED) from error
-
-
-def physical(step: float, unit: str | None) -> tuple[float, str]:
-    """Return a length in one of the units of `Geometry`, or ``(1.0, "pixel")`` if it is none.
-
-    Parameters
-    ----------
-    step : float
-    unit : str, optional
-        As a file spells it.
-    """
-    word = (unit or "").strip().lower().replace("metre", "meter")
-    if math.isfinite(step) and step > 0:
-        if word in _MICROMETERS:
-            return step * _MICROMETERS[word], "micrometer"
-        if word in _MILLIMETERS:
-            return step * _MILLIMETERS[word], "millimeter"
-    return NO_SPACING
-
-
-def agreed(steps: Sequence[tuple[float, str]]) -> tuple[tuple[float, ...], str]:
-    """Return the spacing of all axes in one unit; pixels if one of them is unknown."""
-    units = {unit for _, unit in steps}
-    if units == {"micrometer", "millimeter"}:
-        steps = [(s * 1000 if u == "millimeter" else s, "micrometer") for s, u in steps]
-        units = {"micrometer"}
-    if len(units) != 1 or units == {"pixel"}:
-        return tuple(1.0 for _ in steps), "pixel"
-    return tuple(float(step) for step, _ in steps), units.pop()
 
 
 def native(array: np.ndarray, path: Path) -> np.ndarray:

@@ -20,9 +20,10 @@ from nibabel.orientations import (
     io_orientation,
 )
 
-from septum.data.readers.base import native, physical, single_channel
+from septum.data.readers.base import native, single_channel
 from septum.data.store import Geometry
 from septum.errors import problem
+from septum.io.units import parse_length
 
 # What NIfTI leaves unsaid is millimetres by custom.
 _UNITS = {"unknown": "mm", "mm": "mm", "micron": "um", "meter": "m"}
@@ -66,7 +67,7 @@ def _read(path: Path) -> tuple[np.ndarray, Geometry]:
         raise problem(path, f"is a single line of voxels {shape}", "give a slice or a volume")
     array = array.reshape(array.shape[0], *(array.shape[1 + axis] for axis in kept))
     unit = _UNITS.get(image.header.get_xyzt_units()[0], "mm")
-    steps = [physical(float(s), unit) for s in nib.affines.voxel_sizes(affine)[::-1]]
+    steps = [parse_length(float(s), unit) for s in nib.affines.voxel_sizes(affine)[::-1]]
     source = {
         "reader": "nifti",
         "path": str(path),

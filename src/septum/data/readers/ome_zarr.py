@@ -14,14 +14,13 @@ import numpy as np
 import zarr
 
 from septum.data.readers.base import (
-    agreed,
     native,
-    physical,
     single_channel,
     to_channels_first,
 )
 from septum.data.store import Geometry
 from septum.errors import problem
+from septum.io.units import in_one_unit, parse_length
 
 _TIME = "save each time point as an image of its own"
 
@@ -86,7 +85,7 @@ def _read(path: Path, group: zarr.Group) -> tuple[np.ndarray, Geometry]:
     units = {n: axis.get("unit") for n, axis in zip(names, axes, strict=True)}
     steps = dict(zip(names, scale, strict=True))
     if any(units[axis] for axis in spatial):
-        spacing, unit = agreed([physical(steps[axis], units[axis]) for axis in spatial])
+        spacing, unit = in_one_unit([parse_length(steps[axis], units[axis]) for axis in spatial])
     else:  # a scale without a unit still says how the axes relate
         spacing, unit = tuple(float(steps[axis]) for axis in spatial), "pixel"
     source = {

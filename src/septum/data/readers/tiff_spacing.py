@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 
 import tifffile
 
-from septum.data.readers.base import NO_SPACING, agreed, physical
+from septum.io.units import UNKNOWN, Length, in_micrometers, in_one_unit, parse_length
 
 # A plain TIFF's resolution is nearly always that of a printer or screen (72 to 1200 dpi).
 COARSEST_MICROMETERS = 20.0
@@ -29,15 +29,15 @@ def spacing_of(
         steps = _lsm(tif.lsm_metadata or {})
     else:
         steps = _plain(page)
-    return agreed([steps.get(axis, NO_SPACING) for axis in axes])
+    return in_one_unit([steps.get(axis, UNKNOWN) for axis in axes])
 
 
-def _ome(xml: str) -> dict[str, tuple[float, str]]:
+def _ome(xml: str) -> dict[str, Length]:
     for element in ElementTree.fromstring(xml).iter():
         if element.tag.rpartition("}")[2] == "Pixels":
             get = element.attrib.get
             return {
-                axis: physical(
+                axis: parse_length(
                     float(get(f"PhysicalSize{axis}", "nan")), get(f"PhysicalSize{axis}Unit", "um")
                 )
                 for axis in "XYZ"
@@ -45,27 +45,28 @@ def _ome(xml: str) -> dict[str, tuple[float, str]]:
     return {}
 
 
-def _imagej(metadata: dict[str, object], page: tifffile.TiffPage) -> dict[str, tuple[float, str]]:
+def _imagej(metadata: dict[str, object], page: tifffile.TiffPage) -> dict[str, Length]:
     steps = {**_resolution(page), "Z": float(metadata.get("spacing", "nan"))}
     unit = str(metadata.get("unit", ""))
     # ImageJ names the units of y and z where they differ from that of x
     return {
-        axis: physical(step, str(metadata.get(f"{axis.lower()}unit", unit)))
+        axis: parse_length(step, str(metadata.get(f"{axis.lower()}unit", unit)))
         for axis, step in steps.items()
     }
 
 
-def _lsm(metadata: dict[str, object]) -> dict[str, tuple[float, str]]:
+def _lsm(metadata: dict[str, object]) -> dict[str, Length]:
     return {
-        axis: physical(float(metadata.get(f"VoxelSize{axis}", "nan")) * 1e6, "um") for axis in "XYZ"
+        axis: parse_length(float(metadata.get(f"VoxelSize{axis}", "nan")) * 1e6, "um")
+        for axis in "XYZ"
     }
 
 
-def _plain(page: tifffile.TiffPage) -> dict[str, tuple[float, str]]:
+def _plain(page: tifffile.TiffPage) -> dict[str, Length]:
     unit = _RESOLUTION_UNITS.get(int(page.tags.valueof("ResolutionUnit", 2)), "")
-    steps = {axis: physical(step, unit) for axis, step in _resolution(page).items()}
-    micrometers = [s * 1000 if u == "millimeter" else s for s, u in steps.values()]
-    return steps if max(micrometers, default=0.0) <= COARSEST_MICROMETERS else {}
+    steps = {axis: parse_length(step, unit) for axis, step in _resolution(page).items()}
+    known = [in_micrometers([step], unit)[0] for step, unit in steps.values() if unit != "pixel"]
+    return steps if max(known, default=0.0) <= COARSEST_MICROMETERS else {}
 
 
 def _resolution(page: tifffile.TiffPage) -> dict[str, float]:

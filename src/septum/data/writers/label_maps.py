@@ -26,10 +26,9 @@ from septum.data.case_files import distinct_name, safe_name
 from septum.data.readers.choose import READERS
 from septum.data.store import Geometry, Prediction, atomic_path
 from septum.io import ngff
+from septum.io.units import ASCII_SYMBOLS, SYMBOLS
 from septum.io.zarr_arrays import create_array, create_group
 
-_UNITS = {"micrometer": "um", "millimeter": "mm"}
-_OME_UNITS = {"micrometer": "µm", "millimeter": "mm"}
 _BIG = 2**32 - 2**25  # where a TIFF needs 64-bit offsets
 
 
@@ -160,7 +159,7 @@ def _write_nifti(path: Path, labels: np.ndarray, geometry: Geometry) -> None:
 def _write_tiff(path: Path, labels: np.ndarray, geometry: Geometry) -> None:
     axes = "".join(ngff.spatial_axes(labels.ndim)).upper()
     spacing = dict(zip(axes, geometry.spacing, strict=True))
-    known = geometry.unit in _UNITS
+    known = geometry.unit in ASCII_SYMBOLS
     ome = labels.dtype == np.uint32 or labels.nbytes > _BIG
     metadata: dict[str, Any] = {"axes": axes}
     if ome:
@@ -170,9 +169,9 @@ def _write_tiff(path: Path, labels: np.ndarray, geometry: Geometry) -> None:
     if ome and known:
         for axis, step in spacing.items():
             metadata[f"PhysicalSize{axis}"] = step
-            metadata[f"PhysicalSize{axis}Unit"] = _OME_UNITS[geometry.unit]
+            metadata[f"PhysicalSize{axis}Unit"] = SYMBOLS[geometry.unit]
     elif known:
-        metadata["unit"] = _UNITS[geometry.unit]
+        metadata["unit"] = ASCII_SYMBOLS[geometry.unit]
         metadata |= {"spacing": spacing["Z"]} if "Z" in spacing else {}
     tifffile.imwrite(
         path,

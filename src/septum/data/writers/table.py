@@ -12,8 +12,7 @@ from septum.config.schema import ClassSpec
 from septum.data.store import Prediction
 from septum.io.ngff import spatial_axes
 from septum.io.tables import csv_text
-
-UNITS = {"micrometer": "um", "millimeter": "mm"}
+from septum.io.units import ASCII_SYMBOLS
 
 
 def object_table(
@@ -38,7 +37,7 @@ def object_table(
         ``surface_um2``, by marching squares and cubes; ``mean_intensity_0``, … of each channel.
     """
     instance, geometry = np.asarray(prediction.instance), prediction.geometry
-    axes, unit = spatial_axes(instance.ndim), UNITS.get(geometry.unit)
+    axes, unit = spatial_axes(instance.ndim), ASCII_SYMBOLS.get(geometry.unit)
     where = np.nonzero(instance)
     of_pixel = instance[where].astype(np.int64)
     sizes = np.bincount(of_pixel)

@@ -22,6 +22,7 @@ from septum.data.store import Geometry, Prediction, write_prediction
 from septum.data.writers.label_maps import export_prediction, export_stem
 from septum.errors import Problem, SeptumError, problem
 from septum.io.atomic import atomic_path
+from septum.io.units import in_micrometers
 from septum.io.usage import CaseCosts, PredictionCosts, usage, write_costs
 
 _log = logging.getLogger(__name__)
@@ -243,10 +244,9 @@ def _warn_of_scale(path: Path, geometry: Geometry, trained: Trained) -> None:
     """Say so where pixels are of another size than those the model was trained on."""
     if "pixel" in (geometry.unit, trained.unit):
         return
-    millimeters = {"millimeter": 1.0, "micrometer": 1e-3}
-    here = np.multiply(geometry.spacing, millimeters[geometry.unit])
-    there = np.multiply(trained.spacing, millimeters[trained.unit])
-    ratio = float(np.exp(np.abs(np.log(here / there)).max()))
+    here = in_micrometers(geometry.spacing, geometry.unit)
+    there = in_micrometers(trained.spacing, trained.unit)
+    ratio = float(np.exp(np.abs(np.log(np.divide(here, there))).max()))
     if ratio > 1.5:
         _log.warning(
             "%s: its pixels are %s %ss, those of the training images %s %ss: expect worse results",

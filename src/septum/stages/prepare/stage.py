@@ -21,6 +21,7 @@ from septum.data.intensity import statistics
 from septum.data.readers.choose import check_reader, read_image
 from septum.data.store import Case, Geometry, atomic_path, case_path, write_case
 from septum.errors import Problem, SeptumError, problem
+from septum.io.units import in_micrometers
 from septum.stages.prepare.annotation import Annotation
 from septum.stages.prepare.label_files import annotate_maps, read_maps
 
@@ -212,11 +213,8 @@ def _same_spacing(one: Geometry, other: Geometry) -> bool:
     """Compare physical spacings; one that is unknown agrees with any."""
     if "pixel" in (one.unit, other.unit):
         return True
-    return np.allclose(_micrometers(one), _micrometers(other), rtol=SPACING_TOLERANCE, atol=0)
-
-
-def _micrometers(geometry: Geometry) -> np.ndarray:
-    return np.array(geometry.spacing) * (1000.0 if geometry.unit == "millimeter" else 1.0)
+    lengths = (in_micrometers(place.spacing, place.unit) for place in (one, other))
+    return np.allclose(*lengths, rtol=SPACING_TOLERANCE, atol=0)
 
 
 def _show(geometry: Geometry) -> str:
