@@ -25,8 +25,8 @@ include: "pipeline/evaluate.smk"
 
 
 wildcard_constraints:
-    dataset=one_of(DATASETS),
-    experiment=one_of(EXPERIMENTS),
+    dataset=one_of(study.datasets),
+    experiment=one_of(study.experiments),
     batch=r"\d+of\d+",
     fold=r"\d+",
 
@@ -34,11 +34,11 @@ wildcard_constraints:
 rule all:
     default_target: True
     input:
-        f"{RESULTS}/report.html",
-        all_predictions(),
+        paths.report(),
+        inputs.all_predictions(),
 
 
 # The data made ready, and nothing trained: for a look at the settings derived from it.
 rule data:
     input:
-        expand(f"{RESULTS}/{{dataset}}/plan.json", dataset=DATASETS),
+        inputs.plans(),

@@ -3,26 +3,26 @@
 
 rule fit:
     input:
-        cases=batch_folders("cases"),
-        plan=f"{RESULTS}/{{dataset}}/plan.json",
+        cases=inputs.all_cases,
+        plan=paths.plan(),
     output:
-        parameters=f"{RESULTS}/{{dataset}}/{{experiment}}/fold{{fold}}/parameters.json",
-        costs=f"{RESULTS}/{{dataset}}/{{experiment}}/fold{{fold}}/costs.json",
+        parameters=paths.parameters(),
+        costs=paths.fold_costs(),
     log:
-        f"{RESULTS}/{{dataset}}/{{experiment}}/logs/fit_fold{{fold}}.log",
+        paths.experiment_log("fit_fold{fold}"),
     benchmark:
-        f"{RESULTS}/{{dataset}}/{{experiment}}/logs/fit_fold{{fold}}.tsv"
+        paths.experiment_log("fit_fold{fold}", "tsv")
     wildcard_constraints:
-        experiment=one_of(BASELINES),
+        experiment=one_of(study.of_kind("classical")),
     conda:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=mem_mb(4000),
+        mem_mb=resources.mem_mb(4000),
         runtime=240,
     params:
-        settings=baseline_settings,
-        code=baseline_code("septum.stages.tune.baseline"),
+        settings=settings.fit,
+        code=code.with_baseline("septum.stages.tune.baseline"),
     shell:
         "python -m septum fit --settings {params.settings:q} --fold {wildcards.fold} "
         "--cases {input.cases:q} --plan {input.plan:q} --code {params.code} "
@@ -32,26 +32,26 @@ rule fit:
 
 rule predict_classical:
     input:
-        cases=f"{RESULTS}/{{dataset}}/cases/{{batch}}",
-        models=all_models,
-        plan=f"{RESULTS}/{{dataset}}/plan.json",
+        cases=paths.cases(),
+        models=inputs.models,
+        plan=paths.plan(),
     output:
-        predicted=directory(f"{RESULTS}/{{dataset}}/{{experiment}}/predicted/{{batch}}"),
-        costs=f"{RESULTS}/{{dataset}}/{{experiment}}/costs/{{batch}}.json",
+        predicted=directory(paths.predicted()),
+        costs=paths.batch_costs(),
     log:
-        f"{RESULTS}/{{dataset}}/{{experiment}}/logs/predict/{{batch}}.log",
+        paths.experiment_log("predict/{batch}"),
     benchmark:
-        f"{RESULTS}/{{dataset}}/{{experiment}}/logs/predict/{{batch}}.tsv"
+        paths.experiment_log("predict/{batch}", "tsv")
     wildcard_constraints:
-        experiment=one_of(BASELINES),
+        experiment=one_of(study.of_kind("classical")),
     conda:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=case_mem_mb(2000, bytes_per_pixel=500),
+        mem_mb=resources.case_mem_mb(2000, bytes_per_pixel=500),
         runtime=720,
     params:
-        code=baseline_code("septum.stages.predict.classical"),
+        code=code.with_baseline("septum.stages.predict.classical"),
     shell:
         "python -m septum predict --cases {input.cases:q} --model {input.models:q} "
         "--plan {input.plan:q} --threads {threads} "

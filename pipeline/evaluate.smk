@@ -3,34 +3,34 @@
 
 rule evaluate:
     input:
-        cases=batch_folders("cases"),
-        predicted=predicted_folders,
-        plan=f"{RESULTS}/{{dataset}}/plan.json",
+        cases=inputs.all_cases,
+        predicted=inputs.all_predicted,
+        plan=paths.plan(),
     output:
         cases=report(
-            f"{RESULTS}/{{dataset}}/{{experiment}}/cases.csv",
+            paths.table("cases"),
             caption="captions/cases.rst",
             category="Scores",
             subcategory="{dataset}",
             labels={"experiment": "{experiment}", "table": "per case"},
         ),
-        classes=f"{RESULTS}/{{dataset}}/{{experiment}}/classes.csv",
-        pooled=f"{RESULTS}/{{dataset}}/{{experiment}}/pooled.csv",
-        confusion=f"{RESULTS}/{{dataset}}/{{experiment}}/confusion.csv",
-        objects=f"{RESULTS}/{{dataset}}/{{experiment}}/objects.npz",
+        classes=paths.table("classes"),
+        pooled=paths.table("pooled"),
+        confusion=paths.table("confusion"),
+        objects=paths.objects(),
     log:
-        f"{RESULTS}/{{dataset}}/{{experiment}}/logs/evaluate.log",
+        paths.experiment_log("evaluate"),
     benchmark:
-        f"{RESULTS}/{{dataset}}/{{experiment}}/logs/evaluate.tsv"
+        paths.experiment_log("evaluate", "tsv")
     conda:
         ENVIRONMENT
     threads: 8
     resources:
-        mem_mb=case_mem_mb(2000, bytes_per_pixel=60, case_per_thread=True),
+        mem_mb=resources.case_mem_mb(2000, bytes_per_pixel=60, case_per_thread=True),
         runtime=120,
     params:
-        settings=as_json(CONFIG.evaluate),
-        code=code_digest("septum.stages.evaluate.stage"),
+        settings=settings.evaluate,
+        code=code.of("septum.stages.evaluate.stage"),
     shell:
         "python -m septum evaluate --settings {params.settings:q} --cases {input.cases:q} "
         "--predicted {input.predicted:q} --plan {input.plan:q} --threads {threads} "
@@ -41,32 +41,32 @@ rule evaluate:
 
 rule leaderboard:
     input:
-        scores=scores_of_dataset,
-        costs=costs_of_dataset,
+        scores=inputs.scores,
+        costs=inputs.costs,
     output:
         report(
-            f"{RESULTS}/{{dataset}}/leaderboard.csv",
+            paths.leaderboard(),
             caption="captions/leaderboard.rst",
             category="Leaderboard",
             labels={"dataset": "{dataset}"},
         ),
     log:
-        f"{RESULTS}/{{dataset}}/logs/leaderboard.log",
+        paths.dataset_log("leaderboard"),
     benchmark:
-        f"{RESULTS}/{{dataset}}/logs/leaderboard.tsv"
+        paths.dataset_log("leaderboard", "tsv")
     conda:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=mem_mb(2000),
+        mem_mb=resources.mem_mb(2000),
         runtime=20,
     params:
-        dataset=dataset_name,
-        experiments=experiments_of,
-        baselines=baselines_of,
-        settings=as_json(some_of(CONFIG.report, "bootstrap")),
-        seed=CONFIG.seed,
-        code=code_digest("septum.stages.leaderboard.stage"),
+        dataset=settings.dataset,
+        experiments=settings.experiments,
+        baselines=settings.baselines,
+        settings=settings.leaderboard,
+        seed=settings.seed,
+        code=code.of("septum.stages.leaderboard.stage"),
     shell:
         "python -m septum leaderboard --dataset={params.dataset:q} --settings {params.settings:q} "
         "--seed {params.seed} --scores {input.scores:q} --costs {input.costs:q} "
@@ -76,27 +76,27 @@ rule leaderboard:
 
 rule report:
     input:
-        report_inputs,
+        inputs.all_results,
     output:
         report(
-            f"{RESULTS}/report.html",
+            paths.report(),
             caption="captions/report.rst",
             category="Report",
         ),
     log:
-        f"{RESULTS}/logs/report.log",
+        paths.run_log("report"),
     benchmark:
-        f"{RESULTS}/logs/report.tsv"
+        paths.run_log("report", "tsv")
     conda:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=mem_mb(4000),
+        mem_mb=resources.mem_mb(4000),
         runtime=60,
     params:
-        settings=report_settings,
-        seed=CONFIG.seed,
-        code=code_digest("septum.stages.report.stage"),
+        settings=settings.report,
+        seed=settings.seed,
+        code=code.of("septum.stages.report.stage"),
     shell:
         "python -m septum report --settings {params.settings:q} --seed {params.seed} "
         "--out {output:q} > {log:q} 2>&1"

@@ -3,30 +3,30 @@
 
 rule tune_merge:
     input:
-        instances=merged_predictions(0),
-        semantic=merged_predictions(1),
-        cases=batch_folders("cases"),
-        plan=f"{RESULTS}/{{dataset}}/plan.json",
-        earlier=merged_costs("fold{fold}/costs.json"),
+        instances=inputs.merged_predictions(0),
+        semantic=inputs.merged_predictions(1),
+        cases=inputs.all_cases,
+        plan=paths.plan(),
+        earlier=inputs.merged_fold_costs,
     output:
-        parameters=f"{RESULTS}/{{dataset}}/{{experiment}}/fold{{fold}}/parameters.json",
-        costs=f"{RESULTS}/{{dataset}}/{{experiment}}/fold{{fold}}/costs.json",
+        parameters=paths.parameters(),
+        costs=paths.fold_costs(),
     log:
-        f"{RESULTS}/{{dataset}}/{{experiment}}/logs/tune_merge_fold{{fold}}.log",
+        paths.experiment_log("tune_merge_fold{fold}"),
     benchmark:
-        f"{RESULTS}/{{dataset}}/{{experiment}}/logs/tune_merge_fold{{fold}}.tsv"
+        paths.experiment_log("tune_merge_fold{fold}", "tsv")
     wildcard_constraints:
-        experiment=one_of(MERGES),
+        experiment=one_of(study.of_kind("merged")),
     conda:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=mem_mb(4000),
+        mem_mb=resources.mem_mb(4000),
         runtime=120,
     params:
-        settings=merge_settings,
-        experiment=experiment_name,
-        code=code_digest("septum.stages.merge.stage"),
+        settings=settings.tune_merge,
+        experiment=settings.experiment,
+        code=code.of("septum.stages.merge.stage"),
     shell:
         "python -m septum tune-merge --settings {params.settings:q} "
         "--experiment={params.experiment:q} --fold {wildcards.fold} "
@@ -37,27 +37,27 @@ rule tune_merge:
 
 rule panoptic_merge:
     input:
-        instances=merged_predictions(0),
-        semantic=merged_predictions(1),
-        parameters=all_models,
-        earlier=merged_costs("costs/{batch}.json"),
+        instances=inputs.merged_batch(0),
+        semantic=inputs.merged_batch(1),
+        parameters=inputs.models,
+        earlier=inputs.merged_batch_costs,
     output:
-        predicted=directory(f"{RESULTS}/{{dataset}}/{{experiment}}/predicted/{{batch}}"),
-        costs=f"{RESULTS}/{{dataset}}/{{experiment}}/costs/{{batch}}.json",
+        predicted=directory(paths.predicted()),
+        costs=paths.batch_costs(),
     log:
-        f"{RESULTS}/{{dataset}}/{{experiment}}/logs/predict/{{batch}}.log",
+        paths.experiment_log("predict/{batch}"),
     benchmark:
-        f"{RESULTS}/{{dataset}}/{{experiment}}/logs/predict/{{batch}}.tsv"
+        paths.experiment_log("predict/{batch}", "tsv")
     wildcard_constraints:
-        experiment=one_of(MERGES),
+        experiment=one_of(study.of_kind("merged")),
     conda:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=case_mem_mb(2000, bytes_per_pixel=60),
+        mem_mb=resources.case_mem_mb(2000, bytes_per_pixel=60),
         runtime=120,
     params:
-        code=code_digest("septum.stages.merge.stage"),
+        code=code.of("septum.stages.merge.stage"),
     shell:
         "python -m septum merge --parameters {input.parameters:q} "
         "--instances {input.instances:q} --semantic {input.semantic:q} "

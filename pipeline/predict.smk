@@ -3,28 +3,28 @@
 
 rule predict:
     input:
-        cases=f"{RESULTS}/{{dataset}}/cases/{{batch}}",
-        models=all_models,
-        plan=f"{RESULTS}/{{dataset}}/plan.json",
+        cases=paths.cases(),
+        models=inputs.models,
+        plan=paths.plan(),
     output:
-        predicted=directory(f"{RESULTS}/{{dataset}}/{{experiment}}/predicted/{{batch}}"),
-        costs=f"{RESULTS}/{{dataset}}/{{experiment}}/costs/{{batch}}.json",
+        predicted=directory(paths.predicted()),
+        costs=paths.batch_costs(),
     log:
-        f"{RESULTS}/{{dataset}}/{{experiment}}/logs/predict/{{batch}}.log",
+        paths.experiment_log("predict/{batch}"),
     benchmark:
-        f"{RESULTS}/{{dataset}}/{{experiment}}/logs/predict/{{batch}}.tsv"
+        paths.experiment_log("predict/{batch}", "tsv")
     wildcard_constraints:
-        experiment=one_of(NETWORKS),
+        experiment=one_of(study.of_kind("network")),
     conda:
         ENVIRONMENT
-    threads: predict_threads
+    threads: resources.predict_threads
     resources:
-        mem_mb=predict_mem_mb,
+        mem_mb=resources.predict_mem_mb,
         runtime=240,
-        gpu=gpus("predict"),
+        gpu=resources.gpus("predict"),
     params:
-        settings=predict_settings,
-        code=network_code("septum.stages.predict.stage"),
+        settings=settings.predict,
+        code=code.with_network("septum.stages.predict.stage"),
     shell:
         "python -m septum predict --settings {params.settings:q} --cases {input.cases:q} "
         "--model {input.models:q} --plan {input.plan:q} --threads {threads} "
@@ -35,24 +35,24 @@ rule predict:
 # them their objects in the formats that `export` names.
 rule export:
     input:
-        predicted=predicted_folders,
-        cases=batch_folders("cases"),
-        plan=f"{RESULTS}/{{dataset}}/plan.json",
+        predicted=inputs.all_predicted,
+        cases=inputs.all_cases,
+        plan=paths.plan(),
     output:
-        directory(f"{RESULTS}/{{dataset}}/{{experiment}}/predictions"),
+        directory(paths.predictions()),
     log:
-        f"{RESULTS}/{{dataset}}/{{experiment}}/logs/export.log",
+        paths.experiment_log("export"),
     benchmark:
-        f"{RESULTS}/{{dataset}}/{{experiment}}/logs/export.tsv"
+        paths.experiment_log("export", "tsv")
     conda:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=case_mem_mb(2000, bytes_per_pixel=30),
+        mem_mb=resources.case_mem_mb(2000, bytes_per_pixel=30),
         runtime=120,
     params:
-        settings=export_settings,
-        code=code_digest("septum.stages.export.stage"),
+        settings=settings.export,
+        code=code.of("septum.stages.export.stage"),
     shell:
         "python -m septum export --settings {params.settings:q} --predicted {input.predicted:q} "
         "--cases {input.cases:q} --plan {input.plan:q} --out {output:q} > {log:q} 2>&1"

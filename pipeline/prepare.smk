@@ -3,46 +3,46 @@
 
 rule demo:
     output:
-        directory(f"{RESULTS}/{{dataset}}/demo"),
+        directory(paths.demo()),
     log:
-        f"{RESULTS}/{{dataset}}/logs/demo.log",
+        paths.dataset_log("demo"),
     benchmark:
-        f"{RESULTS}/{{dataset}}/logs/demo.tsv"
+        paths.dataset_log("demo", "tsv")
     conda:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=mem_mb(2000),
+        mem_mb=resources.mem_mb(2000),
         runtime=10,
     params:
-        kind=demo_kind,
-        seed=CONFIG.seed,
-        code=code_digest("septum.datasets.demo"),
+        kind=settings.demo_kind,
+        seed=settings.seed,
+        code=code.of("septum.datasets.demo"),
     shell:
         "python -m septum demo {params.kind} --seed {params.seed} --out {output:q} > {log:q} 2>&1"
 
 
 rule prepare:
     input:
-        batch_files,
+        inputs.batch_files,
     output:
-        directory(f"{RESULTS}/{{dataset}}/cases/{{batch}}"),
+        directory(paths.cases()),
     log:
-        f"{RESULTS}/{{dataset}}/logs/prepare/{{batch}}.log",
+        paths.dataset_log("prepare/{batch}"),
     benchmark:
-        f"{RESULTS}/{{dataset}}/logs/prepare/{{batch}}.tsv"
+        paths.dataset_log("prepare/{batch}", "tsv")
     conda:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=case_mem_mb(2000, bytes_per_pixel=50),
+        mem_mb=resources.case_mem_mb(2000, bytes_per_pixel=50),
         runtime=60,
     params:
-        dataset=dataset_name,
-        settings=prepare_settings,
-        cases=batch_cases,
-        contents=batch_contents,
-        code=code_digest("septum.stages.prepare.stage"),
+        dataset=settings.dataset,
+        settings=settings.prepare,
+        cases=settings.batch_cases,
+        contents=settings.unwatched,
+        code=code.of("septum.stages.prepare.stage"),
     shell:
         "python -m septum prepare --dataset={params.dataset:q} --settings {params.settings:q} "
         "--cases {params.cases:q} --out {output:q} > {log:q} 2>&1"
@@ -51,26 +51,26 @@ rule prepare:
 # The settings left at `auto`, and who is in which fold.
 rule plan:
     input:
-        cases=batch_folders("cases"),
-        split=split_file,
-        table=group_table,
+        cases=inputs.all_cases,
+        split=inputs.split_file,
+        table=inputs.group_table,
     output:
-        f"{RESULTS}/{{dataset}}/plan.json",
+        paths.plan(),
     log:
-        f"{RESULTS}/{{dataset}}/logs/plan.log",
+        paths.dataset_log("plan"),
     benchmark:
-        f"{RESULTS}/{{dataset}}/logs/plan.tsv"
+        paths.dataset_log("plan", "tsv")
     conda:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=case_mem_mb(2000, bytes_per_pixel=65),
+        mem_mb=resources.case_mem_mb(2000, bytes_per_pixel=65),
         runtime=120,
     params:
-        dataset=dataset_name,
-        settings=plan_settings,
-        seed=CONFIG.seed,
-        code=code_digest("septum.stages.plan.stage"),
+        dataset=settings.dataset,
+        settings=settings.plan,
+        seed=settings.seed,
+        code=code.of("septum.stages.plan.stage"),
     shell:
         "python -m septum plan --dataset={params.dataset:q} --settings {params.settings:q} "
         "--seed {params.seed} --cases {input.cases:q} --split {input.split:q} "
@@ -80,24 +80,24 @@ rule plan:
 
 rule augment:
     input:
-        f"{RESULTS}/{{dataset}}/cases/{{batch}}",
+        paths.cases(),
     output:
-        directory(f"{RESULTS}/{{dataset}}/copies/{{batch}}"),
+        directory(paths.copies()),
     log:
-        f"{RESULTS}/{{dataset}}/logs/augment/{{batch}}.log",
+        paths.dataset_log("augment/{batch}"),
     benchmark:
-        f"{RESULTS}/{{dataset}}/logs/augment/{{batch}}.tsv"
+        paths.dataset_log("augment/{batch}", "tsv")
     conda:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=case_mem_mb(2000, bytes_per_pixel=70),
+        mem_mb=resources.case_mem_mb(2000, bytes_per_pixel=70),
         runtime=120,
     params:
-        dataset=dataset_name,
-        settings=augment_settings,
-        seed=CONFIG.seed,
-        code=code_digest("septum.stages.augment.stage"),
+        dataset=settings.dataset,
+        settings=settings.augment,
+        seed=settings.seed,
+        code=code.of("septum.stages.augment.stage"),
     shell:
         "python -m septum augment --dataset={params.dataset:q} --settings {params.settings:q} "
         "--seed {params.seed} --cases {input:q} --out {output:q} > {log:q} 2>&1"
@@ -105,24 +105,24 @@ rule augment:
 
 rule weights:
     input:
-        cases=f"{RESULTS}/{{dataset}}/cases/{{batch}}",
-        copies=copies_of_batch,
-        plan=f"{RESULTS}/{{dataset}}/plan.json",
+        cases=paths.cases(),
+        copies=inputs.copies_of_batch,
+        plan=paths.plan(),
     output:
-        directory(f"{RESULTS}/{{dataset}}/weights/{{batch}}"),
+        directory(paths.weights()),
     log:
-        f"{RESULTS}/{{dataset}}/logs/weights/{{batch}}.log",
+        paths.dataset_log("weights/{batch}"),
     benchmark:
-        f"{RESULTS}/{{dataset}}/logs/weights/{{batch}}.tsv"
+        paths.dataset_log("weights/{batch}", "tsv")
     conda:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=case_mem_mb(2000, bytes_per_pixel=65),
+        mem_mb=resources.case_mem_mb(2000, bytes_per_pixel=65),
         runtime=120,
     params:
-        settings=weights_settings,
-        code=code_digest("septum.stages.weights.stage"),
+        settings=settings.weights,
+        code=code.of("septum.stages.weights.stage"),
     shell:
         "python -m septum weights --settings {params.settings:q} --cases {input.cases:q} "
         "--copies {input.copies:q} --plan {input.plan:q} --out {output:q} > {log:q} 2>&1"

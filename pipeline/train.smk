@@ -4,31 +4,31 @@
 
 rule train:
     input:
-        cases=batch_folders("cases"),
-        copies=all_copies,
-        weights=all_weights,
-        plan=f"{RESULTS}/{{dataset}}/plan.json",
-        start=start_weights,
+        cases=inputs.all_cases,
+        copies=inputs.all_copies,
+        weights=inputs.all_weights,
+        plan=paths.plan(),
+        start=inputs.start,
     output:
-        model=f"{RESULTS}/{{dataset}}/{{experiment}}/fold{{fold}}/model.safetensors",
-        costs=f"{RESULTS}/{{dataset}}/{{experiment}}/fold{{fold}}/costs.json",
+        model=paths.model(),
+        costs=paths.fold_costs(),
     log:
-        f"{RESULTS}/{{dataset}}/{{experiment}}/logs/train_fold{{fold}}.log",
+        paths.experiment_log("train_fold{fold}"),
     benchmark:
-        f"{RESULTS}/{{dataset}}/{{experiment}}/logs/train_fold{{fold}}.tsv"
+        paths.experiment_log("train_fold{fold}", "tsv")
     wildcard_constraints:
-        experiment=one_of(NETWORKS),
+        experiment=one_of(study.of_kind("network")),
     conda:
         ENVIRONMENT
-    threads: train_threads
+    threads: resources.train_threads
     resources:
-        mem_mb=mem_mb(16000),
+        mem_mb=resources.mem_mb(16000),
         runtime=1440,
-        gpu=gpus("train"),
+        gpu=resources.gpus("train"),
     params:
-        settings=train_settings,
-        seed=train_seed,
-        code=network_code("septum.stages.train.stage"),
+        settings=settings.train,
+        seed=settings.train_seed,
+        code=code.with_network("septum.stages.train.stage"),
     shell:
         "python -m septum train --settings {params.settings:q} --fold {wildcards.fold} "
         "--seed {params.seed} --cases {input.cases:q} --copies {input.copies:q} "

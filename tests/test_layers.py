@@ -44,6 +44,8 @@ OURS = [each for each in IMPORTS if each.imported.split(".")[0] == "septum"]
 TO_CUT = {
     ("septum.config.checks", "septum.classical.create"),
     ("septum.config.checks", "septum.networks.create"),
+    ("septum.workflow.params", "septum.classical.create"),
+    ("septum.workflow.params", "septum.networks.create"),
 }
 TO_SPLIT = {
     "septum.cli",

@@ -1,0 +1,206 @@
+"""The parameters of the rules: settings, one function a rule, and digests of code.
+
+Snakemake compares the parameters of a job with those of its last run as a set of values without
+names. Each section therefore travels as one canonical JSON string, so that a swap of two values
+shows and a reordering does not. What a rule is given here is all that its results depend on: a
+setting that is left out does not rerun it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from septum.classical import create as classical
+from septum.config.schema import Section, canonical_json
+from septum.io.code_digest import code_digest
+from septum.networks import create as networks
+from septum.workflow.inputs import Wildcards
+from septum.workflow.study import Study
+from septum.workflow.watched_files import unwatched_digest
+
+
+class Params:
+    """The settings of a study's rules, in the order of the stages."""
+
+    def __init__(self, study: Study) -> None:
+        self._study = study
+        self._config = study.config
+        self.seed = study.config.seed
+
+    # ---- names, as the configuration writes them ----
+
+    def dataset(self, wildcards: Wildcards) -> str:
+        """Return the dataset's own name."""
+        return self._study.datasets[wildcards.dataset]
+
+    def experiment(self, wildcards: Wildcards) -> str:
+        """Return the experiment's own name."""
+        return self._study.experiments[wildcards.experiment]
+
+    # ---- demo and prepare ----
+
+    def demo_kind(self, wildcards: Wildcards) -> str | None:
+        """Return which dataset is simulated."""
+        return self._study.spec(wildcards.dataset).demo
+
+    def prepare(self, wildcards: Wildcards) -> str:
+        """Return what reading a case depends on: not the split, not the training."""
+        keys = "reader annotation classes void labels instances segments spacing"
+        return some_of(self._study.spec(wildcards.dataset), keys)
+
+    def batch_cases(self, wildcards: Wildcards) -> str:
+        """Return the cases of a batch as one JSON string: name, [[image, …], label or null, …]."""
+        cases = self._study.batches[wildcards.dataset][wildcards.batch]
+        return canonical_json(
+            {case.name: [list(case.images), case.labels, *case.parts] for case in cases}
+        )
+
+    def unwatched(self, wildcards: Wildcards) -> str:
+        """Return a digest of those files of a batch that Snakemake does not watch."""
+        made_by_a_rule = self._study.spec(wildcards.dataset).demo is not None
+        cases = self._study.batches[wildcards.dataset][wildcards.batch]
+        return unwatched_digest([] if made_by_a_rule else cases)
+
+    # ---- plan, augment and weights ----
+
+    def plan(self, wildcards: Wildcards) -> str:
+        """Return what the derived settings and the split depend on."""
+        keys = "annotation classes normalisation split exclude group"
+        return some_of(self._study.spec(wildcards.dataset), keys)
+
+    def augment(self, wildcards: Wildcards) -> str:
+        """Return the settings of the elastic copies."""
+        return canonical_json(self._study.section(wildcards.dataset, "augment"))
+
+    def weights(self, wildcards: Wildcards) -> str:
+        """Return the settings of the weight maps."""
+        return canonical_json(self._study.section(wildcards.dataset, "weights"))
+
+    # ---- networks ----
+
+    def train(self, wildcards: Wildcards) -> str:
+        """Return one training's settings; which other folds are trained is none of its business."""
+        settings = self._study.settings(wildcards.dataset, wildcards.experiment)
+        plain = settings.model_dump(mode="json")
+        del plain["train"]["folds"]
+        return canonical_json(plain)
+
+    def train_seed(self, wildcards: Wildcards) -> int:
+        """Return the seed of an experiment's trainings: its own, or that of all."""
+        return self._config.train_seed(self.experiment(wildcards))
+
+    def predict(self, wildcards: Wildcards) -> str:
+        """Return how a network is applied to whole images."""
+        return canonical_json(self._study.settings(wildcards.dataset, wildcards.experiment).predict)
+
+    # ---- classical baselines and merges ----
+
+    def fit(self, wildcards: Wildcards) -> str:
+        """Return the settings of a classical baseline."""
+        return canonical_json(self._study.baseline(wildcards.dataset, wildcards.experiment))
+
+    def tune_merge(self, wildcards: Wildcards) -> str:
+        """Return which two experiments are merged."""
+        return canonical_json(self._study.merge(wildcards.experiment))
+
+    # ---- export, evaluate, leaderboard and report ----
+
+    def export(self, wildcards: Wildcards) -> str:
+        """Return what is delivered beside the label maps."""
+        return canonical_json(self._study.section(wildcards.dataset, "export"))
+
+    @functools.cached_property
+    def evaluate(self) -> str:
+        """What is scored, and by which convention."""
+        return canonical_json(self._config.evaluate)
+
+    @functools.cached_property
+    def leaderboard(self) -> str:
+        """What the intervals of the leaderboard depend on."""
+        return some_of(self._config.report, "bootstrap")
+
+    def experiments(self, wildcards: Wildcards) -> list[str]:
+        """Return the folders of a dataset's experiments."""
+        return [run.experiment for run in self._study.runs_of(wildcards.dataset)]
+
+    def baselines(self, wildcards: Wildcards) -> list[str]:
+        """Return those of them that are classical baselines."""
+        kind = self._study.kind
+        return [name for name in self.experiments(wildcards) if kind(name) == "classical"]
+
+    @functools.cached_property
+    def report(self) -> str:
+        """What the report shows: its own settings, and every dataset's experiments."""
+        study = self._study
+        shown = {
+            "report": self._config.report.model_dump(mode="json"),
+            "evaluate": self._config.evaluate.model_dump(mode="json"),
+            "datasets": [
+                {
+                    "name": study.datasets[dataset],
+                    "folder": dataset,
+                    "batches": list(study.batches[dataset]),
+                    "weights": study.section(dataset, "weights").model_dump(mode="json"),
+                    "experiments": {
+                        run.experiment: {
+                            "name": study.experiments[run.experiment],
+                            "folds": study.folds(*run),
+                            "kind": study.kind(run.experiment),
+                        }
+                        for run in study.runs_of(dataset)
+                    },
+                }
+                for dataset in study.scored_datasets()
+            ],
+        }
+        return canonical_json(shown)
+
+
+class Code:
+    """Digests of the code that a rule runs, so that an edit of it shows as a parameter.
+
+    Parameters
+    ----------
+    study : Study
+
+    Notes
+    -----
+    A stage finds its network, or its method, by name; no import leads there. Hence the digests of
+    one experiment name that module beside the stage.
+    """
+
+    def __init__(self, study: Study) -> None:
+        self._study = study
+
+    def of(self, stage: str) -> str:
+        """Return the digest of a stage, by the dotted name of its module."""
+        return code_digest(stage)
+
+    def with_network(self, stage: str) -> Callable[[Wildcards], str]:
+        """Return a params function: the digest of a stage and of the experiment's network."""
+
+        def digest(wildcards: Wildcards) -> str:
+            run = self._study.settings(wildcards.dataset, wildcards.experiment)
+            return _digest(stage, networks.module(run.network))
+
+        return digest
+
+    def with_baseline(self, stage: str) -> Callable[[Wildcards], str]:
+        """Return a params function: the digest of a stage and of the baseline's method."""
+
+        def digest(wildcards: Wildcards) -> str:
+            baseline = self._study.baseline(wildcards.dataset, wildcards.experiment)
+            return _digest(stage, classical.module(baseline.method))
+
+        return digest
+
+
+_digest = functools.cache(code_digest)
+
+
+def some_of(section: Section, keys: str) -> str:
+    """Return the named keys of a section as one canonical JSON string."""
+    plain: dict[str, Any] = section.model_dump(mode="json")
+    return canonical_json({key: plain[key] for key in keys.split()})

@@ -1,0 +1,110 @@
+"""The settings of the rules, and the digests of their code."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from small_study import Job, small_settings, small_study
+
+from septum.io.code_digest import code_digest
+from septum.workflow.params import Code, Params
+from septum.workflow.study import Study
+
+CELLS = Job(dataset="cells", batch="2of2", fold="2")
+PIXELS = Job(dataset="cells", experiment="pixels", fold="2")
+
+
+@pytest.fixture
+def params(tmp_path):
+    return Params(small_study(tmp_path))
+
+
+def changed_by(tmp_path, wildcards, **sections):
+    """Return the rules whose settings differ from those of the small study."""
+    stages = ("prepare", "plan", "augment", "weights", "train", "predict", "export")
+    one, other = (
+        {stage: getattr(Params(study), stage)(wildcards) for stage in stages}
+        for study in (small_study(tmp_path), small_study(tmp_path, **sections))
+    )
+    return {stage for stage in stages if one[stage] != other[stage]}
+
+
+def test_names_are_those_of_the_configuration(params):
+    job = Job(dataset="demo", experiment="both_1-067df25a")
+    assert (params.dataset(job), params.experiment(job)) == ("demo", "both (1)")
+    assert params.demo_kind(job) == "tissue"
+
+
+def test_a_section_is_one_canonical_string(params):
+    assert params.augment(CELLS) == '{"copies":1,"mode":"mirror","points":3,"sigma":10.0}'
+    assert params.leaderboard == '{"bootstrap":2000}'
+    assert params.tune_merge(Job(experiment="both_1-067df25a")) == (
+        '{"instances":"objects","semantic":"pixels"}'
+    )
+    assert params.fit(Job(dataset="cells", experiment="floor")) == (
+        '{"dataset":"cells","experiment":"floor","method":"watershed","options":{}}'
+    )
+
+
+def test_reading_a_case_does_not_depend_on_the_split(tmp_path):
+    settings = small_settings(tmp_path)
+    before = Params(Study.validated(settings))
+    settings["datasets"]["cells"]["split"] = {"test": 0.4}
+    after = Params(Study.validated(settings))
+    assert after.prepare(CELLS) == before.prepare(CELLS)
+    assert after.plan(CELLS) != before.plan(CELLS)
+    settings["datasets"]["cells"]["void"] = 9
+    assert '"void":9' in Params(Study.validated(settings)).prepare(CELLS)
+
+
+@pytest.mark.parametrize(
+    ("sections", "stages"),
+    [
+        ({"augment": {"sigma": 5.0}}, {"augment"}),
+        ({"weights": {"w0": 5.0}}, {"weights"}),
+        ({"train": {"folds": [2, 0], "clip": 0.5}}, {"train"}),
+        ({"train": {"folds": "all"}}, set()),
+        ({"predict": {"tta": True}}, {"train", "predict"}),
+        ({"export": {"formats": []}}, {"export"}),
+        ({"evaluate": {"surface_distance": False}}, set()),
+    ],
+)
+def test_a_setting_reaches_the_rules_that_depend_on_it(tmp_path, sections, stages):
+    assert changed_by(tmp_path, PIXELS, **sections) == stages
+
+
+def test_an_experiment_has_a_seed_of_its_own(params):
+    seeds = {name: params.train_seed(Job(experiment=name)) for name in ("pixels", "fine")}
+    assert seeds == {"pixels": 7, "fine": 3}
+    assert params.seed == 3
+
+
+def test_experiments_of_a_dataset(params):
+    assert params.experiments(CELLS) == ["objects", "pixels", "fine", "floor"]
+    assert params.baselines(CELLS) == ["floor"]
+    assert params.baselines(Job(dataset="demo")) == []
+
+
+def test_the_report_is_told_datasets_experiments_and_folds(params):
+    shown = json.loads(params.report)
+    assert shown["report"]["title"] == "Septum report"
+    assert shown["evaluate"] == {"convention": "coco", "surface_distance": True}
+    cells, demo = shown["datasets"]
+    assert (cells["name"], cells["folder"]) == ("cells", "cells")
+    assert cells["batches"] == ["1of2", "2of2"]
+    assert cells["experiments"]["floor"] == {"name": "floor", "folds": [0, 2], "kind": "classical"}
+    merged = demo["experiments"]["both_1-067df25a"]
+    assert merged == {"name": "both (1)", "folds": [0, 2], "kind": "merged"}
+
+
+def test_digests_cover_what_a_stage_looks_up_by_name(tmp_path):
+    code = Code(small_study(tmp_path))
+    stage = "septum.workflow.gpu"  # any module will do
+    assert code.of(stage) == code_digest(stage)
+    networks = code.with_network(stage)
+    assert networks(PIXELS) == code_digest(stage, "septum.networks.fcn")
+    objects = networks(Job(dataset="cells", experiment="objects"))
+    assert objects == code_digest(stage, "septum.networks.mask_rcnn")
+    baseline = code.with_baseline(stage)(Job(dataset="cells", experiment="floor"))
+    assert baseline == code_digest(stage, "septum.classical.watershed")

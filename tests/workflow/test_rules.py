@@ -1,0 +1,68 @@
+"""All that the rules ask, put together."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from small_study import context, small_settings
+
+from septum.errors import SeptumError
+from septum.workflow.rules import Rules, one_of
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_a_constraint_fits_its_names_only():
+    pattern = re.compile(one_of(["unet", "a.b"]))
+    assert all(pattern.fullmatch(name) for name in ("unet", "a.b"))
+    assert not any(pattern.fullmatch(name) for name in ("a-b", "unet2", ""))
+    assert not re.compile(one_of([])).search("")
+
+
+def test_what_is_left_out_is_told_once(tmp_path):
+    settings = small_settings(tmp_path)
+    asked = Rules(settings, [], context())
+    (message,) = asked.messages
+    assert message.startswith("left out: gives things and stuff, and the annotation of cells")
+    assert message.endswith("(experiments.both (1).merge)")
+    assert Rules(settings, [], context(main=False)).messages == []
+
+
+def test_a_key_that_stands_twice_is_an_error(tmp_path):
+    file = tmp_path / "my.yaml"
+    file.write_text("train: {epochs: 1}\nseed: 1\ntrain: {lr: 1.0e-3}\n")
+    settings = small_settings(tmp_path)
+    with pytest.raises(SeptumError, match="has train twice, in lines 1 and 3"):
+        Rules(settings, [str(file)], context())
+    Rules(settings, [str(file)], context(main=False))  # a cluster job does not ask again
+
+
+def test_a_checkpoint_that_is_not_there_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    experiments = {"pixels": {"network": "fcn8s", "pretrained": "vgg.pth"}}
+    settings = small_settings(tmp_path, experiments=experiments)
+    with pytest.raises(SeptumError, match=r"experiments\.pixels\.pretrained"):
+        Rules(settings, [], context())
+    Rules(settings, [], context(main=False))
+
+
+def test_parsing_imports_nothing_heavy():
+    """Each cluster job parses the Snakefile again: NumPy alone would double its time."""
+    code = (
+        "import sys, septum.workflow.rules\n"
+        "heavy = {'numpy', 'scipy', 'skimage', 'torch', 'zarr', 'pandas', 'matplotlib'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_rule_files_hold_rules_and_no_functions():
+    for file in (ROOT / "pipeline").glob("*.smk"):
+        assert not re.search(r"^\s*(def|class) |\blambda\b", file.read_text(), flags=re.M), file
+    lines = (ROOT / "pipeline/common.smk").read_text().splitlines()
+    assert len(lines) <= 100
