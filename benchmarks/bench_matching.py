@@ -14,10 +14,9 @@ from scipy.spatial import cKDTree
 from stardist.matching import matching
 
 from septum.metrics.errors import object_errors
-from septum.metrics.matching import THRESHOLDS, match
+from septum.metrics.matching import THRESHOLDS, match, seg_score
 from septum.metrics.overlap import OverlapTable
 from septum.metrics.panoptic import panoptic_sums
-from septum.metrics.seg import seg_score
 
 SIZE, OBJECTS, RADIUS = 2048, 2000, 26.0
 ROUNDS = 5

@@ -5,7 +5,7 @@ import zarr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from septum.data.windows import read_mirrored
+from septum.data.windows import read_mirrored, square_planes
 
 
 def test_the_border_pixel_is_not_repeated():
@@ -54,3 +54,12 @@ def test_zarr_and_numpy_give_the_same_windows():
     for start, extent in (((2, 3), (10, 11)), ((-3, 25), (30, 12))):
         found = read_mirrored(stored, start, extent)
         assert np.array_equal(found, read_mirrored(array, start, extent))
+
+
+def test_planes_that_may_be_turned():
+    assert square_planes((8, 8), (1.0, 1.0)) == [(0, 1)]
+    assert square_planes((8, 9), (1.0, 1.0)) == []
+    assert square_planes((8, 8), (1.0, 1.02)) == []
+    assert square_planes((8, 8), (1.0, 1.005)) == [(0, 1)]
+    assert square_planes((4, 4, 4), (1.0, 1.0, 1.0)) == [(0, 1), (0, 2), (1, 2)]
+    assert square_planes((4, 4, 4), (3.0, 1.0, 1.0)) == [(1, 2)]

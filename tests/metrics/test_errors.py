@@ -1,11 +1,9 @@
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from septum.metrics.errors import object_errors
-from septum.metrics.seg import seg_score
 
 
 def kinds(true, pred):
@@ -150,32 +148,3 @@ def test_every_object_has_one_kind_and_matches_pair_up(maps):
     assert found.pred_ids.tolist() == [i for i in np.unique(pred) if i]
     assert counts["matched"] == found.pred("matched").size
     assert sum(counts.values()) - counts["spurious"] == found.true_ids.size
-
-
-def test_seg_by_hand():
-    # IoU 2/3 with three of four pixels covered; exactly half covered: 0; missed: 0
-    true = np.array([1, 1, 1, 1, 2, 2, 3, 3])
-    pred = np.array([4, 4, 4, 0, 5, 0, 0, 0])
-    assert seg_score(true, pred) == pytest.approx((3 / 4 + 0 + 0) / 3)
-    assert seg_score(true, true) == 1
-    assert np.isnan(seg_score(np.zeros(3, int), np.array([1, 0, 0])))
-
-
-def test_seg_takes_the_covering_object_even_if_it_merges():
-    # one prediction over both objects: Jaccard 4/8 and 4/8
-    assert seg_score(np.repeat([1, 2], 4), np.ones(8, int)) == 0.5
-
-
-@given(maps=st.tuples(*[hnp.arrays(np.uint16, (4, 5), elements=st.sampled_from([0, 1, 2, 9]))] * 2))
-@settings(deadline=None)
-def test_seg_is_that_of_masks(maps):
-    true, pred = maps
-    scores = []
-    for t in np.unique(true[true > 0]):
-        mask, score = true == t, 0.0
-        for p in np.unique(pred[pred > 0]):
-            other = pred == p
-            if (mask & other).sum() > 0.5 * mask.sum():
-                score = (mask & other).sum() / (mask | other).sum()
-        scores.append(score)
-    np.testing.assert_allclose(seg_score(true, pred), np.mean(scores) if scores else np.nan)

@@ -8,7 +8,13 @@ from hypothesis.extra import numpy as hnp
 from stardist.matching import matching as stardist_matching
 
 from septum.errors import SeptumError
-from septum.metrics.matching import CONVENTIONS, THRESHOLDS, average_precision, match
+from septum.metrics.matching import (
+    CONVENTIONS,
+    THRESHOLDS,
+    average_precision,
+    match,
+    seg_score,
+)
 from septum.metrics.overlap import OverlapTable
 
 MAPS = hnp.array_shapes(min_dims=1, max_dims=3, min_side=2, max_side=4).flatmap(
@@ -243,3 +249,32 @@ def test_stardist_is_met_on_special_cases():
         ours, theirs = match(true, pred, convention="stardist"), stardist_matching(true, pred)
         assert (ours.tp, ours.fp, ours.fn) == (theirs.tp, theirs.fp, theirs.fn)
         assert ours.average_precision == theirs.accuracy
+
+
+def test_seg_by_hand():
+    # IoU 2/3 with three of four pixels covered; exactly half covered: 0; missed: 0
+    true = np.array([1, 1, 1, 1, 2, 2, 3, 3])
+    pred = np.array([4, 4, 4, 0, 5, 0, 0, 0])
+    assert seg_score(true, pred) == pytest.approx((3 / 4 + 0 + 0) / 3)
+    assert seg_score(true, true) == 1
+    assert np.isnan(seg_score(np.zeros(3, int), np.array([1, 0, 0])))
+
+
+def test_seg_takes_the_covering_object_even_if_it_merges():
+    # one prediction over both objects: Jaccard 4/8 and 4/8
+    assert seg_score(np.repeat([1, 2], 4), np.ones(8, int)) == 0.5
+
+
+@given(maps=st.tuples(*[hnp.arrays(np.uint16, (4, 5), elements=st.sampled_from([0, 1, 2, 9]))] * 2))
+@settings(deadline=None)
+def test_seg_is_that_of_masks(maps):
+    true, pred = maps
+    scores = []
+    for t in np.unique(true[true > 0]):
+        mask, score = true == t, 0.0
+        for p in np.unique(pred[pred > 0]):
+            other = pred == p
+            if (mask & other).sum() > 0.5 * mask.sum():
+                score = (mask & other).sum() / (mask | other).sum()
+        scores.append(score)
+    np.testing.assert_allclose(seg_score(true, pred), np.mean(scores) if scores else np.nan)

@@ -26,7 +26,7 @@ from monai.transforms import (
 )
 from torch import Tensor
 
-from septum.data.planes import square_planes
+from septum.data.windows import square_planes
 
 # Zoom, intensity and noise each change this share of the patches; the others stay as measured.
 PROBABILITY = 0.5

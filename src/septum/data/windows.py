@@ -1,15 +1,20 @@
-"""Windows of an image that is thought of as mirrored without end at its borders.
+"""Windows of an image: read beyond its borders, and the planes in which they may be turned.
 
-The border pixel is not repeated (numpy's ``reflect``), as in the overlap-tile strategy of the
-U-Net paper. Training cuts its patches so, and prediction its tiles.
+Beyond its borders an image is mirrored without end. The border pixel is not repeated (numpy's
+``reflect``), as in the overlap-tile strategy of the U-Net paper. Training cuts its patches so,
+and prediction its tiles.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
+MAX_SPACING_DIFFERENCE = 0.01
+"""Spacings of two axes that differ by a smaller share are taken for equal when turning."""
 
 
 def read_mirrored(array: Any, start: Sequence[int], extent: Sequence[int]) -> np.ndarray:
@@ -26,6 +31,11 @@ def read_mirrored(array: Any, start: Sequence[int], extent: Sequence[int]) -> np
     -------
     ndarray, shape (..., *extent)
         A view where a numpy array is not mirrored.
+
+    Examples
+    --------
+    >>> read_mirrored(np.array([1, 2, 3, 4]), start=[-2], extent=[8])
+    array([3, 2, 1, 2, 3, 4, 3, 2])
     """
     lead = len(array.shape) - len(start)
     axes = [_hull(*axis) for axis in zip(start, extent, array.shape[lead:], strict=True)]
@@ -35,6 +45,28 @@ def read_mirrored(array: Any, start: Sequence[int], extent: Sequence[int]) -> np
         if index is not None:
             window = np.take(window, index, axis=axis)
     return window
+
+
+def square_planes(size: Sequence[int], spacing: Sequence[float]) -> list[tuple[int, int]]:
+    """Return the planes (pairs of axes) that a rotation by 90° maps to themselves.
+
+    Parameters
+    ----------
+    size : sequence of int
+        Pixels along each axis.
+    spacing : sequence of float
+        Size of a pixel along each axis.
+
+    Examples
+    --------
+    >>> square_planes((64, 64, 64), spacing=(2.0, 0.5, 0.5))
+    [(1, 2)]
+    """
+    return [
+        (a, b)
+        for a, b in itertools.combinations(range(len(size)), 2)
+        if size[a] == size[b] and abs(spacing[a] / spacing[b] - 1) < MAX_SPACING_DIFFERENCE
+    ]
 
 
 def _hull(start: int, extent: int, size: int) -> tuple[slice, np.ndarray | None]:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from septum.config.registry import METHODS, OF_DETECTORS
 from septum.config.schema import CRF, Predict
 from septum.data.intensity import normalise
-from septum.data.planes import square_planes
+from septum.data.windows import square_planes
 from septum.decoding.decode import decode
 from septum.decoding.objects import agree
 from septum.decoding.panoptic import likeliest_stuff

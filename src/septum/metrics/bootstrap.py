@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from septum.metrics.ratio import ratios
 from septum.seeds import rng
 
 LOW, HIGH = 2.5, 97.5
@@ -55,7 +56,7 @@ def resample(count: int, names: Sequence[str], *seed: object) -> np.ndarray:
     return draws.astype(float)
 
 
-def means(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def weighted_means(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return the weighted means of finite values.
 
     Parameters
@@ -68,15 +69,16 @@ def means(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     -------
     (b, k) float array
         NaN where nothing is left.
+
+    Examples
+    --------
+    >>> values = np.array([[1.0, np.nan], [4.0, 2.0]])
+    >>> weighted_means(values, np.array([[1.0, 1.0], [2.0, 0.0]]))
+    array([[2.5, 2. ],
+           [1. , nan]])
     """
     finite = np.isfinite(values)
     return ratios(weights @ np.where(finite, values, 0.0), weights @ finite.astype(float))
-
-
-def ratios(numerators: np.ndarray, denominators: np.ndarray) -> np.ndarray:
-    """Divide element by element; NaN where the denominator is 0."""
-    out = np.full(np.broadcast_shapes(numerators.shape, denominators.shape), np.nan)
-    return np.divide(numerators, denominators, out=out, where=denominators > 0)
 
 
 def estimate(value: float, resampled: np.ndarray, cases: int) -> Estimate:

@@ -11,13 +11,12 @@ import numpy as np
 from septum.config.schema import ClassSpec, Evaluate
 from septum.errors import problem
 from septum.metrics.errors import object_errors
-from septum.metrics.matching import THRESHOLDS, average_precision, match
+from septum.metrics.matching import THRESHOLDS, average_precision, match, seg_score
 from septum.metrics.objects import ScoredObjects, scored_objects
 from septum.metrics.overlap import OverlapTable
 from septum.metrics.pairs import count_pairs
 from septum.metrics.panoptic import ClassSums, PanopticSums, panoptic_sums
 from septum.metrics.ratio import mean
-from septum.metrics.seg import seg_score
 from septum.metrics.segments import Segments
 from septum.metrics.semantic import Confusion
 from septum.metrics.surface import surface_distances

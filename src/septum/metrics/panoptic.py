@@ -14,11 +14,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from septum.metrics.matching import match
 from septum.metrics.overlap import OverlapTable
 from septum.metrics.pairs import count_pairs
-from septum.metrics.ratio import mean, ratio
+from septum.metrics.ratio import mean, ratios
 from septum.metrics.segments import Segments
 
 
@@ -55,17 +56,51 @@ class ClassSums:
     @property
     def pq(self) -> float:
         """Panoptic quality; NaN where the class does not occur."""
-        return ratio(self.iou_sum, self.tp + self.fp / 2 + self.fn / 2)
+        return float(self._qualities[0])
 
     @property
     def sq(self) -> float:
         """Segmentation quality, the mean IoU of matches; 0 without any match."""
-        return ratio(self.iou_sum, self.tp, 0.0) if self.occurs else float("nan")
+        return float(self._qualities[1])
 
     @property
     def rq(self) -> float:
         """Recognition quality, the F1 of the segments."""
-        return ratio(self.tp, self.tp + self.fp / 2 + self.fn / 2)
+        return float(self._qualities[2])
+
+    @property
+    def _qualities(self) -> np.ndarray:
+        return qualities(self.iou_sum, self.tp, self.fp, self.fn)
+
+
+def qualities(iou_sum: ArrayLike, tp: ArrayLike, fp: ArrayLike, fn: ArrayLike) -> np.ndarray:
+    """Return PQ, SQ and RQ from the sums that they are ratios of.
+
+    Sums of cases, of resamples of cases, or of classes: whatever is added before it is divided.
+
+    Parameters
+    ----------
+    iou_sum, tp, fp, fn : float arrays of one shape
+        As the attributes of `ClassSums`; weighted sums need not be whole.
+
+    Returns
+    -------
+    (..., 3) float64 array
+        PQ, SQ and RQ on the last axis; NaN where nothing occurs, and SQ 0 without any match.
+
+    Examples
+    --------
+    Two matches of IoU 0.9 and 0.7 and one object missed; nothing found; nothing there.
+
+    >>> qualities([1.6, 0, 0], tp=[2, 0, 0], fp=[0, 0, 0], fn=[1, 1, 0]).round(3)
+    array([[0.64, 0.8 , 0.8 ],
+           [0.  , 0.  , 0.  ],
+           [ nan,  nan,  nan]])
+    """
+    iou_sum, tp, fp, fn = (np.asarray(sums, np.float64) for sums in (iou_sum, tp, fp, fn))
+    segments = tp + fp / 2 + fn / 2
+    sq = np.where(segments > 0, np.nan_to_num(ratios(iou_sum, tp)), np.nan)
+    return np.stack([ratios(iou_sum, segments), sq, ratios(tp, segments)], axis=-1)
 
 
 @dataclass(frozen=True)

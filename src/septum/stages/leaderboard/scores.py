@@ -11,8 +11,10 @@ import numpy as np
 
 from septum.errors import problem
 from septum.io.tables import as_number, read_csv
-from septum.metrics.bootstrap import means, ratios
+from septum.metrics.bootstrap import weighted_means
 from septum.metrics.objects import ScoredObjects, read_objects
+from septum.metrics.panoptic import qualities
+from septum.metrics.ratio import means
 
 TEXT = (
     "case",
@@ -114,7 +116,7 @@ class Scores:
     def case_means(self, metrics: Sequence[str], weights: np.ndarray) -> np.ndarray:
         """Return means over the cases with a finite score, (b, k); ``weights`` is (b, n)."""
         values = np.array([self.column(name) for name in metrics]).T
-        return means(values.reshape(len(self.cases), len(metrics)), weights)
+        return weighted_means(values.reshape(len(self.cases), len(metrics)), weights)
 
     def pooled(self, weights: np.ndarray) -> np.ndarray:
         """Return PQ, SQ, RQ of pooled cases, PQ of things and stuff, (b, 5); ``weights`` is (b, n).
@@ -128,20 +130,13 @@ class Scores:
         for row in self.classes:
             values = [number(row, name) for name in ("iou_sum", "tp", "fp", "fn")]
             sums[position[str(row["case"])], ids.index(str(row["class"]))] = np.nan_to_num(values)
-        iou, tp, fp, fn = np.moveaxis(np.tensordot(weights, sums, axes=1), -1, 0)
-        found = tp + fp / 2 + fn / 2
-        sq = np.where(found > 0, np.nan_to_num(ratios(iou, tp)), np.nan)
-        of_classes = np.stack([ratios(iou, found), sq, ratios(tp, found)], axis=-1)
-        defined = np.isfinite(of_classes)
-        values = np.where(defined, of_classes, 0)
-        of_all = ratios(values.sum(axis=1), defined.sum(axis=1))
+        of_classes = qualities(*np.moveaxis(np.tensordot(weights, sums, axes=1), -1, 0))
         kinds = {str(row["class"]): row["kind"] for row in self.classes}
         of_kinds = []
         for kind in ("thing", "stuff"):
             chosen = [kinds[class_id] == kind for class_id in ids]
-            pq = values[:, chosen, 0].sum(axis=1), defined[:, chosen, 0].sum(axis=1)
-            of_kinds.append(ratios(*pq))
-        return np.column_stack([of_all, *of_kinds])
+            of_kinds.append(means(of_classes[:, chosen, 0]))
+        return np.column_stack([means(of_classes, axis=1), *of_kinds])
 
 
 def read_scores(cases: Path, classes: Path, objects: Path | None = None) -> Scores:
