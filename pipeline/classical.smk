@@ -53,6 +53,6 @@ rule predict_classical:
     params:
         code=code.with_baseline("septum.stages.predict.classical"),
     shell:
-        "python -m septum predict --cases {input.cases:q} --model {input.models:q} "
+        "python -m septum predict-cases-classical --cases {input.cases:q} --model {input.models:q} "
         "--plan {input.plan:q} --threads {threads} "
         "--costs {output.costs:q} --out {output.predicted:q} > {log:q} 2>&1"

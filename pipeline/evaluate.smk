@@ -68,7 +68,7 @@ rule leaderboard:
         seed=settings.seed,
         code=code.of("septum.stages.leaderboard.stage"),
     shell:
-        "python -m septum leaderboard --dataset={params.dataset:q} --settings {params.settings:q} "
+        "python -m septum rank --dataset={params.dataset:q} --settings {params.settings:q} "
         "--seed {params.seed} --scores {input.scores:q} --costs {input.costs:q} "
         "--baselines {params.baselines:q} "
         "--out {output:q} > {log:q} 2>&1"

@@ -26,7 +26,7 @@ rule predict:
         settings=settings.predict,
         code=code.with_network("septum.stages.predict.stage"),
     shell:
-        "python -m septum predict --settings {params.settings:q} --cases {input.cases:q} "
+        "python -m septum predict-cases --settings {params.settings:q} --cases {input.cases:q} "
         "--model {input.models:q} --plan {input.plan:q} --threads {threads} "
         "--costs {output.costs:q} --out {output.predicted:q} > {log:q} 2>&1"
 

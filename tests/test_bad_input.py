@@ -140,7 +140,7 @@ class Project(Lab):
                         "--out", folder / "weights"],
             "train": ["train", "--settings", json.dumps(run | {"train": TRAIN}),
                       *given, *maps, *plan, "--out", folder / "fold0" / "model.safetensors"],
-            "predict": ["predict", "--model", self.model, *given, *plan,
+            "predict": ["predict-cases", "--model", self.model, *given, *plan,
                         "--out", folder / "predicted"],
             "export": ["export", "--predicted", self.predicted, "--out", folder / "predictions"],
             "evaluate": ["evaluate", "--settings", "{}", *given, "--predicted", self.predicted,

@@ -48,7 +48,6 @@ TO_CUT = {
     ("septum.workflow.params", "septum.networks.create"),
 }
 TO_SPLIT = {
-    "septum.cli",
     "septum.commands.check.audit",
     "septum.config.schema",
     "septum.data.store",

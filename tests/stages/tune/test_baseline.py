@@ -282,12 +282,12 @@ def test_new_images_are_segmented_in_their_own_format(project):
     assert sorted(p.name for p in (project / "out").iterdir()) == ["x.tif"]
 
 
-def test_a_batch_is_predicted_by_the_command_of_the_networks(project):
+def test_a_batch_is_predicted(project):
     write_json(project / "plan.json", make_plan().to_json())
-    model = fit_fold(project, 0)
-    given = ["--cases", project / "cases", "--plan", project / "plan.json"]
-    given += ["--costs", project / "costs.json"]
-    assert segment(project, given, [model]) == 0
+    command = ["predict-cases-classical", "--model", fit_fold(project, 0)]
+    command += ["--cases", project / "cases", "--plan", project / "plan.json"]
+    command += ["--costs", project / "costs.json", "--out", project / "out"]
+    assert cli.main([str(argument) for argument in command]) == 0
     assert sorted(case_paths([project / "out"])) == ["first", "new", "tést <1>"]
     costs = read_costs(project / "costs.json", PredictionCosts)
     assert {c.case: (c.models, c.pixels) for c in costs.cases} == dict.fromkeys(

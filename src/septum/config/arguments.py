@@ -1,0 +1,116 @@
+"""Arguments of the command line that several commands share.
+
+They stand beside the configuration, since both are what a user may write, and below all stages
+and commands, which declare their arguments by them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import Any
+
+from septum.errors import problem
+
+
+def add_settings(parser: ArgumentParser, what: str, *, default: str | None = None) -> None:
+    """Add ``--settings JSON``, a section of the configuration; required if it has no default."""
+    required = default is None
+    parser.add_argument("--settings", required=required, default=default, metavar="JSON", help=what)
+
+
+def add_dataset(parser: ArgumentParser) -> None:
+    """Add ``--dataset NAME``."""
+    parser.add_argument("--dataset", required=True, help="its name in config.yaml")
+
+
+def add_seed(parser: ArgumentParser) -> None:
+    """Add ``--seed``, 0 if it is not given."""
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def add_fold(parser: ArgumentParser) -> None:
+    """Add ``--fold``, 0 if it is not given."""
+    parser.add_argument("--fold", type=int, default=0)
+
+
+def add_code(parser: ArgumentParser, kept: str) -> None:
+    """Add ``--code``; ``kept`` names the file that keeps the digest."""
+    parser.add_argument("--code", default="", help=f"digest of the code, kept in {kept}")
+
+
+def add_threads(parser: ArgumentParser) -> None:
+    """Add ``--threads``; `septum.cli.main` bounds the libraries by it before they are imported."""
+    parser.add_argument("--threads", type=int, help="processor threads to use")
+
+
+def add_path(parser: ArgumentParser, name: str, *, optional: bool = False) -> None:
+    """Add ``--name PATH``; an optional one may be given without a value, which means none."""
+    parser.add_argument(
+        f"--{name}", type=Path, required=not optional, nargs="?" if optional else None
+    )
+
+
+def add_paths(
+    parser: ArgumentParser, name: str, *, optional: bool = False, what: str | None = None
+) -> None:
+    """Add ``--name PATH...``; an optional one may have no value, or be left out."""
+    parser.add_argument(
+        f"--{name}",
+        type=Path,
+        nargs="*" if optional else "+",
+        required=not optional,
+        default=[],
+        metavar="PATH",
+        help=what,
+    )
+
+
+def add_costs(parser: ArgumentParser) -> None:
+    """Add ``--costs JSON``: where a prediction writes down the time and memory that it took."""
+    parser.add_argument("--costs", type=Path, metavar="JSON", help="where to write what it took")
+
+
+def add_configs(parser: ArgumentParser, what: str) -> None:
+    """Add the configuration files, ``config.yaml`` if none is given."""
+    parser.add_argument("config", nargs="*", type=Path, default=[Path("config.yaml")], help=what)
+
+
+def add_out(parser: ArgumentParser, what: str) -> None:
+    """Add ``--out PATH``."""
+    parser.add_argument("--out", type=Path, required=True, help=what)
+
+
+def threads_to_use(arguments: Namespace) -> int:
+    """Return the threads that a job may use: all, unless it is told otherwise."""
+    return arguments.threads or os.cpu_count() or 1
+
+
+def parse_object(text: str, option: str, *keys: str) -> dict[str, Any]:
+    """Return the JSON object that an option gives.
+
+    Parameters
+    ----------
+    text : str
+        The option's value.
+    option : str
+        Its name, for messages.
+    *keys : str
+        Which the object must have.
+
+    Raises
+    ------
+    SeptumError
+        If the text is not valid JSON, no object, or lacks a key.
+    """
+    try:
+        parsed = json.loads(text)
+    except ValueError as error:
+        what = f"is not valid JSON ({error})"
+        raise problem(option, what, "mend it; in a shell it stands in single quotes") from None
+    if not isinstance(parsed, dict) or not parsed.keys() >= set(keys):
+        what = f"is no JSON object{' with the keys ' if keys else ''}{', '.join(keys)}"
+        raise problem(option, what, "`snakemake --printshellcmds` shows what the workflow gives")
+    return parsed

@@ -1,0 +1,39 @@
+"""``septum plan``: derive what is left at auto, and split into test set and folds."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from septum.config.arguments import add_dataset, add_out, add_paths, add_seed, add_settings
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the dataset, its settings, its cases, and what says how they are split."""
+    add_dataset(parser)
+    add_settings(parser, "annotation, classes, normalisation, split, exclude, group")
+    add_seed(parser)
+    add_paths(parser, "cases")
+    parser.add_argument("--table", nargs="?", type=Path, metavar="CSV", help="groups of the cases")
+    parser.add_argument("--split", nargs="?", type=Path, metavar="FILE", help="a given split")
+    add_out(parser, "plan.json")
+
+
+def run(arguments: Namespace) -> None:
+    """Plan a dataset."""
+    from septum.config.schema import Dataset, parse_section
+    from septum.data.store import case_paths
+    from septum.stages.plan.stage import plan_dataset
+    from septum.workflow.discovery import find_groups
+
+    dataset = parse_section(Dataset, arguments.settings)
+    names = sorted(case_paths(arguments.cases))
+    plan_dataset(
+        dataset=dataset,
+        name=arguments.dataset,
+        cases=arguments.cases,
+        groups=find_groups(names, dataset.group, arguments.table, arguments.dataset),
+        split_file=arguments.split,
+        seed=arguments.seed,
+        out=arguments.out,
+    )
