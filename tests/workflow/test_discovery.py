@@ -1,15 +1,12 @@
-"""Cases, groups and batches from patterns."""
+"""Cases and batches from patterns."""
 
 from __future__ import annotations
 
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from septum.config import config
-from septum.data.case_files import distinct_name, safe_name
 from septum.errors import SeptumError
 from septum.workflow import discovery as cases
 
@@ -24,13 +21,6 @@ def touch(root, *names):
 def configure(root, **dataset):
     raw = {"data_root": str(root), "datasets": {"d": dataset}}
     return config.validate(raw)
-
-
-def groups(loaded):
-    spec = loaded.datasets["d"]
-    table = None if spec.table is None else cases.resolve(loaded, spec.table)
-    names = [case.name for case in cases.find_cases(loaded, "d")]
-    return cases.find_groups(names, spec.group, table, "d")
 
 
 def messages(loaded):
@@ -130,37 +120,6 @@ def test_links_to_nothing_are_named_and_not_passed_over(tmp_path):
     assert [case.name for case in without] == ["a"]
 
 
-def test_groups_by_pattern(tmp_path):
-    touch(tmp_path, "p1_s1.tif", "p1_s2.tif", "p2_s1.tif")
-    loaded = configure(tmp_path, images="{case}.tif", group="{group}_s*")
-    assert groups(loaded) == {"p1_s1": "p1", "p1_s2": "p1", "p2_s1": "p2"}
-
-
-def test_groups_by_column(tmp_path):
-    touch(tmp_path, "a.tif", "b.tif")
-    (tmp_path / "t.csv").write_text("\ufeffid,patient\na,7\nb,7\nc,8\n", encoding="utf-8")
-    loaded = configure(tmp_path, images="{case}.tif", group="patient", table="t.csv")
-    assert groups(loaded) == {"a": "7", "b": "7"}
-
-
-@pytest.mark.parametrize(
-    ("settings", "says"),
-    [
-        ({"group": "{group}-s*"}, "does not fit the case 'a'"),
-        ({"group": "patient"}, "there is no table"),
-        ({"group": "patient", "table": "none.csv"}, "none.csv"),
-        ({"group": "pateint", "table": "t.csv"}, "'pateint'"),
-        ({"group": "patient", "table": "t.csv"}, "no row for the case 'b'"),
-    ],
-)
-def test_bad_groups(tmp_path, settings, says):
-    touch(tmp_path, "a.tif", "b.tif")
-    (tmp_path / "t.csv").write_text("case,patient\na,7\n")
-    loaded = configure(tmp_path, images="{case}.tif", **settings)
-    with pytest.raises(SeptumError, match=says):
-        groups(loaded)
-
-
 def test_batches_hold_every_case_once(tmp_path):
     touch(tmp_path, *[f"{i:03d}.tif" for i in range(200)])
     loaded = configure(tmp_path, images="{case}.tif")
@@ -190,23 +149,3 @@ def test_large_images_have_jobs_of_their_own(tmp_path):
     loaded = configure(tmp_path, images="{case}.zarr")
     batches = cases.find_batches(loaded, cases.find_cases(loaded, "d"))
     assert all(key.endswith("of4") for key in batches)  # at 256 Mi pixels a job
-
-
-@given(st.text(min_size=1), st.text(min_size=1))
-def test_safe_names_are_safe_and_distinct(one, two):
-    safe = safe_name(one)
-    assert safe
-    assert set(safe) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
-    assert safe[0] not in "._-"
-    assert (safe == safe_name(two)) == (one == two)
-
-
-@given(st.text(min_size=1), st.text(min_size=1))
-def test_distinct_names_stay_so_where_capitals_count_for_nothing(one, two):
-    folded = {distinct_name(name).lower() for name in (one, one.upper(), two)}
-    assert len(folded) == len({one, one.upper(), two})
-
-
-@pytest.mark.parametrize("name", ["a", "slide_07", "x.y-z", "0" * 64])
-def test_plain_names_stay(name):
-    assert safe_name(name) == name

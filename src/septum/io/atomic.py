@@ -21,8 +21,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from septum.errors import SeptumError, problem
 
 PREFIX = ".part-"
@@ -140,7 +138,7 @@ def read_json(path: str | Path) -> Any:
 
 def plain(value: Any) -> Any:
     """Return a NumPy value as plain Python, for `json`."""
-    if isinstance(value, np.generic | np.ndarray):
+    if hasattr(value, "tolist"):
         return value.tolist()
     raise TypeError(f"{type(value).__name__} cannot be written as JSON")
 

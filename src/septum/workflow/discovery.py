@@ -1,4 +1,4 @@
-"""From the configuration to cases, groups and batches.
+"""From the configuration to cases and batches.
 
 Runs whenever the Snakefile is parsed, so: standard library and the configuration only, each
 folder listed once, no image opened.
@@ -6,10 +6,8 @@ folder listed once, no image opened.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
@@ -21,6 +19,7 @@ from septum.config.schema import Dataset
 from septum.data.case_files import CaseFiles, safe_name
 from septum.errors import Problem, SeptumError, problem
 from septum.workflow.image_size import count_pixels
+from septum.workflow.patterns import compile_pattern
 
 # A job should be long beside the seconds its imports take, and short beside the whole run.
 CASES_PER_JOB = 32
@@ -62,51 +61,6 @@ def find_cases(config: Config, dataset: str) -> list[CaseFiles]:
     if problems:
         raise SeptumError(problems)
     return sorted(cases, key=lambda case: case.name)
-
-
-def find_groups(
-    names: Sequence[str], group: str | None, table: Path | None, dataset: str
-) -> dict[str, str]:
-    """Return the group of each case; cases of a group never straddle a split.
-
-    Parameters
-    ----------
-    names : sequence of str
-        The cases.
-    group : str or None
-        A pattern of the case's name with ``{group}`` in it (``"{group}_slice*"``), or a column
-        of ``table``. Without it every case is a group of its own.
-    table : Path or None
-        CSV with a column ``case`` (or ``id``, ``name``).
-    dataset : str
-        Its key under ``datasets``, for messages.
-
-    Raises
-    ------
-    SeptumError
-        If a case has no group.
-    """
-    if group is None:
-        return {name: name for name in names}
-    key = f"datasets.{dataset}.group"
-    if "{group}" in group:
-        regex = _regex(group, "group")
-        found = {name: regex.fullmatch(name) for name in names}
-        lost = [name for name, match in found.items() if match is None]
-        if lost:
-            what = f"the pattern {group!r} does not fit the case {lost[0]!r}"
-            raise problem(key, f"{what} ({len(lost)} in all)", "mend the pattern; * fits any text")
-        return {name: match.group("group") for name, match in found.items() if match}
-    if table is None:
-        what = f"{group!r} is no pattern with {{group}}, and there is no table"
-        remedy = f"put {{group}} into it, or give datasets.{dataset}.table, a CSV with that column"
-        raise problem(key, what, remedy)
-    column = _column(table, group, key)
-    lost = [name for name in names if name not in column]
-    if lost:
-        what = f"{table} has no row for the case {lost[0]!r} ({len(lost)} in all)"
-        raise problem(key, what, "add the rows, or exclude the cases")
-    return {name: column[name] for name in names}
 
 
 def find_batches(config: Config, cases: Sequence[CaseFiles]) -> dict[str, list[CaseFiles]]:
@@ -275,7 +229,7 @@ def _walk(folder: str, parts: Sequence[str], name: str | None) -> Iterator[tuple
         literal = part.replace("{case}", name) if name is not None else part
         yield from _walk(os.path.join(folder, literal), parts[1:], name)
         return
-    regex = _regex(part, "case", name)
+    regex = compile_pattern(part, "case", name)
     try:
         entries = sorted(os.listdir(folder or "."))
     except (FileNotFoundError, NotADirectoryError):
@@ -294,35 +248,3 @@ def _walk(folder: str, parts: Sequence[str], name: str | None) -> Iterator[tuple
 def _is_text(path: str) -> bool:
     """Say whether a path is text; Python has bytes that are no UTF-8 as lone surrogates."""
     return not any("\ud800" <= letter <= "\udfff" for letter in path)
-
-
-def _regex(pattern: str, word: str, value: str | None = None) -> re.Pattern[str]:
-    """Compile a pattern: ``*`` fits any text, ``{word}`` its value or the same text everywhere."""
-    pieces: list[str] = []
-    for token in re.split(r"(\{" + word + r"\}|\*)", pattern):
-        if token == "*":
-            pieces.append("[^/]*")
-        elif token != f"{{{word}}}":
-            pieces.append(re.escape(token))
-        elif value is not None:
-            pieces.append(re.escape(value))
-        else:
-            again = f"(?P<{word}>" in "".join(pieces)
-            pieces.append(f"(?P={word})" if again else f"(?P<{word}>[^/]+?)")
-    return re.compile("".join(pieces))
-
-
-def _column(path: Path, column: str, key: str) -> dict[str, str]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except OSError as error:
-        raise problem(
-            path, f"cannot be read ({error.strerror})", "check the path of `table:`"
-        ) from None
-    header = list(rows[0]) if rows else []
-    case = next((name for name in ("case", "id", "name") if name in header), None)
-    if case is None or column not in header:
-        what = f"{path} needs the columns 'case' (or 'id') and {column!r}; it has {header}"
-        raise problem(key, what, "mend the table's first line")
-    return {row[case]: row[column] for row in rows}

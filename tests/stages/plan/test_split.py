@@ -1,4 +1,4 @@
-"""Test sets and folds: septum.stages.plan.split and septum.workflow.split_file."""
+"""Test sets and folds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from septum.config.schema import Split
 from septum.errors import SeptumError
 from septum.stages.plan.split import Partition, follow_file, merge_groups, split_cases
-from septum.workflow.split_file import fold_count, read_split_file, split_by_name
+from septum.workflow.split_file import fold_count, read_split_file
 
 
 def names(count: int) -> list[str]:
@@ -183,43 +183,17 @@ def test_unlabelled_and_excluded_names_may_be_listed(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"test": ["a"], "folds": [["b", "a"], ["c"]]}, r"'a' is in test and in fold 0"),
-        ({"test": ["a"], "val": ["b"], "train": ["c", "c"]}, r"'c' is listed 2 times under train"),
         ({"test": ["a"], "val": ["b"], "train": ["c", "z"]}, r"lists 'z', which is no case"),
         ({"test": ["a"], "val": ["b"]}, r"does not list 'c'"),
-        ({"test": ["a", "b", "c"], "val": []}, r"val is empty"),
         ({"test": ["a"], "val": ["b", "c"]}, r"leaves no case to train on"),
         ({"test": ["x"], "val": ["y"], "train": ["z"]}, r"lists no case of this dataset"),
-        ({"tset": ["a"], "val": ["b"], "train": ["c"]}, r"did you mean 'test'"),
-        ({"val": ["a"], "folds": [["b"], ["c"]]}, r"both val and folds"),
-        ({"test": "a", "val": ["b"], "train": ["c"]}, r"test is no list of case names"),
-        ({"test": ["a"], "folds": [["b", "c"]]}, r"folds holds a single fold"),
-        ({"test": ["a"], "folds": ["b", "c"]}, r"folds is no list of lists"),
-        ({"cases": ["a"]}, r"has no split in it"),
-        (["a", "b"], r"has no split in it"),
-        ('{"test": [', r"is not valid JSON"),
     ],
 )
-def test_bad_json(tmp_path, content, message):
+def test_a_file_that_does_not_fit_the_cases(tmp_path, content, message):
     path = write(tmp_path / "s.json", content)
     with pytest.raises(SeptumError, match=message) as error:
         follow(path, dict.fromkeys("abc", 1.0))
     assert all(p.where == str(path) and p.remedy for p in error.value.problems)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("case,part\na,test\n", r"needs the columns case \(or id\) and split; it has \['case', 'p"),
-        ("", r"needs the columns"),
-        ("case,split\na,test\nb,validation\nc,train\n", r"line 3: split is 'validation'"),
-        ("case,split\na,test\na,train\nb,val\nc,train\n", r"'a' is in test and in train"),
-    ],
-)
-def test_bad_csv(tmp_path, content, message):
-    path = write(tmp_path / "s.csv", content)
-    with pytest.raises(SeptumError, match=message):
-        follow(path, dict.fromkeys("abc", 1.0))
 
 
 def test_all_problems_of_a_file_at_once(tmp_path):
@@ -238,12 +212,6 @@ def test_group_across_parts_of_a_file(tmp_path):
         follow(path, dict.fromkeys("abcd", 1.0), groups)
 
 
-@pytest.mark.parametrize("name", ["missing.json", "split.txt"])
-def test_file_that_is_no_split_file(tmp_path, name):
-    with pytest.raises(SeptumError, match=name):
-        read_split_file(tmp_path / name)
-
-
 def test_real_split_files(real_data):
     """The files that come with real sets work as they are."""
     fluo = sorted(p.stem for p in (real_data / "dsb2018/fluo/images").glob("*.png"))
@@ -258,16 +226,3 @@ def test_real_split_files(real_data):
     part = follow(real_data / "isbi2012/info.json", dict.fromkeys(slices, 1.0), folds=4)
     assert part.test == ("20", "21", "22", "23", "24")
     assert [len(f) for f in part.folds] == [5] * 4
-
-
-def test_a_test_set_by_name_leaves_the_rest_to_folds():
-    names = [f"m{mouse}_{i}" for mouse in range(4) for i in range(3)]
-    found = split_by_name(["m3_*", "m0_1"], names, "datasets.d.split.test")
-    assert found.test == ("m0_1", "m3_0", "m3_1", "m3_2")
-    assert sorted(found.test + found.train) == names
-    assert found.folds == ()
-
-
-def test_a_name_that_fits_no_case_is_an_error():
-    with pytest.raises(SeptumError, match=r"datasets\.d\.split\.test: 'm9_\*' fits no annotated"):
-        split_by_name(["a", "m9_*"], ["a", "b"], "datasets.d.split.test")

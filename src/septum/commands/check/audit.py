@@ -37,7 +37,8 @@ from septum.stages.plan.near_duplicates import Signature, sign
 from septum.stages.plan.stage import make_plan, samples_per_case
 from septum.stages.prepare.stage import load_case
 from septum.stages.train.initial_weights import load_backbone, require_backbone, take_weights
-from septum.workflow.discovery import find_cases, find_groups, missing_checkpoints, resolve
+from septum.workflow.discovery import find_cases, missing_checkpoints, resolve
+from septum.workflow.groups import find_groups
 from septum.workflow.split_file import fold_count
 
 READERS_AT_ONCE = 4

@@ -24,7 +24,7 @@ def run(arguments: Namespace) -> None:
     from septum.config.schema import Dataset, parse_section
     from septum.data.store import case_paths
     from septum.stages.plan.stage import plan_dataset
-    from septum.workflow.discovery import find_groups
+    from septum.workflow.groups import find_groups
 
     dataset = parse_section(Dataset, arguments.settings)
     names = sorted(case_paths(arguments.cases))
