@@ -53,7 +53,6 @@ TO_SPLIT = {
     "septum.data.store",
     "septum.decoding.objects",
     "septum.inference.predictor",
-    "septum.networks.mask_rcnn",
 }
 
 

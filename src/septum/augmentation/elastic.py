@@ -7,7 +7,10 @@ bicubically to every pixel. (Not a 3 Ã— 3 kernel, and not one vector a pixel.) Ã
 
 The engine is elasticdeform (https://github.com/gvtulder/elasticdeform), asked for one thing
 only, `_warp`, so that it can be exchanged. Its own random draw is not used: that comes from
-NumPy's global state.
+NumPy's global state. The paper does not say what lies beyond the border; the default is the
+mirrored border of its overlap-tile strategy. The engine's ``reflect`` departs from SciPy's: places
+up to a pixel before the first are read from beyond the border, where the second pixel lies
+mirrored, and SciPy repeats the first. It is passed on as it is.
 """
 
 from __future__ import annotations

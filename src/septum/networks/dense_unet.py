@@ -11,8 +11,9 @@ Departures from the paper: convolutions that feed a normalisation have no bias, 
 taken out again (under 0.1 % of the parameters); ``bottleneck`` (a 1×1 convolution to
 4·growth channels before each 3×3, DenseNet-B), ``attention`` (gated skips, see
 `septum.networks.attention`) and norms other than batch are options the paper has not.
-Up-convolutions have the paper's 3×3 kernels, stride 2, cropped to twice the size at their
-input.
+Up-convolutions have the paper's 3×3 kernels and stride 2, which give a row and a column too many:
+the first ones are cropped, where the authors' code crops the last, so that the middle of the
+kernel comes to lie on pixel 2i of the image that pixel i stands for.
 """
 
 from __future__ import annotations

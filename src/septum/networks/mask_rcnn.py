@@ -9,7 +9,14 @@ In 2-D and 3-D from one code. Departures: sizes of anchors and number of levels 
 objects of the data (``anchor_sizes``), for small ones the backbone goes without max pooling;
 images keep their size; the number of detections has no cap, and those of the proposals and masks
 that a step looks at grow with the image; normalisation is trained; in 3-D there are fewer bins,
-and lower IoU count as a match. For those of the proposals see `septum.networks.detection.rpn`.
+and lower IoU count as a match. The features of a box are pooled from the level whose anchors are
+nearest to its size, the coarsest one included; with the published anchors that is one level
+coarser than in the FPN paper (for some sizes two), whose rule takes 224 pixels, the size of an
+ImageNet picture, for its measure, which says nothing of cells (`septum.networks.detection.heads`).
+Anchors are clipped to the image before they are matched, where the paper leaves out those that
+cross its border: in patches many objects are cut by the border, and their boxes end there
+(`septum.networks.detection.matching`). For those of the proposals see
+`septum.networks.detection.rpn`.
 """
 
 from __future__ import annotations
@@ -20,21 +27,20 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 import torch
-import torch.nn.functional as F
 from monai.networks.blocks.feature_pyramid_network import FeaturePyramidNetwork
 from pydantic import Field
 from torch import Tensor, nn
 
 from septum.errors import problem
-from septum.losses.logits import IGNORE
 from septum.networks.blocks import Network, initialise
-from septum.networks.detection.boxes import clip, decode, encode, extents
+from septum.networks.detection.boxes import clip, decode, extents
 from septum.networks.detection.found import Found
 from septum.networks.detection.heads import BoxHead, MaskHead, pool
-from septum.networks.detection.matching import BACKGROUND, match, sample
+from septum.networks.detection.losses import box_losses, mask_loss
+from septum.networks.detection.matching import match, sample
 from septum.networks.detection.nms import nms
 from septum.networks.detection.rpn import RegionProposals
-from septum.networks.detection.targets import Truth, mask_targets
+from septum.networks.detection.targets import Truth
 from septum.networks.detector import Detector
 from septum.networks.resnet import ResNet, ResNetNorm
 from septum.networks.vgg import Width, scaled
@@ -230,63 +236,14 @@ class FasterRCNN(Network):
             boxes.append(proposals[chosen])
             which.append(found[chosen])
             counts.append(min(len(positive), masks))  # drawn at random: the first are any
-        return {
-            **proposed.losses,
-            **self._box_losses(pyramid, boxes, which, truths),
-            **self._mask_losses(pyramid, boxes, which, truths, counts),
-        }
-
-    def _box_losses(
-        self,
-        pyramid: Sequence[Tensor],
-        boxes: Sequence[Tensor],
-        which: Sequence[Tensor],
-        truths: Sequence[Truth],
-    ) -> dict[str, Tensor]:
-        logits, codes = self.box_head(self._pool(pyramid, boxes, BOX_BINS))
-        labels, wanted = [], []
-        for box, found, true in zip(boxes, which, truths, strict=True):
-            label = torch.zeros_like(found)
-            inside = found != BACKGROUND
-            label[inside] = true.labels[found[inside]]
-            labels.append(label)
-            wanted.append(encode(true.boxes[found[inside]], box[inside], WEIGHTS))
-        label = torch.cat(labels)
-        inside = torch.nonzero(label).flatten()
-        error = F.smooth_l1_loss(
-            codes[inside, label[inside]], torch.cat(wanted), beta=1 / 9, reduction="sum"
-        )
-        count = max(len(label), 1)
-        return {
-            "class": F.cross_entropy(logits, label, reduction="sum") / count,
-            "box": error / count,
-        }
-
-    def _mask_losses(
-        self,
-        pyramid: Sequence[Tensor],
-        boxes: Sequence[Tensor],
-        which: Sequence[Tensor],
-        truths: Sequence[Truth],
-        counts: Sequence[int],
-    ) -> dict[str, Tensor]:
-        """Return ``mask``: cross-entropy of the true class's mask in the boxes of objects."""
-        if self.mask_head is None:
-            return {}
-        inside = [box[:count] for box, count in zip(boxes, counts, strict=True)]
-        found = [which_[:count] for which_, count in zip(which, counts, strict=True)]
-        logits = self.mask_head(self._pool(pyramid, inside, MASK_BINS)).float()
-        labels = torch.cat([true.labels[f] for true, f in zip(truths, found, strict=True)])
-        wanted = [
-            mask_targets(true, box, f, 2 * MASK_BINS[self.spatial_dims])
-            for true, box, f in zip(truths, inside, found, strict=True)
-        ]
-        own = logits[torch.arange(len(labels), device=labels.device), labels]
-        # an empty batch has a loss of 0, which still reaches every weight
-        wanted = torch.cat(wanted)
-        known = wanted != IGNORE
-        error = F.binary_cross_entropy_with_logits(own[known], wanted[known], reduction="sum")
-        return {"mask": error / known.sum().clamp(min=1)}
+        outputs = self.box_head(self._pool(pyramid, boxes, BOX_BINS))
+        losses = {**proposed.losses, **box_losses(*outputs, boxes, which, truths, WEIGHTS)}
+        if self.mask_head is not None:
+            boxes = [box[:count] for box, count in zip(boxes, counts, strict=True)]
+            which = [index[:count] for index, count in zip(which, counts, strict=True)]
+            logits = self.mask_head(self._pool(pyramid, boxes, MASK_BINS)).float()
+            losses["mask"] = mask_loss(logits, boxes, which, truths)
+        return losses
 
     @torch.no_grad()
     def detect(self, images: Tensor) -> list[Found]:

@@ -8,7 +8,10 @@ that are named below.
 
 Departures: those of `septum.networks.mask_rcnn`; the branch has an output for each class, where
 the paper has one for all things together; as in Mask R-CNN's table of parameters, background has
-a box and a mask, too; normalisation of the branch has gcd(8, channels) groups.
+a box and a mask, too; normalisation of the branch has gcd(8, channels) groups. Features and
+logits are enlarged with feature i on pixel i · stride, where the convolutions and poolings of this
+backbone put it, and the last value is held to the border; the released code interpolates with
+borders aligned, which would shift the map by half a stride (`septum.networks.dilated.enlarge`).
 """
 
 from __future__ import annotations

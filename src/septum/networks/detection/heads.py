@@ -3,6 +3,12 @@
 Fast R-CNN's head of two hidden layers on a pyramid (Girshick, ICCV 2015,
 https://arxiv.org/abs/1504.08083; Lin et al. 2017, https://arxiv.org/abs/1612.03144), and Mask
 R-CNN's mask head (He et al., ICCV 2017, https://arxiv.org/abs/1703.06870, figure 4, right).
+
+Departure: a box is pooled from the level whose anchors are nearest to its size on a logarithmic
+scale. The FPN paper (equation 1) takes the level floor(4 + log2(side / 224)), at most the fifth:
+with its own anchors of 32 pixels on the second level, 64 on the third and so on, ours is one level
+coarser, for three sizes in ten two. Its 224 pixels are the size of ImageNet's pictures; here the
+anchors follow the data, and a box is judged by the features that proposed boxes of its size.
 """
 
 from __future__ import annotations

@@ -1,4 +1,10 @@
-"""Which anchors or proposals are which object, and which of them a training step looks at."""
+"""Which anchors or proposals are which object, and which of them a training step looks at.
+
+Departure: anchors are clipped to the image before their overlap with objects is taken (``inside``).
+Faster R-CNN (section 3.1.3) leaves anchors that cross the border out of training, and its later
+implementations compare them whole. In patches of microscopy many objects are cut by the border, and
+their boxes end there, so that a whole anchor would overlap them too little.
+"""
 
 from __future__ import annotations
 
