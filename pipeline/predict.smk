@@ -52,7 +52,7 @@ rule export:
         runtime=120,
     params:
         settings=settings.export,
-        code=code.of("septum.stages.export.stage"),
+        code=code.with_writers("septum.stages.export.stage"),
     shell:
         "python -m septum export --settings {params.settings:q} --predicted {input.predicted:q} "
         "--cases {input.cases:q} --plan {input.plan:q} --out {output:q} > {log:q} 2>&1"

@@ -42,7 +42,7 @@ rule prepare:
         settings=settings.prepare,
         cases=settings.batch_cases,
         contents=settings.unwatched,
-        code=code.of("septum.stages.prepare.stage"),
+        code=code.with_readers("septum.stages.prepare.stage"),
     shell:
         "python -m septum prepare --dataset={params.dataset:q} --settings {params.settings:q} "
         "--cases {params.cases:q} --out {output:q} > {log:q} 2>&1"

@@ -205,18 +205,6 @@ def test_shipped_configuration_states_the_defaults():
         assert shown.model_fields_set == set(type(shown).model_fields), name
 
 
-def test_importing_the_configuration_stays_light():
-    import subprocess
-    import sys
-
-    code = "import sys; from septum import cases, config, codedigest; print(*sys.modules)"
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout.split()
-    heavy = {"numpy", "torch", "monai", "scipy", "zarr", "pandas", "matplotlib", "numba"}
-    assert not heavy & set(loaded)
-
-
 def test_settings_are_plain_json():
     json.loads(canonical_json(config.load(ROOT / "config.yaml")))
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,8 +9,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from skimage.segmentation import find_boundaries
 
-from septum.config import registry as head_names
-from septum.config.schema import Decode, Experiment
 from septum.errors import SeptumError
 from septum.heads.heads import HEADS
 
@@ -145,14 +141,3 @@ def test_channels_hold_every_target(head, extra):
     semantic = ((instance % 5) * (instance % 4 > 0)).astype(np.uint16)
     target = HEADS[head](range(1, 5)).target(semantic, np.where(semantic, instance, 0))
     assert set(np.unique(target)) == set(range(4 + extra))
-
-
-def test_the_configuration_knows_what_the_heads_are():
-    # config.py is read at parse time and imports no head
-    assert set(head_names.METHODS) == set(HEADS)
-    assert set(head_names.REGRESSING) == {
-        name for name, h in HEADS.items() if h.regression is not None
-    }
-    assert set(get_args(Experiment.model_fields["head"].annotation)) == set(HEADS)
-    ways = {way for ways in head_names.METHODS.values() for way in ways}
-    assert {*get_args(Decode.model_fields["method"].annotation)} == {"auto", *ways}

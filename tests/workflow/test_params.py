@@ -1,4 +1,4 @@
-"""The settings of the rules, and the digests of their code."""
+"""The settings of the rules."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import json
 import pytest
 from small_study import Job, small_settings, small_study
 
-from septum.io.code_digest import code_digest
-from septum.workflow.params import Code, Params
+from septum.workflow.params import Params
 from septum.workflow.study import Study
 
 CELLS = Job(dataset="cells", batch="2of2", fold="2")
@@ -96,15 +95,3 @@ def test_the_report_is_told_datasets_experiments_and_folds(params):
     assert cells["experiments"]["floor"] == {"name": "floor", "folds": [0, 2], "kind": "classical"}
     merged = demo["experiments"]["both_1-067df25a"]
     assert merged == {"name": "both (1)", "folds": [0, 2], "kind": "merged"}
-
-
-def test_digests_cover_what_a_stage_looks_up_by_name(tmp_path):
-    code = Code(small_study(tmp_path))
-    stage = "septum.workflow.gpu"  # any module will do
-    assert code.of(stage) == code_digest(stage)
-    networks = code.with_network(stage)
-    assert networks(PIXELS) == code_digest(stage, "septum.networks.fcn")
-    objects = networks(Job(dataset="cells", experiment="objects"))
-    assert objects == code_digest(stage, "septum.networks.mask_rcnn")
-    baseline = code.with_baseline(stage)(Job(dataset="cells", experiment="floor"))
-    assert baseline == code_digest(stage, "septum.classical.watershed")

@@ -1,15 +1,15 @@
 """The classical baselines: methods without training, which a network must beat.
 
-The table holds addresses, not classes, as `septum.networks.create.MODELS`: listing names costs no
-import of scikit-image or PyMaxflow. The configuration reads it at every start of the workflow.
+To add one, write its module and add its record to `septum.config.registry.BASELINES`. The record
+holds an address, so listing names costs no import of scikit-image or PyMaxflow.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from septum.config import registry
 from septum.errors import Problem, nearest, problem
 
 if TYPE_CHECKING:
@@ -19,26 +19,15 @@ if TYPE_CHECKING:
     from septum.config.schema import Baseline, ClassSpec
     from septum.data.plan import Plan
 
-# name in the configuration -> "module:class"
-METHODS: dict[str, str] = {
-    "cpmc": "septum.classical.cpmc:CPMC",
-    "graph_cut": "septum.classical.graph_cut:GraphCut",
-    "mean_shift": "septum.classical.mean_shift:MeanShift",
-    "normalized_cut": "septum.classical.normalized_cut:NormalizedCut",
-    "watershed": "septum.classical.watershed:Watershed",
-}
-# those whose class says so (`axes`): known without importing it
-PLANAR = ("cpmc",)
-
 
 def names() -> list[str]:
     """Return the names of all methods, sorted."""
-    return sorted(METHODS)
+    return sorted(registry.BASELINES)
 
 
 def module(name: str) -> str:
     """Return the dotted name of a method's module (for `septum.io.code_digest.code_digest`)."""
-    return _address(name)[0]
+    return _record(name).module
 
 
 def misfits(
@@ -75,7 +64,7 @@ def misfits(
     elif known and annotation != "semantic" and known[0].kind != "thing":
         what = f"a classical method finds objects, but the only class of {dataset} is stuff"
         yield Problem(where, what, f"say `annotation: semantic` in datasets.{dataset}")
-    if spatial_dims not in (None, 2) and name in PLANAR:
+    if spatial_dims not in (None, 2) and registry.BASELINES[name].planar:
         what = f"{name} is not defined for {spatial_dims}-D images ({dataset})"
         yield Problem(where, what, f"name datasets without {dataset}, or choose another method")
 
@@ -100,8 +89,7 @@ def method_class(name: str) -> type[Method]:
     SeptumError
         If there is no such method.
     """
-    place, attribute = _address(name)
-    return getattr(importlib.import_module(place), attribute)
+    return _record(name).load()
 
 
 def create(name: str, parameters: Mapping[str, Any], *, where: str = "parameters") -> Method:
@@ -180,8 +168,8 @@ def grid(
     return values
 
 
-def _address(name: str) -> tuple[str, str]:
-    if name not in METHODS:
-        raise problem("method", f"there is no classical method {name!r}", nearest(name, METHODS))
-    place, _, attribute = METHODS[name].partition(":")
-    return place, attribute
+def _record(name: str) -> registry.Baseline:
+    if name not in registry.BASELINES:
+        remedy = nearest(name, registry.BASELINES)
+        raise problem("method", f"there is no classical method {name!r}", remedy)
+    return registry.BASELINES[name]

@@ -9,12 +9,11 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from septum.classical import create as classical
-from septum.classical.create import METHODS as BASELINES
+from septum.config.head_fits import unfit_settings
 from septum.config.merge_checks import merge_misfits, merge_problems
-from septum.config.registry import OF_DETECTORS, REGRESSING, unfit_settings
+from septum.config.registry import BASELINES, HEADS, NETWORKS
 from septum.config.start_checks import staging_problems
 from septum.errors import Problem, SeptumError, nearest
-from septum.networks.create import EVERY, MODELS
 
 if TYPE_CHECKING:
     from septum.config.config import Config
@@ -88,7 +87,7 @@ def misfits(config: Config, dataset: str, experiment: str) -> Iterator[Problem]:
         )
     if spec.merge is not None:
         yield from merge_misfits(config, dataset, experiment)
-    if spec.head in REGRESSING and data.annotation == "semantic":
+    if HEADS[spec.head].needs_objects and data.annotation == "semantic":
         what = f"{spec.head!r} tells objects apart, and {dataset} has classes only"
         yield Problem(f"{key}.head", what, "choose semantic, or name other datasets")
 
@@ -134,12 +133,14 @@ def _kind_checks(key: str, spec: Experiment) -> Iterator[Problem]:
             remedy = "take it out; a merge is made of what two experiments predicted"
             yield Problem(f"{key}.{name}", "is for networks", remedy)
         return
-    if spec.head != OF_DETECTORS.get(network, spec.head):
+    own_head = NETWORKS[network].head if network in NETWORKS else None
+    if own_head not in (None, spec.head):
         what = f"{network!r} finds objects, and has no maps for the head {spec.head!r}"
         yield Problem(f"{key}.head", what, "leave it out")
-    elif network in MODELS and spec.head in OF_DETECTORS.values():
+    elif network in NETWORKS and own_head is None and HEADS[spec.head].of_detectors:
         what = f"{network!r} returns maps, and finds no objects by itself"
-        remedy = f"choose another head, or one of the networks {', '.join(OF_DETECTORS)}"
+        detectors = ", ".join(name for name, record in NETWORKS.items() if record.head)
+        remedy = f"choose another head, or one of the networks {detectors}"
         yield Problem(f"{key}.head", what, remedy)
     if network is None and method is None:
         remedy = "add `network:` (docs/networks.md), or `method:` of a classical baseline"
@@ -148,11 +149,11 @@ def _kind_checks(key: str, spec: Experiment) -> Iterator[Problem]:
         if network in BASELINES:
             what = f"{network!r} is a classical baseline, not a network"
             yield Problem(f"{key}.network", what, f"write `method: {network}`")
-        elif network not in EVERY:
+        elif network not in NETWORKS:
             what = f"there is no network {network!r}"
-            yield Problem(f"{key}.network", what, nearest(network, EVERY))
+            yield Problem(f"{key}.network", what, nearest(network, NETWORKS))
     else:
-        if method in EVERY:
+        if method in NETWORKS:
             what = f"{method!r} is a network, not a classical baseline"
             yield Problem(f"{key}.method", what, f"write `network: {method}`")
         elif method not in BASELINES:

@@ -20,8 +20,8 @@ from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from septum.config.checks import cross_checks, misfits
 from septum.config.experiment_grid import as_written, expand
+from septum.config.head_fits import unfit_settings
 from septum.config.messages import problems_of
-from septum.config.registry import unfit_settings
 from septum.config.repeated_keys import repeated_keys
 from septum.config.schema import (
     Augment,

@@ -8,22 +8,30 @@ Snakefile is parsed (once per cluster job), hence no heavy import here.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    create_model,
+    field_validator,
+    model_validator,
+)
 
+from septum.config import registry
 from septum.config.demo_cases import DEMO_CASES
 from septum.config.messages import problems_of
-from septum.config.registry import OF_DETECTORS
 from septum.config.weight_sources import is_address
 from septum.errors import SeptumError
 
 Auto = Literal["auto"]
-ReaderName = Literal[
-    "auto", "nifti", "tiff", "tiff_stack", "tiff_channels", "raster", "mask_folder", "ome_zarr"
-]
-HeadName = Literal["semantic", "border", "distance", "stardist", "flows", "detection", "panoptic"]
+ReaderName = Literal["auto", *registry.READERS]
+HeadName = Literal[*registry.HEADS]
+MethodName = Literal["auto", *registry.METHODS]
+FormatName = Literal[*registry.WRITERS]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=1)]
@@ -154,17 +162,42 @@ class Predict(Section):
         return None if given is False else given
 
 
-class Decode(Section):
-    """From maps to instances (`septum.decoding.decode`); `auto` is tuned on validation cases."""
+def decode_fields(methods: Iterable[registry.Method]) -> dict[str, Any]:
+    """Return the fields of the section ``decode`` for pydantic: the parameters of all methods.
 
-    method: Literal["auto", "components", "watershed", "stars", "flows", "objects"] = "auto"
-    threshold: Annotated[float, Field(gt=0.0, lt=1.0)] | Auto = "auto"
-    mask_threshold: Annotated[float, Field(gt=0.0, lt=1.0)] | Auto = "auto"
-    seed_threshold: Annotated[float, Field(gt=0.0, lt=1.0)] | Auto = "auto"
-    flow_error: Positive | Auto = "auto"
-    overlap: Fraction | Auto = "auto"
-    min_size: Annotated[int, Field(ge=0)] | Auto = "auto"
-    min_stuff: Annotated[int, Field(ge=0)] | Auto = "auto"
+    Raises
+    ------
+    ValueError
+        If two methods disagree about a parameter.
+    """
+    parameters: dict[str, registry.Parameter] = {}
+    for parameter in (p for method in methods for p in method.parameters):
+        if parameters.setdefault(parameter.name, parameter) != parameter:
+            raise ValueError(f"{parameter.name} differs between ways of decoding")
+    fields: dict[str, Any] = {}
+    for name, parameter in parameters.items():
+        bounds = Field(
+            gt=parameter.above, ge=parameter.least, lt=parameter.below, le=parameter.most
+        )
+        number = int if parameter.kind == "count" else float
+        value = Annotated[number, bounds]
+        fields[name] = (value | Auto, "auto") if parameter.auto else (value, ...)
+    return fields
+
+
+class _Decode(Section):
+    """From maps to instances (`septum.decoding`); what is `auto` is tuned on validation cases."""
+
+    method: MethodName = "auto"
+
+
+Decode = create_model(
+    "Decode",
+    __base__=_Decode,
+    __doc__=_Decode.__doc__,
+    __module__=__name__,
+    **decode_fields(registry.METHODS.values()),
+)
 
 
 class Evaluate(Section):
@@ -177,7 +210,7 @@ class Evaluate(Section):
 class Export(Section):
     """What is delivered beside the label maps (`septum.stages.export.stage`)."""
 
-    formats: list[Literal["table", "coco", "coco_panoptic", "geojson", "imagej_roi"]] = ["table"]
+    formats: list[FormatName] = ["table"]
 
 
 class Report(Section):
@@ -350,8 +383,10 @@ class Experiment(Section):
         data = without_nulls(data)
         if isinstance(data, Mapping) and "options" in data:
             data = {**data, "options": without_nulls(data["options"])}
-        if isinstance(data, Mapping) and data.get("network") in OF_DETECTORS:
-            data = {"head": OF_DETECTORS[data["network"]], **data}
+        if isinstance(data, Mapping):
+            network = registry.NETWORKS.get(str(data.get("network")))
+            if network is not None and network.head is not None:
+                data = {"head": network.head, **data}
         return data
 
     @property

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from septum.config.registry import METHODS, OF_DETECTORS
+from septum.config import registry
 from septum.config.schema import CRF, Predict
 from septum.data.intensity import normalise
 from septum.data.windows import square_planes
@@ -122,7 +122,7 @@ def load_models(paths: Sequence[str | Path], device: torch.device) -> Model:
 def common_decoder(decoders: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the decoder of an ensemble (see `load_models`)."""
     present = [decoder["method"] for decoder in decoders]
-    simplest_first = [name for methods in METHODS.values() for name in methods]
+    simplest_first = [name for head in registry.HEADS.values() for name in head.methods]
     methods = [name for name in dict.fromkeys([*simplest_first, *present]) if name in present]
 
     def total(method: str) -> float:
@@ -296,7 +296,7 @@ def predict_case(
     uint16 and uint32; where only classes are predicted, there are no instances and no scores.
     """
     header = model.header
-    if header.head in OF_DETECTORS.values():
+    if registry.HEADS[header.head].of_detectors:
         level = header.decoder["mask_threshold"]
         given = model.segmenter, header, image, statistics, settings
         scene = predict_scenes(*given, [level])[level]

@@ -4,6 +4,10 @@ Snakemake sees neither Python imports nor edits to them. Each rule therefore car
 digest of every module of this package that its subcommand can reach, found by following the
 import statements without running them (`ast`; the Snakefile is parsed too often for more).
 Comments, docstrings and layout do not count.
+
+What a stage looks up by name (networks, heads, ways of decoding, readers, writers, baselines) is
+not found among its imports. The rule names those modules, or their addresses, beside the stage's
+own, and the registry that holds all names counts nowhere: a new name reruns nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +18,8 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
+# imported for its addresses; the modules that a stage looks up there are named to `code_digest`
+UNCOUNTED = ("septum.config.registry",)
 
 
 def code_digest(*modules: str, without: tuple[str, ...] = ()) -> str:
@@ -22,7 +28,8 @@ def code_digest(*modules: str, without: tuple[str, ...] = ()) -> str:
     Parameters
     ----------
     *modules : str
-        Dotted names, such as ``septum.stages.train.stage``.
+        Dotted names, such as ``septum.stages.train.stage``, or addresses
+        (``septum.networks.unet:UNet``), of which the module counts.
     without : tuple of str
         Modules that do not count, nor what is reached through them alone.
     """
@@ -36,13 +43,13 @@ def code_digest(*modules: str, without: tuple[str, ...] = ()) -> str:
 def reachable(*modules: str, without: tuple[str, ...] = ()) -> frozenset[str]:
     """Return the names of this package's modules that ``modules`` import, themselves included.
 
-    Imports by ``without`` are not followed, and these modules are left out.
+    Imports by ``without`` are not followed, and these modules are left out, as is the registry.
     """
     found: set[str] = set()
-    waiting = list(modules)
+    waiting = [module.partition(":")[0] for module in modules]
     while waiting:
         module = waiting.pop()
-        if module in found or module in without:
+        if module in found or module in without or module in UNCOUNTED:
             continue
         if _file(module) is None:
             raise ModuleNotFoundError(f"no module {module} in {PACKAGE}")

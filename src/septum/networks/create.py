@@ -1,49 +1,23 @@
-"""The table of networks, and the one way to make one.
+"""Networks by their names: the one way to make one.
 
-The table holds addresses, not classes: listing names costs no import of torch or MONAI, and
-a training depends on the module of its own network (`module`), not on all the others.
+To add a network, write its module and add its record to `septum.config.registry.NETWORKS`. The
+record holds an address, so listing names costs no import of torch or MONAI, and a training
+depends on the module of its own network, not on all the others.
 """
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from septum.config import registry
 from septum.errors import Problem, SeptumError, nearest, problem
 
 if TYPE_CHECKING:
     from septum.networks.blocks import Network
-
-# name in the configuration -> "module:class", of networks that return logits
-MODELS: dict[str, str] = {
-    "deeplabv2": "septum.networks.deeplabv2:DeepLabV2",
-    "deeplabv3": "septum.networks.deeplabv3:DeepLabV3",
-    "deeplabv3plus": "septum.networks.deeplabv3plus:DeepLabV3Plus",
-    "dense_unet": "septum.networks.dense_unet:DenseUNet",
-    "fcn16s": "septum.networks.fcn:FCN16s",
-    "fcn32s": "septum.networks.fcn:FCN32s",
-    "fcn8s": "septum.networks.fcn:FCN8s",
-    "monai:DynUNet": "septum.networks.monai_dynunet:DynUNet",
-    "monai:MedNeXt": "septum.networks.monai_mednext:MedNeXt",
-    "monai:SegResNet": "septum.networks.monai_segresnet:SegResNet",
-    "monai:SwinUNETR": "septum.networks.monai_swinunetr:SwinUNETR",
-    "pspnet": "septum.networks.pspnet:PSPNet",
-    "segnet": "septum.networks.segnet:SegNet",
-    "unet": "septum.networks.unet:UNet",
-    "unetpp": "septum.networks.unetpp:UNetPlusPlus",
-}
-
-# those that find objects one by one, and return no logits
-DETECTORS: dict[str, str] = {
-    "faster_rcnn": "septum.networks.mask_rcnn:FasterRCNN",
-    "mask_rcnn": "septum.networks.mask_rcnn:MaskRCNN",
-    "panoptic_fpn": "septum.networks.panoptic_fpn:PanopticFPN",
-}
-EVERY = {**MODELS, **DETECTORS}
 
 # pydantic's names of what can be wrong with a list as a whole
 _LIST_ERRORS = ("missing", "too_long", "too_short", "tuple_type", "list_type")
@@ -51,12 +25,12 @@ _LIST_ERRORS = ("missing", "too_long", "too_short", "tuple_type", "list_type")
 
 def names() -> list[str]:
     """Return the names of all networks, sorted."""
-    return sorted(EVERY)
+    return sorted(registry.NETWORKS)
 
 
 def module(name: str) -> str:
     """Return the dotted name of a network's module (for `septum.io.code_digest.code_digest`)."""
-    return _address(name)[0]
+    return _record(name).module
 
 
 def create(
@@ -96,7 +70,7 @@ def create(
     for key, (value, right) in counts.items():
         if value not in right:
             raise problem(key, f"cannot be {value!r}", f"give {right[0]} to {right[-1]}")
-    return _class(name)(spatial_dims, in_channels, out_channels, **options)
+    return network_class(name)(spatial_dims, in_channels, out_channels, **options)
 
 
 def check_options(
@@ -124,7 +98,7 @@ def check_options(
     SeptumError
         With every problem found.
     """
-    known = _options(_class(name))
+    known = _options(network_class(name))
     problems = []
     for key, value in options.items():
         if key not in known:
@@ -160,22 +134,27 @@ def fitted_options(
     spacing : sequence of float
         Size of a pixel along each axis.
     """
-    derived = _class(name).options_for(diameters, spacing) if diameters else {}
+    derived = network_class(name).options_for(diameters, spacing) if diameters else {}
     return {**derived, **options}
 
 
-def _address(name: str) -> tuple[str, str]:
-    if name not in EVERY:
+def network_class(name: str) -> type[Network]:
+    """Return the class of a network.
+
+    Raises
+    ------
+    SeptumError
+        If there is no such network.
+    """
+    return _record(name).load()
+
+
+def _record(name: str) -> registry.Network:
+    if name not in registry.NETWORKS:
         raise problem(
             "network", f"there is no network {name!r}", f"choose one of: {', '.join(names())}"
         )
-    place, _, attribute = EVERY[name].partition(":")
-    return place, attribute
-
-
-def _class(name: str) -> type[Network]:
-    place, attribute = _address(name)
-    return getattr(importlib.import_module(place), attribute)
+    return registry.NETWORKS[name]
 
 
 def _options(network: type[Network]) -> dict[str, tuple[TypeAdapter[Any], Any]]:

@@ -1,4 +1,4 @@
-"""The parameters of the rules: settings, one function a rule, and digests of code.
+"""The parameters of the rules: settings, one function a rule.
 
 Snakemake compares the parameters of a job with those of its last run as a set of values without
 names. Each section therefore travels as one canonical JSON string, so that a swap of two values
@@ -9,13 +9,9 @@ setting that is left out does not rerun it.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
-from septum.classical import create as classical
 from septum.config.schema import Section, canonical_json
-from septum.io.code_digest import code_digest
-from septum.networks import create as networks
 from septum.workflow.inputs import Wildcards
 from septum.workflow.study import Study
 from septum.workflow.watched_files import unwatched_digest
@@ -156,48 +152,6 @@ class Params:
             ],
         }
         return canonical_json(shown)
-
-
-class Code:
-    """Digests of the code that a rule runs, so that an edit of it shows as a parameter.
-
-    Parameters
-    ----------
-    study : Study
-
-    Notes
-    -----
-    A stage finds its network, or its method, by name; no import leads there. Hence the digests of
-    one experiment name that module beside the stage.
-    """
-
-    def __init__(self, study: Study) -> None:
-        self._study = study
-
-    def of(self, stage: str) -> str:
-        """Return the digest of a stage, by the dotted name of its module."""
-        return code_digest(stage)
-
-    def with_network(self, stage: str) -> Callable[[Wildcards], str]:
-        """Return a params function: the digest of a stage and of the experiment's network."""
-
-        def digest(wildcards: Wildcards) -> str:
-            run = self._study.settings(wildcards.dataset, wildcards.experiment)
-            return _digest(stage, networks.module(run.network))
-
-        return digest
-
-    def with_baseline(self, stage: str) -> Callable[[Wildcards], str]:
-        """Return a params function: the digest of a stage and of the baseline's method."""
-
-        def digest(wildcards: Wildcards) -> str:
-            baseline = self._study.baseline(wildcards.dataset, wildcards.experiment)
-            return _digest(stage, classical.module(baseline.method))
-
-        return digest
-
-
-_digest = functools.cache(code_digest)
 
 
 def some_of(section: Section, keys: str) -> str:

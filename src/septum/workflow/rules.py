@@ -14,8 +14,9 @@ from typing import Any
 from septum.config.repeated_keys import repeated_keys
 from septum.errors import SeptumError
 from septum.workflow.inputs import Inputs
-from septum.workflow.params import Code, Params
+from septum.workflow.params import Params
 from septum.workflow.resources import Context, Resources
+from septum.workflow.stage_code import Code
 from septum.workflow.study import Study
 
 

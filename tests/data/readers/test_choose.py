@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from septum.data.readers.choose import READERS, check_reader, choose_reader, read_labels
+from septum.config.registry import READERS
+from septum.data.readers.choose import check_reader, choose_reader, read_labels
 from septum.data.readers.label_map import renumber, split_panoptic, whole_numbers
 from septum.errors import SeptumError
 

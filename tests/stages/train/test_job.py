@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from edited_source import copy_of_source, edit
 
 from septum.config.schema import ClassSpec, Decode, Predict, Run, Train
 from septum.data.fold_cases import FoldCases
@@ -18,32 +18,12 @@ from septum.networks.segmenter import build_segmenter
 from septum.stages.train.job import VALUES_CODE, WEIGHTS_CODE, Training
 from septum.stages.train.patches import PatchShape
 
-CACHED = (codedigest.reachable, codedigest._imports, codedigest._normal_form, codedigest._file)
 NET = {"width": 4, "depth": 1}
 
 
 @pytest.fixture
 def source(tmp_path, monkeypatch):
-    """A copy of the package's source, to edit; digests are of the copy."""
-    folder = tmp_path / "septum"
-    shutil.copytree(codedigest.PACKAGE, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(codedigest, "PACKAGE", folder)
-    forget()
-    yield folder
-    monkeypatch.undo()
-    forget()
-
-
-def forget():
-    for function in CACHED:
-        function.cache_clear()
-
-
-def edit(source, *modules):
-    for module in modules:
-        path = source / f"{module}.py"
-        path.write_text(path.read_text() + "\n\n_EDITED = 1\n")
-    forget()
+    yield from copy_of_source(tmp_path, monkeypatch)
 
 
 def training(**changes):

@@ -22,10 +22,9 @@ DAMAGED = "it may be damaged or cut short: copy or export it again"
 
 
 class Reader(Protocol):
-    """A file format."""
+    """A file format; its suffixes stand in its record (`septum.config.registry.READERS`)."""
 
     name: str
-    suffixes: tuple[str, ...]
 
     def read_image(self, path: Path) -> tuple[np.ndarray, Geometry]:
         """Return the image (C, *spatial) and where its pixels lie."""

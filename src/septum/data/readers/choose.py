@@ -1,23 +1,25 @@
-"""Readers: from the files of a lab to arrays. The table `READERS` holds one a format."""
+"""Readers: from the files of a lab to arrays.
+
+To add one, write its module beside this one and add its record to
+`septum.config.registry.READERS`. A reader is imported when a file asks for it.
+"""
 
 from __future__ import annotations
 
 import difflib
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
+from septum.config import registry
+from septum.config.reader_by_suffix import reader_by_suffix
 from septum.data.readers.base import Reader, reading
 from septum.data.readers.label_map import whole_numbers
-from septum.data.readers.mask_folder import MaskFolderReader
-from septum.data.readers.nifti import NiftiReader
-from septum.data.readers.ome_zarr import OmeZarrReader
-from septum.data.readers.raster import RasterReader
-from septum.data.readers.tiff import TiffReader
 from septum.data.store import Geometry
 from septum.errors import SeptumError, problem
 
-__all__ = ["READERS", "Reader", "check_reader", "choose_reader", "read_image", "read_labels"]
+__all__ = ["Reader", "check_reader", "choose_reader", "read_image", "read_labels"]
 
 
 def choose_reader(path: str | Path, name: str = "auto") -> Reader:
@@ -27,8 +29,8 @@ def choose_reader(path: str | Path, name: str = "auto") -> Reader:
     ----------
     path : str or Path
     name : str
-        A key of `READERS`, or ``auto``: by the file's suffix; a folder, or a pattern with
-        ``*``, is one mask an object, unless it is or lies in a ``.zarr``.
+        A key of `septum.config.registry.READERS`, or ``auto``: by the file's suffix; a folder,
+        or a pattern with ``*``, is one mask an object, unless it is or lies in a ``.zarr``.
 
     Raises
     ------
@@ -38,17 +40,14 @@ def choose_reader(path: str | Path, name: str = "auto") -> Reader:
     path = Path(path)
     if name != "auto":
         check_reader(name)
-        return READERS[name]
-    lower = path.name.lower()
-    for reader in READERS.values():
-        if lower.endswith(reader.suffixes):
-            return reader
-    if any(part.lower().endswith(".zarr") for part in path.parts):
-        return READERS["ome_zarr"]
+        return _reader(name)
+    by_suffix = reader_by_suffix(path)
+    if by_suffix is not None:
+        return _reader(by_suffix)
     if path.is_dir():
         is_zarr = any((path / file).exists() for file in ("zarr.json", ".zattrs", ".zgroup"))
-        return READERS["ome_zarr" if is_zarr else "mask_folder"]
-    known = sorted({suffix for reader in READERS.values() for suffix in reader.suffixes})
+        return _reader("ome_zarr" if is_zarr else "mask_folder")
+    known = sorted({suffix for record in registry.READERS.values() for suffix in record.suffixes})
     what = f"has a suffix that no reader knows ({path.suffix or 'none'})"
     remedy = f"convert it to one of {' '.join(known)}, or set `reader:` to {_names()}"
     raise problem(path, what, remedy)
@@ -84,11 +83,11 @@ def read_image(
         with reading(path):
             return chosen.read_image(path)
     except SeptumError as error:
-        fitting = _other_reader(path, chosen)
+        fitting = _other_reader(path, chosen.name)
         if fitting is None:
             raise
         what = f"is {reader!r}, which cannot read {path.suffix} files"
-        raise problem(where, what, f"set it to auto, or to {fitting.name}") from error
+        raise problem(where, what, f"set it to auto, or to {fitting}") from error
 
 
 def read_labels(path: str | Path, reader: str = "auto") -> tuple[np.ndarray, Geometry]:
@@ -107,7 +106,7 @@ def read_labels(path: str | Path, reader: str = "auto") -> tuple[np.ndarray, Geo
         If it is missing or damaged, in colours, fractional or negative.
     """
     path = Path(path)
-    chosen = MASKS if "*" in path.name else choose_reader(path, reader)
+    chosen = choose_reader(path, "mask_folder" if "*" in path.name else reader)
     with reading(path):
         labels, geometry = chosen.read_labels(path)
     return whole_numbers(labels, path), geometry
@@ -127,34 +126,26 @@ def check_reader(name: str, where: str = "reader") -> None:
     SeptumError
         With the list of readers, if there is none.
     """
-    if name != "auto" and name not in READERS:
-        close = difflib.get_close_matches(name, READERS, n=1)
+    if name != "auto" and name not in registry.READERS:
+        close = difflib.get_close_matches(name, registry.READERS, n=1)
         hint = f"did you mean {close[0]!r}? " if close else ""
         remedy = f"{hint}choose one of: auto, {_names()}"
         raise problem(where, f"there is no reader {name!r}", remedy)
 
 
-def _other_reader(path: Path, chosen: Reader) -> Reader | None:
-    """Return the reader of the file's suffix, if that is of another format than ``chosen``."""
-    if not path.is_file():
+def _other_reader(path: Path, chosen: str) -> str | None:
+    """Return the reader for the file's suffix, if it reads another format than ``chosen``."""
+    fitting = reader_by_suffix(path.name)
+    if fitting is None or not path.is_file():
         return None
-    lower = path.name.lower()
-    fitting = next((r for r in READERS.values() if lower.endswith(r.suffixes)), None)
-    return None if type(fitting) is type(chosen) else fitting
+    same = registry.READERS[fitting].module == registry.READERS[chosen].module
+    return None if same else fitting
+
+
+@cache
+def _reader(name: str) -> Reader:
+    return registry.READERS[name].load()()
 
 
 def _names() -> str:
-    return ", ".join(READERS)
-
-
-MASKS = MaskFolderReader(choose_reader)
-
-READERS: dict[str, Reader] = {
-    "nifti": NiftiReader(),
-    "tiff": TiffReader(),
-    "tiff_stack": TiffReader("tiff_stack", suffixes=(), pages="Z"),
-    "tiff_channels": TiffReader("tiff_channels", suffixes=(), pages="C"),
-    "raster": RasterReader(),
-    "ome_zarr": OmeZarrReader(),
-    "mask_folder": MASKS,
-}
+    return ", ".join(registry.READERS)

@@ -12,30 +12,19 @@ which nothing is marked, and objects covered wholly, get no number. All of it is
 from __future__ import annotations
 
 import glob
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from septum.data.readers.base import Reader
+from septum.data.readers.choose import choose_reader
 from septum.data.store import Geometry
 from septum.errors import problem
 
 
 class MaskFolderReader:
-    """Read labels from a folder of masks.
-
-    Parameters
-    ----------
-    choose : callable
-        Returns the reader of a mask's format.
-    """
+    """Read labels from a folder of masks, each by the reader for its suffix."""
 
     name = "mask_folder"
-    suffixes: tuple[str, ...] = ()
-
-    def __init__(self, choose: Callable[[Path], Reader]) -> None:
-        self._choose = choose
 
     def read_image(self, path: Path) -> tuple[np.ndarray, Geometry]:
         """Raise: a folder of masks is no image."""
@@ -51,7 +40,7 @@ class MaskFolderReader:
         shape: tuple[int, ...] | None = None
         geometry = Geometry(spacing=())
         for number, file in enumerate(files, start=1):
-            pixels, geometry = self._choose(file).read_image(file)
+            pixels, geometry = choose_reader(file).read_image(file)
             mask = pixels.any(axis=0)
             if shape is not None and mask.shape != shape:
                 what = f"has shape {mask.shape}, but {files[0].name} beside it has {shape}"

@@ -33,7 +33,6 @@ class NiftiReader:
     """Read NIfTI-1 and NIfTI-2, single files or .hdr/.img pairs, gzipped or not."""
 
     name = "nifti"
-    suffixes = (".nii", ".nii.gz", ".hdr", ".img")
 
     def read_image(self, path: Path) -> tuple[np.ndarray, Geometry]:
         """Return the image (C, *spatial) in canonical orientation."""

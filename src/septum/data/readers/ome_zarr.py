@@ -29,7 +29,6 @@ class OmeZarrReader:
     """Read OME-Zarr images and label images."""
 
     name = "ome_zarr"
-    suffixes = (".zarr",)
 
     def read_image(self, path: Path) -> tuple[np.ndarray, Geometry]:
         """Return the image (C, *spatial)."""

@@ -28,7 +28,6 @@ class RasterReader:
     """Read PNG, JPEG and BMP."""
 
     name = "raster"
-    suffixes = (".png", ".jpg", ".jpeg", ".bmp")
 
     def read_image(self, path: Path) -> tuple[np.ndarray, Geometry]:
         """Return the image (C, y, x), uint8 or uint16."""

@@ -20,7 +20,6 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -51,12 +50,10 @@ _DAMAGE = (
 _TIME = "split it into one file a time point, or say reader: tiff_stack if time stands for z"
 
 
-@dataclass(frozen=True)
 class TiffReader:
-    """Read TIFF; ``pages`` says what unnamed pages are: ``Z``, ``C``, or by their number."""
+    """Read TIFF; what unnamed pages are follows from their number."""
 
-    name: str = "tiff"
-    suffixes: tuple[str, ...] = (".tif", ".tiff", ".lsm", ".stk", ".tf8", ".tf2", ".btf")
+    name = "tiff"
     pages: str | None = None
 
     def read_image(self, path: Path) -> tuple[np.ndarray, Geometry]:
@@ -83,6 +80,20 @@ class TiffReader:
             spacing, unit = spacing_of(tif, page, spatial)
         source = {"reader": self.name, "path": str(path), "unnamed_pages": unnamed}
         return image, Geometry(spacing=spacing, unit=unit, source=source)
+
+
+class TiffStackReader(TiffReader):
+    """Read TIFF whose unnamed pages are slices."""
+
+    name = "tiff_stack"
+    pages = "Z"
+
+
+class TiffChannelsReader(TiffReader):
+    """Read TIFF whose unnamed pages are channels."""
+
+    name = "tiff_channels"
+    pages = "C"
 
 
 def _one_series(tif: tifffile.TiffFile, path: Path) -> tifffile.TiffPageSeries:

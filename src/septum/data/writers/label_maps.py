@@ -22,8 +22,8 @@ import tifffile
 import zarr
 from nibabel.orientations import apply_orientation, ornt_transform
 
+from septum.config import registry
 from septum.data.case_files import distinct_name, safe_name
-from septum.data.readers.choose import READERS
 from septum.data.store import Geometry, Prediction, atomic_path
 from septum.io import ngff
 from septum.io.units import ASCII_SYMBOLS, SYMBOLS
@@ -78,7 +78,7 @@ def export_stem(name: str, geometry: Geometry) -> str:
     it tells cases apart; else the case's (``{case}/scan.tif``).
     """
     original = Path(str(geometry.source.get("path", ""))).name
-    suffixes = {suffix for reader in READERS.values() for suffix in reader.suffixes}
+    suffixes = {suffix for record in registry.READERS.values() for suffix in record.suffixes}
     suffixes |= {".ome.tif", ".ome.tiff", ".ome.zarr"}
     for suffix in sorted(suffixes, key=len, reverse=True):
         if original.lower().endswith(suffix):

@@ -17,10 +17,10 @@ from types import ModuleType
 
 import torch
 
+from septum.config import registry
 from septum.errors import SeptumError, problem
 from septum.io.atomic import write_text
 from septum.networks import create as models
-from septum.networks.blocks import Network
 from septum.networks.docs import facts
 from septum.networks.docs.receptive_field import receptive_field
 
@@ -61,7 +61,7 @@ def markdown() -> str:
     return "\n".join(
         [
             INTRODUCTION,
-            DETECTORS.format(names=", ".join(f"`{name}`" for name in sorted(models.DETECTORS))),
+            DETECTORS.format(names=", ".join(f"`{name}`" for name in _detectors())),
             "\nAt the setting of the paper:\n",
             PAPER_HEAD,
             *papers,
@@ -93,7 +93,7 @@ def write(path: Path, text: str) -> None:
 
 def paper(name: str) -> tuple[str, str]:
     """Return a network's paper as (first author and year, link)."""
-    of_class = _paragraphs(_network(name))[1]
+    of_class = _paragraphs(models.network_class(name))[1]
     found = PAPER.match(of_class) or PAPER.match(_paragraphs(_module(name))[1])
     if not found:
         where = models.module(name)
@@ -120,8 +120,8 @@ def _module(name: str) -> ModuleType:
     return importlib.import_module(models.module(name))
 
 
-def _network(name: str) -> type[Network]:
-    return getattr(_module(name), models.EVERY[name].partition(":")[2])
+def _detectors() -> list[str]:
+    return [name for name in models.names() if registry.NETWORKS[name].head is not None]
 
 
 def _paragraphs(documented: object) -> list[str]:
@@ -146,7 +146,7 @@ def _paper_row(name: str) -> str:
 
 
 def _field(name: str) -> str:
-    if name in models.DETECTORS:
+    if name in _detectors():
         return "–"
     torch.manual_seed(0)
     field = receptive_field(models.create(name, 2, 1, 1, **facts.narrow_setting(name).options))

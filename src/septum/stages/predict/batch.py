@@ -204,7 +204,7 @@ def segment_images(
     out : Path
         Folder of the results; made where it is missing.
     reader : str
-        How images are read (`septum.data.readers.choose.READERS`), or ``auto``.
+        How images are read (`septum.config.registry.READERS`), or ``auto``.
     trained : Trained
         What predicts, to compare the images with.
     predict : callable

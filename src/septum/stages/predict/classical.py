@@ -96,7 +96,7 @@ def predict_images(
     out : path
         Folder of the results; made where it is missing.
     reader : str
-        How images are read (`septum.data.readers.choose.READERS`), or ``auto``.
+        How images are read (`septum.config.registry.READERS`), or ``auto``.
 
     Raises
     ------

@@ -110,7 +110,7 @@ def predict_images(
         Folder of the results; made where it is missing. Each file replaces an older one of its
         name when it is whole.
     reader : str
-        How images are read (`septum.data.readers.choose.READERS`), or ``auto``.
+        How images are read (`septum.config.registry.READERS`), or ``auto``.
     settings : Predict
 
     Raises

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from septum.config import registry
 from septum.config.schema import Run, canonical_json
 from septum.data.fold_cases import FoldCases
 from septum.data.plan import Plan
 from septum.io.code_digest import code_digest
-from septum.networks import create as models
 from septum.networks.segmenter import Segmenter
 from septum.stages.train.patches import PatchShape
 
@@ -23,8 +23,8 @@ NAMES = ("pretrained", "start_from")
 # What of a plan the weights depend on; the rest (other folds, the test set, new images) may
 # change. Weight maps count by their own digest, as all files do.
 RELEVANT = ("spatial_dims", "in_channels", "annotation", "classes", "normalisation", "spacing")
-# From here all code that the weights depend on is reached by imports, but for the network's
-# own module, which is named by a setting.
+# From here all code that the weights depend on is reached by imports, but for the modules of the
+# network and of the head, which are named by settings.
 WEIGHTS_CODE = "septum.stages.train.epochs"
 # This is reached too, but all that a training takes from it is values, which count themselves: a
 # new setting of the report must not cost anyone their epochs.
@@ -86,7 +86,8 @@ class Training:
             "train": self.plan.train_cases(self.fold),
             "validation": self.plan.val_cases(self.fold),
         }
-        code = code_digest(WEIGHTS_CODE, models.module(self.run.network), without=VALUES_CODE)
+        network, head = registry.NETWORKS[self.run.network], registry.HEADS[self.run.head]
+        code = code_digest(WEIGHTS_CODE, network.module, head.module, without=VALUES_CODE)
         data = [self.digests["data"], self.digests.get("start")]
         parts = [settings, facts, code, *data, list(self.seed_parts)]
         return hashlib.sha256(canonical_json({"all": parts}).encode()).hexdigest()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from septum.config.registry import METHODS, OF_DETECTORS
+from septum.config import registry
 from septum.config.schema import ClassSpec, Decode, Predict
 from septum.data.store import VOID, open_case
 from septum.decoding.decode import SEEDED, decode
@@ -91,7 +91,7 @@ def tune_decoder(
             case = open_case(path)
             image = case.image[(slice(None), *window)]
             given = segmenter, header, image, case.statistics, how
-            if header.head in OF_DETECTORS.values():
+            if registry.HEADS[header.head].of_detectors:
                 fixed = settings.mask_threshold
                 levels = MASKS[header.spatial_dims] if fixed == "auto" else [fixed]
                 found = predict_scenes(*given, levels)
@@ -163,7 +163,7 @@ def best_decoder(
             tried[key] = _score(predictions, {**known, "spacing": spacing, **decoder})
         return tried[key]
 
-    methods = METHODS[head] if settings.method == "auto" else (settings.method,)
+    methods = registry.HEADS[head].methods if settings.method == "auto" else (settings.method,)
     unused = [] if annotation == "panoptic" else ["min_stuff"]
     found = [
         _best_of_method(method, unused, settings, min_size_default, masks, score)

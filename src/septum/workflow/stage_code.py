@@ -1,0 +1,110 @@
+"""Digests of the code that a rule runs, with the modules that the stage looks up by name.
+
+A stage finds its network, head, ways of decoding, readers, writers or baseline by the names in its
+settings (`septum.config.registry`), and no import leads there. The digest of such a rule therefore
+counts these modules beside the stage's own code (`septum.io.code_digest`): an edit of what is used
+reruns the rule, an edit of what is not used does not.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator
+
+from septum.config import registry
+from septum.config.reader_by_suffix import readers_of
+from septum.config.schema import Dataset, Run
+from septum.data.case_files import CaseFiles
+from septum.io.code_digest import code_digest
+from septum.workflow.inputs import Wildcards
+from septum.workflow.study import Study
+
+_digest = functools.cache(code_digest)
+
+
+class Code:
+    """Digests of the code that a rule runs, so that an edit of it shows as a parameter.
+
+    Every method takes the dotted name of a stage's module.
+
+    Parameters
+    ----------
+    study : Study
+    """
+
+    def __init__(self, study: Study) -> None:
+        self._study = study
+
+    def of(self, stage: str) -> str:
+        """Return the digest of a stage that looks up nothing."""
+        return code_digest(stage)
+
+    def with_readers(self, stage: str) -> Callable[[Wildcards], str]:
+        """Return a params function: the digest of a stage and of the readers of a batch."""
+
+        def digest(wildcards: Wildcards) -> str:
+            cases = self._study.batches[wildcards.dataset][wildcards.batch]
+            return _digest(stage, *reader_addresses(self._study.spec(wildcards.dataset), cases))
+
+        return digest
+
+    def with_network(self, stage: str, *, decodes: bool = True) -> Callable[[Wildcards], str]:
+        """Return a params function: the digest of a stage and of the experiment's network and head.
+
+        A stage that ``decodes`` looks up the ways of decoding, too.
+        """
+
+        def digest(wildcards: Wildcards) -> str:
+            run = self._study.settings(wildcards.dataset, wildcards.experiment)
+            return _digest(stage, *network_addresses(run, decodes=decodes))
+
+        return digest
+
+    def with_baseline(self, stage: str) -> Callable[[Wildcards], str]:
+        """Return a params function: the digest of a stage and of the baseline's method."""
+
+        def digest(wildcards: Wildcards) -> str:
+            baseline = self._study.baseline(wildcards.dataset, wildcards.experiment)
+            return _digest(stage, registry.BASELINES[baseline.method].address)
+
+        return digest
+
+    def with_writers(self, stage: str) -> Callable[[Wildcards], str]:
+        """Return a params function: the digest of a stage and of the dataset's export formats."""
+
+        def digest(wildcards: Wildcards) -> str:
+            formats = self._study.section(wildcards.dataset, "export").formats
+            return _digest(stage, *(registry.WRITERS[name].address for name in formats))
+
+        return digest
+
+
+def network_addresses(run: Run, *, decodes: bool) -> list[str]:
+    """Return the addresses of the network and the head of a training.
+
+    With ``decodes`` also those of the ways of decoding: of the one that is set, or of all that the
+    head has, since tuning chooses among them.
+    """
+    head = registry.HEADS[run.head]
+    addresses = [registry.NETWORKS[run.network].address, head.address]
+    if decodes:
+        methods = head.methods if run.decode.method == "auto" else (run.decode.method,)
+        addresses += [registry.METHODS[name].address for name in methods]
+    return addresses
+
+
+def reader_addresses(dataset: Dataset, cases: Iterable[CaseFiles]) -> list[str]:
+    """Return the addresses of the readers that the suffixes of the cases' files ask for.
+
+    These are all readers where the suffixes do not tell (`septum.config.reader_by_suffix`).
+    """
+    readers = readers_of(_read_files(dataset, cases), dataset.reader)
+    return [registry.READERS[name].address for name in readers]
+
+
+def _read_files(dataset: Dataset, cases: Iterable[CaseFiles]) -> Iterator[str]:
+    """Yield the files that readers open: COCO's list of segments, the last, is read elsewhere."""
+    for case in cases:
+        yield from case.images
+        labels = case.label_files
+        yield from labels[:-1] if dataset.segments is not None else labels

@@ -1,0 +1,31 @@
+"""What the Snakefile imports while it is parsed, once for each job of a cluster."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import septum
+
+SOURCE = Path(septum.__file__).parent
+ROOMS = ("config", "workflow")
+# pydantic and PyYAML with what they are made of
+ALLOWED = {"septum", "pydantic", "pydantic_core", "annotated_types", "yaml", "_yaml"} | {
+    "typing_extensions",
+    "typing_inspection",
+}
+
+
+def test_configuration_and_workflow_import_the_standard_library_pydantic_and_yaml_only():
+    files = [file for room in ROOMS for file in sorted((SOURCE / room).glob("[!_]*.py"))]
+    modules = [f"septum.{file.parent.name}.{file.stem}" for file in files]
+    assert {"septum.config.registry", "septum.workflow.discovery"} <= set(modules)
+    # what is loaded before the first of them came with the interpreter and its site packages
+    code = f"import sys; before = set(sys.modules); import {', '.join(modules)}; "
+    code += "print(*(set(sys.modules) - before))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    strangers = {name.partition(".")[0] for name in loaded} - sys.stdlib_module_names - ALLOWED
+    assert not strangers
