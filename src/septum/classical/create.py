@@ -10,13 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from septum.config import registry
+from septum.config.baseline_fits import misfits
 from septum.errors import Problem, nearest, problem
 
 if TYPE_CHECKING:
     import numpy as np
 
     from septum.classical.base import Method
-    from septum.config.schema import Baseline, ClassSpec
+    from septum.config.schema import Baseline
     from septum.data.plan import Plan
 
 
@@ -30,47 +31,8 @@ def module(name: str) -> str:
     return _record(name).module
 
 
-def misfits(
-    name: str,
-    where: str,
-    dataset: str,
-    classes: Mapping[int, ClassSpec] | None,
-    *,
-    annotation: str,
-    spatial_dims: int | None,
-) -> Iterator[Problem]:
-    """Yield why a method cannot answer for a dataset.
-
-    Parameters
-    ----------
-    name : str
-        One of `names`.
-    where : str
-        The configuration key that names the datasets, for the messages.
-    dataset : str
-        Its name.
-    classes : mapping of int to ClassSpec, or None
-        Its foreground classes; None where they are not known yet.
-    annotation : str
-        ``instance``, ``binary``, ``semantic`` or ``panoptic``.
-    spatial_dims : int or None
-        Axes of its images; None where they are not known yet.
-    """
-    known = list((classes or {}).values())
-    if len(known) > 1:
-        several = ", ".join(spec.name for spec in known)
-        what = f"a classical method knows no classes, but {dataset} has several ({several})"
-        yield Problem(where, what, f"name datasets of one class, without {dataset}")
-    elif known and annotation != "semantic" and known[0].kind != "thing":
-        what = f"a classical method finds objects, but the only class of {dataset} is stuff"
-        yield Problem(where, what, f"say `annotation: semantic` in datasets.{dataset}")
-    if spatial_dims not in (None, 2) and registry.BASELINES[name].planar:
-        what = f"{name} is not defined for {spatial_dims}-D images ({dataset})"
-        yield Problem(where, what, f"name datasets without {dataset}, or choose another method")
-
-
 def misfits_of_plan(baseline: Baseline, plan: Plan) -> Iterator[Problem]:
-    """Yield why a baseline cannot answer for a dataset whose plan is known (`misfits`)."""
+    """Yield why a baseline cannot answer for a dataset whose plan is known."""
     return misfits(
         baseline.method,
         f"experiments.{baseline.experiment}.datasets",

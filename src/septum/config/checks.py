@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from septum.classical import create as classical
+from septum.config import baseline_fits
 from septum.config.head_fits import unfit_settings
 from septum.config.merge_checks import merge_misfits, merge_problems
 from septum.config.registry import BASELINES, HEADS, NETWORKS
@@ -77,7 +77,7 @@ def misfits(config: Config, dataset: str, experiment: str) -> Iterator[Problem]:
         remedy = f"declare the only one, datasets.{dataset}.classes: {{1: name}}"
         yield Problem(f"{key}.datasets", what, f"{remedy}, or name datasets without {dataset}")
     elif spec.method in BASELINES:
-        yield from classical.misfits(
+        yield from baseline_fits.misfits(
             spec.method,
             f"{key}.datasets",
             dataset,

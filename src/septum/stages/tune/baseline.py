@@ -50,8 +50,8 @@ def fit(
     Raises
     ------
     SeptumError
-        If the dataset is none for the method (`septum.classical.create.misfits`), a validation case
-        is missing, or method or options are wrong.
+        If the dataset is none for the method (`septum.config.baseline_fits.misfits`), a
+        validation case is missing, or method or options are wrong.
     """
     if problems := list(misfits_of_plan(baseline, plan)):
         raise SeptumError(problems)
