@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 import shlex
@@ -144,8 +143,7 @@ def test_no_command(capsys):
 
 @pytest.mark.parametrize("name", REQUIRED)
 def test_a_command_says_which_arguments_are_missing(capsys, name):
-    parser = argparse.ArgumentParser()
-    cli.COMMANDS[name].add_to(parser)
+    parser = cli.COMMANDS[name].parser(name)
     needed = [action for action in parser._actions if action.required]
     names = [(action.option_strings or [action.metavar or action.dest])[0] for action in needed]
     assert set(names) == set(REQUIRED[name].split())
@@ -159,9 +157,9 @@ def test_rules_and_commands_belong_together():
     rules = commands_of_rules()
     assert {name for name, *_ in rules} == {"demo", *OF_RULES}
     for name, *arguments in rules:
-        parser = argparse.ArgumentParser()
-        cli.COMMANDS[name].add_to(parser)
-        parser.parse_args(arguments)  # stops the test where a rule says what the command does not
+        cli.COMMANDS[name].parser(name).parse_args(
+            arguments
+        )  # stops the test where a rule says what the command does not
 
 
 def test_an_option_that_a_command_does_not_have(capsys):

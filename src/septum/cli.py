@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from septum import __version__
 from septum.errors import SeptumError, nearest
@@ -25,10 +25,12 @@ class Command(NamedTuple):
     module: str
     help: str
 
-    def add_to(self, parser: argparse.ArgumentParser) -> None:
-        """Declare the command's arguments."""
+    def parser(self, name: str) -> argparse.ArgumentParser:
+        """Return the parser of the command's arguments."""
+        parser = argparse.ArgumentParser(prog=f"septum {name}", description=self.help)
         parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
         import_module(self.module).add_arguments(parser)
+        return parser
 
 
 FOR_PEOPLE = {
@@ -84,9 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     name, rest = choose(argv)
     command = COMMANDS[name]
-    parser = argparse.ArgumentParser(prog=f"septum {name}", description=command.help)
-    command.add_to(parser)
-    arguments = parser.parse_args(rest)
+    arguments = command.parser(name).parse_args(rest)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     limit_threads(getattr(arguments, "threads", None))
     try:
@@ -115,13 +115,19 @@ def choose(argv: Sequence[str] | None) -> tuple[str, list[str]]:
     """Return the name of the command that the arguments ask for, and what follows it."""
     parser = argparse.ArgumentParser(
         prog="septum",
-        usage="septum [-h] [--version] COMMAND ...",
+        usage="septum [-h] [--version] [--print-completion SHELL] COMMAND ...",
         description="Biomedical image segmentation, stage by stage. `snakemake --cores 8` runs "
         f"all of them;\neach command works by hand too.\n\n{list_commands()}\n\n"
         "`septum COMMAND --help` says what a command takes.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"septum {__version__}")
+    parser.add_argument(
+        "--print-completion",
+        action=PrintCompletion,
+        metavar="SHELL",
+        help="print what makes bash, zsh or tcsh complete commands and options",
+    )
     parser.add_argument("name", nargs="?", help=argparse.SUPPRESS)
     parser.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     given = parser.parse_args(argv)
@@ -130,6 +136,26 @@ def choose(argv: Sequence[str] | None) -> tuple[str, list[str]]:
     if given.name not in COMMANDS:
         parser.error(f"there is no command {given.name!r}; {nearest(given.name, COMMANDS)}")
     return given.name, given.rest
+
+
+class PrintCompletion(argparse.Action):
+    """Print the script by which a shell completes commands, and exit."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Print it."""
+        from septum.commands.completion import SHELLS, completion_script
+
+        if values not in SHELLS:
+            parser.error(f"there is no shell {values!r}; {nearest(values, SHELLS)}")
+        commands = {name: command.parser(name) for name, command in COMMANDS.items()}
+        print(completion_script(commands, values))
+        parser.exit()
 
 
 def list_commands() -> str:

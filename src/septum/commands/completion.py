@@ -1,0 +1,34 @@
+"""The script by which a shell completes commands, options and paths."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Mapping
+from pathlib import Path
+
+SHELLS = ("bash", "zsh", "tcsh")
+
+
+def completion_script(commands: Mapping[str, ArgumentParser], shell: str) -> str:
+    """Return the script that a shell reads once, after which it completes by itself.
+
+    Parameters
+    ----------
+    commands : mapping of str to ArgumentParser
+        What each command takes. Arguments that are paths are completed by files and folders.
+    shell : str
+        One of `SHELLS`.
+    """
+    import shtab  # all else works in an environment that was made before this was needed
+
+    every = ArgumentParser(prog="septum")
+    every.add_argument("--version", action="store_true", help="show the version")
+    names = every.add_subparsers()
+    for name, parser in commands.items():
+        for action in parser._actions:
+            if action.type is Path:
+                action.complete = shtab.FILE
+        names.add_parser(
+            name, help=parser.description, parents=[parser], add_help=False, allow_abbrev=False
+        )
+    return shtab.complete(every, shell)
