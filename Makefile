@@ -1,4 +1,4 @@
-# make demo · make test · make lint · make bench · make docs
+# `make help` lists the targets.
 #
 # Everything lives in .venv. uv (installed into it) resolves in seconds; where pip knows a
 # local wheel directory (PIP_FIND_LINKS), uv is told of it too, since it does not read pip's own.
@@ -9,9 +9,17 @@ BIN    := $(VENV)/bin
 UV     := UV_FIND_LINKS="$${UV_FIND_LINKS:-$$PIP_FIND_LINKS}" $(BIN)/uv
 CORES  ?= all
 
-.PHONY: setup demo test lint bench docs lock clean
+# What needs neither Snakemake nor a training: the fast loop (CONTRIBUTING.md).
+FAST := $(addprefix tests/,augmentation config data decoding heads instances io losses metrics workflow) \
+        $(addprefix tests/test_,cli doctests docs environment jit layers moved_modules public_names).py
+PYTEST := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
-setup: $(VENV)/.ready
+.PHONY: setup help demo test test-fast lint bench docs lock clean
+
+setup: $(VENV)/.ready  ## set up .venv with everything
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 # torch first and alone: its wheel differs from machine to machine (CPU, CUDA), so the lock
 # pins its version but no hash.
@@ -23,32 +31,35 @@ $(VENV)/.ready: pyproject.toml requirements.txt requirements-torch.txt
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
 	touch $@
 
-demo: setup
+demo: setup  ## run the whole workflow on simulated microscopy, show the leaderboard
 	$(BIN)/snakemake --cores $(CORES)
 	$(BIN)/septum leaderboard
 
-test: setup
-	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile tests
+test: setup  ## run all tests
+	$(PYTEST) tests
 
-lint: setup
+test-fast: setup  ## run the tests that need neither Snakemake nor a training
+	$(PYTEST) -m "not workflow" $(FAST)
+
+lint: setup  ## check style, rule files and the Snakefile
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile pipeline
 	$(BIN)/snakemake --lint
 
-bench: setup
+bench: setup  ## measure our code beside its peers
 	$(BIN)/python benchmarks/run.py
 
-# docs/api.md from the docstrings, and the tables of docs/networks.md from the networks (minutes).
-docs: setup
+docs: setup  ## write docs/api.md, the figure of the layers and the tables of networks (minutes)
 	$(BIN)/python docs/make_api.py
+	$(BIN)/python docs/make_architecture.py
 	$(BIN)/python -m septum.networks.docs.factsheet docs/networks.md
 
 # Which packages come with torch's own wheel, and are not pinned here, stands in pyproject.toml.
-lock: setup
+lock: setup  ## pin the versions anew
 	$(UV) pip compile --upgrade --extra dev --extra graphcut --universal --python-version 3.11 --generate-hashes \
 	  --no-binary elasticdeform --no-header --output-file requirements.txt \
 	  pyproject.toml requirements-torch.txt
 
-clean:
+clean:  ## delete .venv, results and what Snakemake keeps
 	rm -rf $(VENV) .snakemake results

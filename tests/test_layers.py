@@ -6,10 +6,11 @@ only (a type of a higher layer in a signature says that the function stands too 
 
 from __future__ import annotations
 
+import runpy
 import sys
 
 import pytest
-from import_arrows import PACKAGE, Import, imports, module_files, room
+from import_arrows import PACKAGE, ROOT, Import, imports, module_files, room
 
 # From the top down; a package imports from the rows below its own, and no other of its row.
 LAYERS = (
@@ -147,6 +148,11 @@ def test_the_folders_are_the_layers():
     folders = {p.name for p in PACKAGE.iterdir() if p.is_dir() and p.name != "__pycache__"}
     files = {p.stem for p in PACKAGE.glob("*.py")} - {"__init__"}
     assert folders | files == set(ROW)
+
+
+def test_the_figure_of_the_architecture_shows_the_layers():
+    drawn = runpy.run_path(str(ROOT / "docs" / "make_architecture.py"))["LAYERS"]
+    assert [{name for name, _ in row} for row in drawn] == [{*r} - {"__main__"} for r in LAYERS]
 
 
 def test_the_root_holds_few_files():
