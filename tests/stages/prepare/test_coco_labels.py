@@ -12,7 +12,7 @@ from coco_files import CATEGORIES, write_json, write_png
 from septum.config.schema import ClassSpec, Dataset
 from septum.data.case_files import CaseFiles
 from septum.data.store import VOID, Geometry, Prediction
-from septum.data.writers.object_files import CocoPanoptic
+from septum.data.writers.coco_panoptic import CocoPanopticWriter
 from septum.errors import SeptumError
 from septum.stages.prepare.label_files import annotate_maps, read_maps
 
@@ -156,10 +156,10 @@ def test_an_image_that_is_not_in_colours(folder):
 
 def round_trip(folder: Path, semantic: np.ndarray, instance: np.ndarray, classes: dict):
     specs = {number: ClassSpec(**spec) for number, spec in classes.items()}
-    writer = CocoPanoptic(specs)
+    writer = CocoPanopticWriter(specs)
     prediction = Prediction("a", semantic, instance, Geometry((1.0, 1.0)))
-    writer.add_to(folder, prediction, "a")
-    writer.write(folder)
+    writer.add(folder, "a", prediction, lambda: np.zeros(semantic.shape))
+    writer.finish(folder)
     paths = str(folder / "panoptic" / "a.png"), (str(folder / "panoptic.json"),)
     files = CaseFiles("a", (), *paths)
     spec = dataset()

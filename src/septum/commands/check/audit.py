@@ -26,7 +26,7 @@ from septum.config.schema import Baseline, Dataset, Run
 from septum.data.case_files import CaseFiles
 from septum.data.plan import Plan
 from septum.data.readers.coco_panoptic import read_segments
-from septum.data.writers.object_files import format_problems
+from septum.data.writers.format_fits import format_problems
 from septum.errors import Problem, SeptumError
 from septum.heads.heads import HEADS
 from septum.io.atomic import require_writable

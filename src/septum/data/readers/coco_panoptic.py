@@ -19,13 +19,11 @@ import numpy as np
 from pydantic import ValidationError
 
 from septum.config.schema import ClassSpec
+from septum.data.coco_info import BACKGROUND
 from septum.data.readers.base import DAMAGED, reading
 from septum.data.readers.choose import read_image
 from septum.data.store import Geometry
 from septum.errors import problem
-
-BACKGROUND = {"unlabelled": "background"}
-"""What Septum's own files say in ``info``: 0 is background, and not void."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
@@ -10,9 +11,30 @@ from skimage.measure import find_contours, marching_cubes, mesh_surface_area
 
 from septum.config.schema import ClassSpec
 from septum.data.store import Prediction
+from septum.data.writers.base import ObjectWriter
+from septum.io.atomic import write_text
 from septum.io.ngff import spatial_axes
 from septum.io.tables import csv_text
 from septum.io.units import ASCII_SYMBOLS
+
+
+class TableWriter(ObjectWriter):
+    """Write ``<name>_objects.csv`` for each case that has objects."""
+
+    def add(
+        self,
+        folder: Path,
+        stem: str,
+        prediction: Prediction,
+        read_image: Callable[[], np.ndarray],
+    ) -> None:
+        """Write the table of a case."""
+        if prediction.instance is None:
+            return
+        table = object_table(prediction, read_image(), self.classes)
+        rows = zip(*(column.tolist() for column in table.values()), strict=True)
+        text = csv_text(list(table), [dict(zip(table, row, strict=True)) for row in rows])
+        write_text(folder / f"{stem}_objects.csv", text)
 
 
 def object_table(
@@ -36,7 +58,8 @@ def object_table(
         the first pixel's centre, and ``centroid_y_um``; ``perimeter_um`` (``_px``), or in 3-D
         ``surface_um2``, by marching squares and cubes; ``mean_intensity_0``, … of each channel.
     """
-    instance, geometry = np.asarray(prediction.instance), prediction.geometry
+    instance, semantic = np.asarray(prediction.instance), np.asarray(prediction.semantic)
+    geometry = prediction.geometry
     axes, unit = spatial_axes(instance.ndim), ASCII_SYMBOLS.get(geometry.unit)
     where = np.nonzero(instance)
     of_pixel = instance[where].astype(np.int64)
@@ -47,7 +70,7 @@ def object_table(
         return np.bincount(of_pixel, weights=values)[ids] / sizes[ids]
 
     kinds = np.zeros(sizes.size, np.int64)
-    kinds[of_pixel] = np.asarray(prediction.semantic)[where]
+    kinds[of_pixel] = semantic[where]
     names = {i: spec.name for i, spec in classes.items()}
     table: dict[str, np.ndarray] = {"id": ids, "class": kinds[ids]}
     table["class_name"] = np.array([names.get(i, "") for i in kinds[ids].tolist()], object)
@@ -96,9 +119,3 @@ def borders(instance: np.ndarray, ids: np.ndarray, spacing: tuple[float, ...]) -
             steps = [np.diff(c, axis=0) * spacing for c in find_contours(inside, 0.5)]
             lengths.append(sum(float(np.hypot(*step.T).sum()) for step in steps))
     return np.array(lengths, dtype=float)
-
-
-def as_csv(table: Mapping[str, np.ndarray]) -> str:
-    """Return a table of columns (n,) as CSV."""
-    rows = zip(*(column.tolist() for column in table.values()), strict=True)
-    return csv_text(list(table), [dict(zip(table, row, strict=True)) for row in rows])

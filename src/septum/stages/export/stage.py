@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 
-from septum.config.schema import ClassSpec, Export
+from septum.config import registry
+from septum.config.schema import Export
 from septum.data.plan import read_plan
 from septum.data.store import Prediction, case_paths, open_case, open_prediction
+from septum.data.writers.base import ObjectWriter
+from septum.data.writers.format_fits import format_problems
 from septum.data.writers.label_maps import export_prediction, stems_of
-from septum.data.writers.object_files import (
-    Coco,
-    CocoPanoptic,
-    format_problems,
-    geojson,
-    write_rois,
-)
-from septum.data.writers.table import as_csv, object_table
 from septum.errors import SeptumError, problem
-from septum.io.atomic import atomic_path, write_text
+from septum.io.atomic import atomic_path
 
 
 def export_predictions(
@@ -69,9 +64,9 @@ def export_predictions(
         for prediction in predictions:
             export_prediction(folder, prediction, stem=stems[prediction.name])
         if resolved is not None:
-            images = case_paths(cases) if "table" in settings.formats else {}
-            named = [(stems[p.name], p) for p in predictions]
-            _write_objects(folder, named, settings.formats, resolved.classes, images)
+            formats = {name: registry.WRITERS[name].load() for name in settings.formats}
+            writers = [writer(resolved.classes) for writer in formats.values()]
+            _write_objects(folder, predictions, stems, writers, _Images(cases))
         written = set(os.listdir(folder))
         if os.path.isdir(out) and set(os.listdir(out)) - written:
             raise problem(
@@ -79,38 +74,34 @@ def export_predictions(
             )
 
 
+class _Images:
+    """The images of the cases, whose folders are listed when the first one is read."""
+
+    def __init__(self, folders: Sequence[str | Path]) -> None:
+        self.folders = folders
+
+    @cached_property
+    def paths(self) -> dict[str, Path]:
+        return case_paths(self.folders)
+
+    def read(self, name: str) -> np.ndarray:
+        if name not in self.paths:
+            what = "is predicted, but is not among the cases"
+            raise problem(name, what, "give its batch folder")
+        return np.asarray(open_case(self.paths[name]).image[...])
+
+
 def _write_objects(
     folder: Path,
-    named: Sequence[tuple[str, Prediction]],
-    formats: Sequence[str],
-    classes: dict[int, ClassSpec],
-    images: dict[str, Path],
+    predictions: Sequence[Prediction],
+    stems: Mapping[str, str],
+    writers: Sequence[ObjectWriter],
+    images: _Images,
 ) -> None:
-    coco, panoptic = Coco(classes), CocoPanoptic(classes)
-    for stem, prediction in named:
-        if "table" in formats and prediction.instance is not None:
-            if prediction.name not in images:
-                what = "is predicted, but is not among the cases"
-                raise problem(prediction.name, what, "give its batch folder")
-            image = np.asarray(open_case(images[prediction.name]).image[...])
-            table = object_table(_loaded(prediction), image, classes)
-            write_text(folder / f"{stem}_objects.csv", as_csv(table))
-        if "coco" in formats:
-            coco.add(prediction)
-        if "coco_panoptic" in formats:
-            panoptic.add_to(folder, prediction, stem)
-        if "geojson" in formats:
-            # in one line: a line for each coordinate is seven times as long
-            text = json.dumps(geojson(prediction, classes), ensure_ascii=False, allow_nan=False)
-            write_text(folder / f"{stem}.geojson", text + "\n")
-        if "imagej_roi" in formats:
-            write_rois(folder / f"{stem}_rois.zip", prediction, classes)
-    if "coco" in formats:
-        coco.write(folder)
-    if "coco_panoptic" in formats:
-        panoptic.write(folder)
-
-
-def _loaded(prediction: Prediction) -> Prediction:
-    semantic, instance = prediction.semantic[...], prediction.instance[...]
-    return Prediction(prediction.name, semantic, instance, prediction.geometry, prediction.scores)
+    """Write all cases in every format, a case at a time."""
+    for prediction in predictions:
+        read_image = partial(images.read, prediction.name)
+        for writer in writers:
+            writer.add(folder, stems[prediction.name], prediction, read_image)
+    for writer in writers:
+        writer.finish(folder)
