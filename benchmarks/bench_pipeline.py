@@ -25,6 +25,7 @@ from septum.data import store
 from septum.data.fold_cases import find_fold_cases
 from septum.data.intensity import statistics as intensities
 from septum.data.plan import Plan
+from septum.io.zarr_arrays import write_array
 from septum.networks.segmenter import build_segmenter
 from septum.stages.train.checkpoints import Checkpoints, Progress
 from septum.stages.train.job import Training
@@ -82,9 +83,7 @@ def write_cases(folder: Path, plan: Plan, size: Sequence[int]) -> None:
         )
         store.write_case(store.case_path(folder / "cases", name), case)
         path = store.case_path(folder / "weights", name)
-        store.write_array(
-            path, "weights", random.random(size, np.float32), attributes={"name": name}
-        )
+        write_array(path, "weights", random.random(size, np.float32), attributes={"name": name})
 
 
 class Clock(lightning.Callback):

@@ -20,7 +20,9 @@ from hypothesis.extra import numpy as hnp
 from septum.data import store
 from septum.data.store import Case, Geometry
 from septum.errors import SeptumError
-from septum.io.atomic import PREFIX, require_writable
+from septum.io.atomic import (
+    PREFIX,
+)
 
 DTYPES = ["uint8", "int16", "uint16", "int32", "uint32", "float16", "float32", ">u2", ">f4"]
 
@@ -107,22 +109,6 @@ def test_a_large_array_is_one_file_read_chunk_by_chunk(tmp_path):
     np.testing.assert_array_equal(lazy[0, 3:9, 60:70, 290:300], image[0, 3:9, 60:70, 290:300])
 
 
-@pytest.mark.parametrize(
-    ("shape", "axes", "chunks", "shards"),
-    [
-        ((1, 256, 256), "cyx", (1, 256, 256), None),
-        ((1, 1040, 1388), "cyx", (1, 512, 512), (1, 1536, 1536)),
-        ((3, 1040, 1388), "cyx", (3, 256, 256), (3, 1280, 1536)),
-        ((20480, 20480), "yx", (512, 512), (8192, 8192)),
-        ((200, 300, 30), "zyx", (64, 64, 30), (256, 320, 30)),
-    ],
-)
-def test_chunks_hold_about_a_quarter_of_a_million_values(tmp_path, shape, axes, chunks, shards):
-    array = store.create_array(tmp_path, "a", shape, np.uint8, axes=list(axes))
-    assert array.chunks == chunks
-    assert array.shards == shards
-
-
 def test_metadata_is_ome_zarr_0_5(tmp_path):
     image = np.ones((2, 3, 4, 5), np.uint8)
     store.write_case(tmp_path / "c.zarr", make_case(image))
@@ -188,15 +174,6 @@ def test_prediction_round_trip(tmp_path):
         np.testing.assert_equal(read.instance, instance)
 
 
-def test_array_round_trip(tmp_path):
-    weights = np.random.default_rng(0).random((30, 40), np.float32)
-    path = tmp_path / "w.zarr"
-    store.write_array(path, "weights", weights, attributes={"name": "cell 1"})
-    np.testing.assert_array_equal(store.open_array(path, "weights")[...], weights)
-    assert store.read_attributes(path)["name"] == "cell 1"
-    assert store.case_paths([tmp_path]) == {"cell 1": path}
-
-
 def test_one_kind_is_not_taken_for_another(tmp_path):
     store.write_case(tmp_path / "c.zarr", make_case(np.ones((1, 6, 7), np.uint8)))
     with pytest.raises(SeptumError, match="holds a case, where a prediction is wanted"):
@@ -256,80 +233,6 @@ def test_missing_case(tmp_path):
         store.open_case(tmp_path / "nowhere.zarr")
 
 
-class TestAtomicPath:
-    def test_failure_leaves_the_old_file(self, tmp_path):
-        store.write_text(tmp_path / "a.txt", "old")
-        with pytest.raises(TypeError), store.atomic_path(tmp_path / "a.txt") as path:
-            path.write_bytes("no bytes")
-        assert (tmp_path / "a.txt").read_text() == "old"
-        assert os.listdir(tmp_path) == ["a.txt"]
-
-    def test_suffixes_are_kept(self, tmp_path):
-        for name in ("a.nii.gz", "case.e01.zarr", "x" * 240 + ".tif"):
-            with store.atomic_path(tmp_path / name) as path:
-                assert path.parent == tmp_path
-                assert path.name.endswith("".join(Path(name).suffixes))
-                assert not path.exists()
-                path.write_bytes(b"1")
-            assert (tmp_path / name).read_bytes() == b"1"
-
-    def test_folder_replaces_folder(self, tmp_path):
-        for content in ("old", "new"):
-            with store.atomic_path(tmp_path / "d" / "e") as path:
-                path.mkdir()
-                (path / content).write_text(content)
-        assert os.listdir(tmp_path / "d") == ["e"]
-        assert os.listdir(tmp_path / "d" / "e") == ["new"]
-
-    def test_a_place_that_cannot_be_written(self, tmp_path):
-        (tmp_path / "file").write_text("in the way")
-        for final in (tmp_path / "file" / "a.txt", "/proc/nowhere/a.txt", "/proc/a.txt"):
-            with pytest.raises(SeptumError) as caught:
-                store.write_text(final, "x")
-            (problem,) = caught.value.problems
-            assert problem.where == str(final)
-            assert "cannot be written" in problem.what
-
-    def test_a_file_in_the_way_is_named(self, tmp_path):
-        (tmp_path / "file").write_text("in the way")
-        message = rf"cannot be written \({tmp_path}/file is a file, not a folder\)"
-        for deeper in ("a.txt", "folder/a.txt"):
-            with pytest.raises(SeptumError, match=message):
-                store.write_text(tmp_path / "file" / deeper, "x")
-
-    def test_a_name_that_is_too_long(self, tmp_path):
-        for final in (tmp_path / ("x" * 300), tmp_path / ("x" * 300) / "a.txt"):
-            with pytest.raises(SeptumError, match="File name too long"):
-                store.write_text(final, "x")
-        assert os.listdir(tmp_path) == []
-
-    def test_whether_a_folder_can_be_written_is_found_out_without_a_trace(self, tmp_path):
-        (tmp_path / "file").touch()
-        for good in (tmp_path, tmp_path / "new" / "folder"):
-            require_writable(good)
-        for bad in (tmp_path / "file", tmp_path / "file" / "x", tmp_path / ("x" * 300), "/proc/x"):
-            with pytest.raises(SeptumError) as caught:
-                require_writable(bad)
-            assert caught.value.problems[0].where == str(bad)
-            assert "cannot be written" in caught.value.problems[0].what
-        assert os.listdir(tmp_path) == ["file"]
-
-    def test_what_is_read_in_vain_inside_is_not_called_unwritable(self, tmp_path):
-        with pytest.raises(FileNotFoundError), store.atomic_path(tmp_path / "a.txt"):
-            (tmp_path / "input.tif").read_bytes()
-
-    def test_json_round_trip(self, tmp_path):
-        value = {"größe": np.float32(0.5), "n": np.int64(3), "a": np.arange(3)}
-        store.write_json(tmp_path / "a.json", value)
-        assert store.read_json(tmp_path / "a.json") == {"größe": 0.5, "n": 3, "a": [0, 1, 2]}
-        with pytest.raises(ValueError, match="JSON"):
-            store.write_json(tmp_path / "b.json", float("nan"))
-        (tmp_path / "c.json").write_text('{"a":')
-        for name in ("b.json", "c.json"):
-            with pytest.raises(SeptumError, match=name):
-                store.read_json(tmp_path / name)
-
-
 def write_for_ever(folder: str, started: multiprocessing.Event) -> None:
     image = np.random.default_rng(0).integers(0, 255, (3, 400, 400), dtype=np.uint8)
     count = 0
@@ -372,14 +275,6 @@ def test_a_killed_writer_leaves_nothing_half_written(tmp_path):
     assert set(store.case_paths([tmp_path])) <= {"cell 1"}
     store.write_case(tmp_path / "c.zarr", make_case(np.ones((1, 3, 3), np.uint8)))
     assert os.listdir(tmp_path) == ["c.zarr"]
-
-
-def test_a_writer_at_work_is_not_disturbed(tmp_path):
-    with store.atomic_path(tmp_path / "a.txt") as path:
-        path.write_text("first")
-        store.write_text(tmp_path / "a.txt", "second")
-        assert path.exists()
-    assert (tmp_path / "a.txt").read_text() == "first"
 
 
 def test_geometry_of_another_dimension_is_a_mistake(tmp_path):

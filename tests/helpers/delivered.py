@@ -14,9 +14,9 @@ from septum.data.store import (
     Geometry,
     case_path,
     write_case,
-    write_json,
     write_prediction,
 )
+from septum.io.atomic import write_json
 from septum.stages.export.stage import export_predictions
 
 CLASSES = {

@@ -13,7 +13,14 @@ from septum.config.schema import ClassSpec, Evaluate, Report
 from septum.data.case_files import safe_name
 from septum.data.intensity import statistics
 from septum.data.plan import Plan
-from septum.data.store import Case, Geometry, case_path, write_case, write_json, write_prediction
+from septum.data.store import (
+    Case,
+    Geometry,
+    case_path,
+    write_case,
+    write_prediction,
+)
+from septum.io.atomic import write_json
 from septum.io.usage import PredictionCosts, TrainingCosts, write_costs
 from septum.stages.evaluate.stage import evaluate_experiment
 from septum.stages.leaderboard.stage import write_leaderboard

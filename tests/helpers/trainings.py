@@ -8,6 +8,8 @@ from septum.config.schema import ClassSpec, Decode, Predict, Run, Train
 from septum.data import store
 from septum.data.intensity import statistics
 from septum.data.plan import Plan
+from septum.io.atomic import read_json, write_json
+from septum.io.zarr_arrays import write_array
 from septum.stages.train.stage import train
 from septum.stages.weights.stage import case_weight_map
 
@@ -51,7 +53,7 @@ def write_dataset(folder, size=(64, 64), objects=6, channels=1):
             store.write_case(store.case_path(folder / batch / "b0", case.name), case)
             path = store.case_path(folder / "weights" / "b0", case.name)
             weights = case_weight_map(case, WEIGHTS)
-            store.write_array(path, "weights", weights, attributes={"name": case.name})
+            write_array(path, "weights", weights, attributes={"name": case.name})
     plan = Plan(
         dataset="blobs",
         spatial_dims=len(size),
@@ -71,7 +73,7 @@ def write_dataset(folder, size=(64, 64), objects=6, channels=1):
         unlabelled=[],
         derived={},
     )
-    store.write_json(folder / "plan.json", plan.to_json())
+    write_json(folder / "plan.json", plan.to_json())
     return plan
 
 
@@ -93,7 +95,7 @@ def settings(*, options=NET, head="semantic", **changes):
 def inputs(data, run, **changes):
     return {
         "run": run,
-        "plan": Plan.from_json(store.read_json(data / "plan.json")),
+        "plan": Plan.from_json(read_json(data / "plan.json")),
         "cases": [data / "cases" / "b0"],
         "copies": [data / "copies" / "b0"],
         "weights": [data / "weights" / "b0"],

@@ -10,6 +10,7 @@ from pathlib import Path
 from septum.data import store
 from septum.data.plan import Plan
 from septum.errors import Problem, SeptumError, problem
+from septum.io.zarr_arrays import read_attributes
 
 _log = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ def find_fold_cases(
     """
     paths, copy_paths = store.case_paths(cases), store.case_paths(copies)
     train, validation = plan.train_cases(fold), plan.val_cases(fold)
-    parents = {n: store.read_attributes(p, "case")["parent"] for n, p in copy_paths.items()}
+    parents = {n: read_attributes(p, "case")["parent"] for n, p in copy_paths.items()}
     copied = [name for name, parent in parents.items() if parent in set(train)]
     maps = None if weights is None else store.case_paths(weights)
     found = FoldCases({**copy_paths, **paths}, maps, sorted([*train, *copied]), validation)

@@ -16,6 +16,9 @@ from typing import Any
 from septum.config.schema import ClassSpec, Weights
 from septum.errors import problem
 
+FORMAT_VERSION = 1
+"""Of plan.json; it grows with every change that an older Septum would misread."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -107,8 +110,8 @@ class Plan:
         return replace(self, weights=weights, derived=derived)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the plan as plain types, fit for `septum.data.store.write_json`."""
-        plain = asdict(self)
+        """Return the plan as plain types, fit for `septum.io.atomic.write_json`."""
+        plain = {"format_version": FORMAT_VERSION, **asdict(self)}
         plain["classes"] = {str(i): spec.model_dump() for i, spec in self.classes.items()}
         plain["spacing"], plain["patch"] = list(self.spacing), list(self.patch)
         return plain
@@ -122,6 +125,9 @@ class Plan:
         KeyError, TypeError, ValueError
             If something is missing or of the wrong kind.
         """
+        version = plain.get("format_version", 1)
+        if version > FORMAT_VERSION:
+            raise ValueError(f"it has format {version}, this Septum reads up to {FORMAT_VERSION}")
         values = {field.name: plain[field.name] for field in fields(cls)}
         classes = {int(i): ClassSpec(**spec) for i, spec in values["classes"].items()}
         values |= {"classes": classes, "spacing": tuple(values["spacing"])}
@@ -150,5 +156,6 @@ def read_plan(path: str | Path) -> Plan:
     except OSError as error:
         raise problem(path, f"cannot be read ({error.strerror})", "check the path") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        what = f"is no plan of this version ({type(error).__name__}: {error})"
-        raise problem(path, what, "delete it and run again") from None
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+        what = f"is no plan that this version of Septum reads ({reason})"
+        raise problem(path, what, "make it again by `septum plan`") from None

@@ -20,36 +20,14 @@ import zarr
 from septum.data.case_files import distinct_name, safe_name
 from septum.errors import Problem, SeptumError, problem
 from septum.io import ngff
-from septum.io.atomic import PREFIX, atomic_path, read_json, write_json, write_text
+from septum.io.atomic import PREFIX, atomic_path
 from septum.io.zarr_arrays import (
     create_array,
     create_group,
     open_array,
     read_attributes,
-    write_array,
+    septum_attributes,
 )
-
-__all__ = [
-    "Case",
-    "Geometry",
-    "Prediction",
-    "atomic_path",
-    "case_path",
-    "case_paths",
-    "create_array",
-    "open_array",
-    "open_case",
-    "open_prediction",
-    "read_attributes",
-    "read_case",
-    "read_json",
-    "read_prediction",
-    "write_array",
-    "write_case",
-    "write_json",
-    "write_prediction",
-    "write_text",
-]
 
 Array = np.ndarray | zarr.Array
 VOID = 2**16 - 1
@@ -154,7 +132,6 @@ def write_case(path: str | Path, case: Case) -> None:
     if len(spacing) != len(spatial):
         raise ValueError(f"{len(spacing)} spacings for {len(spatial)} axes")
     own = {
-        "kind": "case",
         "name": case.name,
         "parent": case.parent,
         "labels": list(labels),
@@ -163,7 +140,7 @@ def write_case(path: str | Path, case: Case) -> None:
     }
     attributes = ngff.image_attributes(case.name, spacing, unit, channels=True)
     with atomic_path(path) as folder:
-        create_group(folder, {**attributes, "septum": own})
+        create_group(folder, {**attributes, **septum_attributes("case", own)})
         names = ["c", *ngff.spatial_axes(len(spatial))]
         create_array(folder, "0", case.image.shape, case.image.dtype, axes=names)[...] = case.image
         _write_labels(folder, labels, case.geometry, image="../..")
@@ -227,7 +204,6 @@ def write_prediction(
     """
     labels = _labels(semantic, instance, semantic.shape)
     own = {
-        "kind": "prediction",
         "name": name,
         "labels": list(labels),
         "geometry": asdict(geometry),
@@ -235,7 +211,7 @@ def write_prediction(
         "attributes": dict(attributes or {}),
     }
     with atomic_path(path) as folder:
-        create_group(folder, {"septum": own})
+        create_group(folder, septum_attributes("prediction", own))
         _write_labels(folder, labels, geometry, image=None)
 
 

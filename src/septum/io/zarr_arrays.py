@@ -15,6 +15,9 @@ from zarr.codecs import ZstdCodec
 from septum.errors import problem
 from septum.io.atomic import atomic_path, plain
 
+FORMAT_VERSION = 1
+"""Of what Septum keeps beside arrays (`septum_attributes`). It grows with every change that an
+older Septum would misread; stores of versions before the first one are read as version 1."""
 CHUNK_VALUES = 2**18  # decompresses in about a millisecond
 SHARD_VALUES = 2**26
 
@@ -35,7 +38,7 @@ def write_array(
         JSON kept beside; give ``{"name": case.name}`` for `case_paths` to find it.
     """
     with atomic_path(path) as folder:
-        create_group(folder, {"septum": {"kind": "array", **(attributes or {})}})
+        create_group(folder, septum_attributes("array", attributes or {}))
         create_array(folder, name, array.shape, array.dtype, chunks=chunks)[...] = array
 
 
@@ -82,6 +85,18 @@ def create_group(folder: Path, attributes: Mapping[str, Any]) -> None:
     (folder / "zarr.json").write_text(text, encoding="utf-8")
 
 
+def septum_attributes(kind: str, own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return attributes of a group by which `read_attributes` knows it.
+
+    Parameters
+    ----------
+    kind : {"case", "prediction", "array"}
+    own : mapping
+        What is kept beside the arrays (JSON).
+    """
+    return {"septum": {"kind": kind, "format_version": FORMAT_VERSION, **own}}
+
+
 def read_attributes(path: str | Path, kind: str | None = None) -> dict[str, Any]:
     """Return what Septum keeps beside a case, a prediction or an array.
 
@@ -95,16 +110,21 @@ def read_attributes(path: str | Path, kind: str | None = None) -> dict[str, Any]
     Raises
     ------
     SeptumError
-        If there is none, or one of another kind.
+        If there is none, or one of another kind, or one that a newer Septum wrote.
     """
     try:
         with open(os.path.join(path, "zarr.json"), "rb") as file:
-            own = json.load(file)["attributes"]["septum"]
+            own = dict(json.load(file)["attributes"]["septum"])
     except FileNotFoundError:
         raise problem(path, "is not there, or no case of Septum", "run `septum prepare`") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         what = f"is no case of Septum, or damaged ({error})"
         raise problem(path, what, "delete it, and run the workflow again") from None
+    version = own.get("format_version", 1)
+    if version > FORMAT_VERSION:
+        what = f"has format {version}, but this Septum reads formats up to {FORMAT_VERSION}"
+        remedy = "update Septum to the version that wrote it, or delete it and run again"
+        raise problem(path, what, remedy)
     if kind is not None and own.get("kind") != kind:
         what = f"holds a {own.get('kind')}, where a {kind} is wanted"
         raise problem(path, what, "give the folder of the right stage")

@@ -20,9 +20,9 @@ from torch import Tensor
 
 from septum import __version__
 from septum.config.schema import ClassSpec, Section, canonical_json
-from septum.data.store import atomic_path
 from septum.errors import SeptumError, problem
 from septum.heads.heads import HEADS
+from septum.io.atomic import atomic_path
 from septum.networks import create as models
 from septum.networks.segmenter import Segmenter, build_segmenter
 

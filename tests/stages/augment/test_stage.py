@@ -16,13 +16,12 @@ from septum.data.store import (
     Geometry,
     case_path,
     case_paths,
-    open_array,
-    read_attributes,
     read_case,
     write_case,
-    write_json,
 )
 from septum.errors import SeptumError
+from septum.io.atomic import write_json
+from septum.io.zarr_arrays import open_array, read_attributes
 from septum.losses.border_weights import separate_touching
 from septum.seeds import seed_of
 from septum.stages.augment.stage import augment_batch, separate_pieces

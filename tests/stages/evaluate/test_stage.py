@@ -5,8 +5,15 @@ import pytest
 
 from septum.config.schema import ClassSpec, Evaluate, Report
 from septum.data.plan import Plan
-from septum.data.store import Case, Geometry, case_path, write_case, write_json, write_prediction
+from septum.data.store import (
+    Case,
+    Geometry,
+    case_path,
+    write_case,
+    write_prediction,
+)
 from septum.errors import SeptumError
+from septum.io.atomic import write_json
 from septum.metrics.panoptic import panoptic_quality
 from septum.stages.evaluate.stage import (
     CASE_COLUMNS,

@@ -18,11 +18,11 @@ from septum.data.store import (
     case_path,
     read_prediction,
     write_case,
-    write_json,
     write_prediction,
 )
 from septum.decoding.panoptic import fill_with_stuff, likeliest_stuff, panoptic_merge
 from septum.errors import SeptumError
+from septum.io.atomic import write_json
 from septum.io.usage import PredictionCosts, TrainingCosts, read_costs, write_costs
 from septum.stages.merge.stage import Merged, merge_batch
 

@@ -21,14 +21,13 @@ from septum.data.store import (
     Geometry,
     case_path,
     case_paths,
-    read_json,
     read_prediction,
     write_case,
-    write_json,
 )
 from septum.decoding.decode import decode
 from septum.errors import SeptumError
 from septum.inference.predictor import common_decoder, load_models, predict_case
+from septum.io.atomic import read_json, write_json
 from septum.networks.model_file import ModelHeader, load_model, save_model
 from septum.networks.segmenter import build_segmenter
 from septum.stages.predict.stage import predict_batch, predict_images

@@ -26,7 +26,9 @@ from septum.data import store
 from septum.data.intensity import normalise
 from septum.data.plan import Plan
 from septum.errors import SeptumError
+from septum.io.atomic import read_json, write_json
 from septum.io.data_digest import data_digest
+from septum.io.zarr_arrays import write_array
 from septum.networks.device import choose_device, has_bf16
 from septum.networks.model_file import load_model, read_header
 from septum.networks.segmenter import build_segmenter
@@ -358,7 +360,7 @@ def test_training_ends_when_it_no_longer_gets_better(data, tmp_path):
 
 def test_costs_are_written_beside_the_model(data, tmp_path):
     run_training(data, tmp_path, settings())
-    costs = store.read_json(tmp_path / "costs.json")
+    costs = read_json(tmp_path / "costs.json")
     seconds = sum(float(row["seconds"]) for row in history(tmp_path))
     assert costs["training_s"] == pytest.approx(seconds, rel=1e-4)
     segmenter, _ = load_model(tmp_path / "model.safetensors")
@@ -374,10 +376,10 @@ def test_a_training_that_is_over_keeps_its_costs(data, tmp_path):
     kept = tmp_path / "checkpoints"
     set_seconds(kept / "history.csv", [30.0, 12.5])
     usage = {"device": "Old", "threads": 7, "peak_memory_mb": 123.0}
-    store.write_json(kept / "costs.json", usage)
+    write_json(kept / "costs.json", usage)
     delete_outputs(tmp_path)
     run_training(data, tmp_path, run)
-    costs = store.read_json(tmp_path / "costs.json")
+    costs = read_json(tmp_path / "costs.json")
     assert costs["training_s"] == 42.5
     assert {key: costs[key] for key in usage} == usage
 
@@ -385,7 +387,7 @@ def test_a_training_that_is_over_keeps_its_costs(data, tmp_path):
     (kept / "costs.json").unlink()
     delete_outputs(tmp_path)
     run_training(data, tmp_path, run)
-    costs = store.read_json(tmp_path / "costs.json")
+    costs = read_json(tmp_path / "costs.json")
     assert (costs["training_s"], costs["peak_memory_mb"], costs["device"]) == (42.5, None, None)
 
 
@@ -406,9 +408,9 @@ def test_costs_are_those_of_all_parts_of_a_training(data, tmp_path):
     kept = tmp_path / "checkpoints"
     set_seconds(kept / "history.csv", [1000.0, 500.0])
     usage = {"device": "Old", "threads": 7, "peak_memory_mb": 99_999.5}
-    store.write_json(kept / "costs.json", usage)
+    write_json(kept / "costs.json", usage)
     run_training(data, tmp_path, run)
-    costs = store.read_json(tmp_path / "costs.json")
+    costs = read_json(tmp_path / "costs.json")
     # epoch 2 was not saved, and is trained again: its own time counts, once
     seconds = [float(row["seconds"]) for row in history(tmp_path)]
     assert seconds[0] == 1000.0
@@ -466,7 +468,7 @@ def test_a_processor_trains_in_bf16_where_it_has_it():
 
 
 def test_every_missing_case_is_named(data, tmp_path):
-    store.write_array(
+    write_array(
         tmp_path / "w" / "case_0.zarr", "weights", np.ones((4, 4)), attributes={"name": "case 0"}
     )
     with pytest.raises(SeptumError) as error:
@@ -479,9 +481,7 @@ def test_every_missing_case_is_named(data, tmp_path):
 
 
 def test_a_fold_needs_cases_on_both_sides(data, tmp_path):
-    plan = Plan.from_json(
-        {**store.read_json(data / "plan.json"), "train": [], "folds": [["case 0"]]}
-    )
+    plan = Plan.from_json({**read_json(data / "plan.json"), "train": [], "folds": [["case 0"]]})
     with pytest.raises(SeptumError, match="blobs, fold 0: has no case to train on"):
         run_training(data, tmp_path, settings(), plan=plan)
 

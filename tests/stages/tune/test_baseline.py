@@ -22,9 +22,9 @@ from septum.data.store import (
     case_paths,
     read_prediction,
     write_case,
-    write_json,
 )
 from septum.errors import SeptumError
+from septum.io.atomic import write_json
 from septum.io.usage import PredictionCosts, TrainingCosts, read_costs
 from septum.stages.predict.classical import predict_batch
 from septum.stages.tune.baseline import fit

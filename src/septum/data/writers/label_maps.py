@@ -24,8 +24,9 @@ from nibabel.orientations import apply_orientation, ornt_transform
 
 from septum.config import registry
 from septum.data.case_files import distinct_name, safe_name
-from septum.data.store import Geometry, Prediction, atomic_path
+from septum.data.store import Geometry, Prediction
 from septum.io import ngff
+from septum.io.atomic import atomic_path
 from septum.io.units import ASCII_SYMBOLS, SYMBOLS
 from septum.io.zarr_arrays import create_array, create_group
 

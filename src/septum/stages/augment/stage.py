@@ -16,7 +16,14 @@ from skimage import measure
 
 from septum.augmentation.elastic import ElasticDeformation
 from septum.config.schema import Augment
-from septum.data.store import Case, atomic_path, case_paths, open_case, read_case, write_case
+from septum.data.store import (
+    Case,
+    case_paths,
+    open_case,
+    read_case,
+    write_case,
+)
+from septum.io.atomic import atomic_path
 from septum.seeds import seed_of
 
 log = logging.getLogger(__name__)

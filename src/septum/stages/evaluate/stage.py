@@ -18,8 +18,14 @@ from pathlib import Path
 
 from septum.config.schema import Evaluate
 from septum.data.plan import Plan, read_plan
-from septum.data.store import case_paths, open_prediction, read_case, read_prediction, write_text
+from septum.data.store import (
+    case_paths,
+    open_prediction,
+    read_case,
+    read_prediction,
+)
 from septum.errors import Problem, SeptumError, problem
+from septum.io.atomic import write_text
 from septum.io.tables import csv_text
 from septum.metrics.case import AP_COLUMNS, CaseScores, Row, evaluate_case
 from septum.metrics.objects import pool

@@ -10,8 +10,9 @@ from typing import Any
 
 from septum.config.schema import ClassSpec, Dataset
 from septum.data.plan import Plan
-from septum.data.store import case_paths, read_case, write_json
+from septum.data.store import case_paths, read_case
 from septum.errors import SeptumError, problem
+from septum.io.atomic import write_json
 from septum.stages.plan import near_duplicates as duplicates
 from septum.stages.plan.case_facts import SAMPLE, CaseFacts, measure
 from septum.stages.plan.fingerprint import check_alike, fingerprint

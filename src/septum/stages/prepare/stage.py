@@ -19,8 +19,14 @@ from septum.config.schema import Dataset
 from septum.data.case_files import CaseFiles
 from septum.data.intensity import statistics
 from septum.data.readers.choose import check_reader, read_image
-from septum.data.store import Case, Geometry, atomic_path, case_path, write_case
+from septum.data.store import (
+    Case,
+    Geometry,
+    case_path,
+    write_case,
+)
 from septum.errors import Problem, SeptumError, problem
+from septum.io.atomic import atomic_path
 from septum.io.units import in_micrometers
 from septum.stages.prepare.annotation import Annotation
 from septum.stages.prepare.label_files import annotate_maps, read_maps

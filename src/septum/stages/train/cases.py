@@ -15,6 +15,7 @@ from septum.data.fold_cases import FoldCases
 from septum.data.intensity import percentile
 from septum.errors import Problem, SeptumError, problem
 from septum.heads.heads import Head
+from septum.io.zarr_arrays import open_array
 from septum.seeds import rng
 from septum.stages.train.foreground import Foreground, find_foreground
 
@@ -137,7 +138,7 @@ def load_training_cases(
         classes: Any = WindowedTarget(case.semantic, case.instance, head)
         weights: Any = None
         if cases.weights is not None:
-            weights = store.open_array(cases.weights[name], "weights")
+            weights = open_array(cases.weights[name], "weights")
         if in_memory:
             whole = (slice(None),) * classes.ndim
             classes = classes[whole]

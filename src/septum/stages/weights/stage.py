@@ -11,7 +11,14 @@ import numpy as np
 
 from septum.config.schema import Weights
 from septum.data.plan import read_plan
-from septum.data.store import VOID, Case, atomic_path, case_paths, read_case, write_array
+from septum.data.store import (
+    VOID,
+    Case,
+    case_paths,
+    read_case,
+)
+from septum.io.atomic import atomic_path
+from septum.io.zarr_arrays import write_array
 from septum.losses.border_weights import border_weight_map, separate_touching
 
 log = logging.getLogger(__name__)
