@@ -46,7 +46,6 @@ TO_CUT: set[tuple[str, str]] = set()
 TO_SPLIT = {
     "septum.commands.check.audit",
     "septum.config.schema",
-    "septum.data.store",
     "septum.decoding.objects",
     "septum.inference.predictor",
 }

@@ -132,6 +132,8 @@ class Reader(Record):
 class Writer(Record):
     """A format in which objects are delivered beside the label maps (``export.formats``).
 
+    Its code is a subclass of `septum.data.writers.base.ObjectWriter`.
+
     Parameters
     ----------
     planar : bool
@@ -299,13 +301,15 @@ READERS = _by_name(
 
 WRITERS = _by_name(
     [
-        Writer("table", "septum.data.writers.table:object_table"),
-        Writer("coco", "septum.data.writers.object_files:Coco", planar=True, needs_objects=True),
-        Writer("coco_panoptic", "septum.data.writers.object_files:CocoPanoptic", planar=True),
-        Writer("geojson", "septum.data.writers.object_files:geojson", planar=True),
+        Writer("table", "septum.data.writers.table:TableWriter"),
+        Writer("coco", "septum.data.writers.coco:CocoWriter", planar=True, needs_objects=True),
+        Writer(
+            "coco_panoptic", "septum.data.writers.coco_panoptic:CocoPanopticWriter", planar=True
+        ),
+        Writer("geojson", "septum.data.writers.geojson:GeoJsonWriter", planar=True),
         Writer(
             "imagej_roi",
-            "septum.data.writers.object_files:write_rois",
+            "septum.data.writers.imagej:ImagejRoiWriter",
             planar=True,
             needs_objects=True,
         ),
