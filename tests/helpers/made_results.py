@@ -24,6 +24,7 @@ from septum.io.atomic import write_json
 from septum.io.usage import PredictionCosts, TrainingCosts, write_costs
 from septum.stages.evaluate.stage import evaluate_experiment
 from septum.stages.leaderboard.stage import write_leaderboard
+from septum.workflow.report_contents import ReportContents
 
 NAME = "<script>alert('x')</script> Zellen & Gewebe"
 CASES = ["<script>alert(1)</script>", "quote \" and ' µ", "plain", "empty"]
@@ -45,7 +46,22 @@ FINGERPRINT = {
     },
 }
 SCORES = ("cases.csv", "classes.csv", "objects.npz")
-DERIVED = {"normalisation": "microscopy images", "patch": "to span <several> objects"}
+DERIVED = {
+    "normalisation": "microscopy images",
+    "patch": "to span <several> objects",
+    "sigma": "2.5 px: 1/20 of the median diameter, within 2 to 10 px",
+    "min_size": "half of what 99 % of the objects exceed (17 px)",
+    "class_weights": "inverse to the share of pixels",
+}
+DECODER = {"method": "watershed", "threshold": 0.45, "min_size": 16, "score": 0.5}
+HEADER = {
+    "network": "unet",
+    "options": {"width": 8},
+    "head": "semantic",
+    "decoder": DECODER,
+    "normalisation": {"scheme": "percentile", "lower": 1.0, "upper": 99.8},
+    "patch": [32, 32],
+}
 
 
 def squares(shape=(40, 48)) -> np.ndarray:
@@ -67,7 +83,7 @@ def flawed(labels: np.ndarray) -> np.ndarray:
 
 
 class Results:
-    """Results under construction; `settings` is what the report stage is given."""
+    """Results under construction; `settings` is what the report stage is given, as JSON."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -76,6 +92,11 @@ class Results:
             "evaluate": Evaluate().model_dump(mode="json"),
             "datasets": [],
         }
+
+    @property
+    def contents(self) -> ReportContents:
+        """The settings as the stage has them."""
+        return ReportContents.model_validate(self.settings)
 
     def add(
         self,
@@ -122,11 +143,7 @@ class Results:
                 "batches": ["1of1"],
                 "weights": {},
                 "experiments": {
-                    network: {
-                        "name": f"{network} <net>",
-                        "folds": [0],
-                        "kind": "classical" if network in baselines else "network",
-                    }
+                    network: _reported(name, network, network in baselines)
                     for network in predictions
                 },
             }
@@ -141,7 +158,7 @@ class Results:
                 instance=instance,
                 geometry=geometry,
                 name=case,
-                attributes={"fold": "0", "subset": subset},
+                attributes={"fold": "0", "subset": subset, "decoder": DECODER, "tile": [64, 128]},
             )
         fold = folder / network / "fold0"
         fold.mkdir(parents=True)
@@ -178,13 +195,27 @@ class Results:
             "epoch,step,lr,train_loss,val_loss,val_iou,seconds,images_per_second\n"
             "1,10,0.001,1.5,1.25,0.5,30,20\n2,20,0.001,0.5,0.75,0.625,30,22\n"
         )
-        header = {"network": "unet", "options": {"width": 8}, "head": "semantic"}
-        header["decoder"] = {"method": "watershed", "threshold": 0.45}
-        save_file(
-            {"a.weight": np.zeros((3, 4)), "a.running_mean": np.zeros(7)},
-            fold / "model.safetensors",
-            metadata={"septum": json.dumps(header)},
-        )
+        _save_model(fold / "model.safetensors", HEADER)
+
+    def change_model(self, dataset, network, **changes):
+        """Write the model file of a network anew, with changes to its header."""
+        path = self.folder / safe_name(dataset) / network / "fold0/model.safetensors"
+        _save_model(path, {**HEADER, **changes})
+
+
+def _save_model(path, header):
+    tensors = {"a.weight": np.zeros((3, 4)), "a.running_mean": np.zeros(7)}
+    save_file(tensors, path, metadata={"septum": json.dumps(header)})
+
+
+def _reported(dataset, network, baseline):
+    """Return what the report is told of an experiment."""
+    of = {"dataset": dataset, "experiment": network}
+    if baseline:
+        what = {"baseline": {**of, "method": "watershed", "options": {"polarity": "dark"}}}
+    else:
+        what = {"run": {**of, "network": "unet", "head": "semantic", "options": {"width": 8}}}
+    return {"name": f"{network} <net>", "folds": [0], **what}
 
 
 def add_costs(folder, parameters, seconds, memory, speed) -> list[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from html.parser import HTMLParser
 
 from septum.stages.report.stage import write_report
+from septum.workflow.report_contents import ReportContents
 
 VOID = {"meta", "br", "img", "input", "link", "hr"}
 
@@ -43,8 +44,21 @@ class Page(HTMLParser):
     def texts(self, tag, **attributes):
         return [e[2].strip() for e in self.all(tag, **attributes)]
 
+    def rows(self, css_class):
+        """Return the cells of each row of the tables of a class, without their heads."""
+        rows, wanted = [], False
+        for tag, attributes, text in self.elements:
+            if tag == "table":
+                wanted = attributes.get("class") == css_class
+            elif wanted and tag == "tr":
+                rows.append([])
+            elif wanted and tag == "td":
+                rows[-1].append(text.strip())
+        return [row for row in rows if row]
+
 
 def render(results, settings=None) -> str:
     out = results.folder / "report.html"
-    write_report(settings=settings or results.settings, results=results.folder, seed=0, out=out)
+    contents = ReportContents.model_validate(settings) if settings else results.contents
+    write_report(contents=contents, results=results.folder, seed=0, out=out)
     return out.read_text(encoding="utf-8")

@@ -190,8 +190,8 @@ def test_the_report_is_made_of_the_configured_folds(finished):
     for fold in (0, 1):
         assert f"results/demo_nuclei/unet/fold{fold}/model.safetensors" in report
         assert f"results/demo_nuclei/floor/fold{fold}/parameters.json" in report
-    assert '"unet":{"folds":[0,1],"kind":"network","name":"unet"}' in report
-    assert '"floor":{"folds":[0,1],"kind":"classical","name":"floor"}' in report
+    assert re.search(r'"unet":\{"folds":\[0,1\],"name":"unet","run":\{"dataset":', report)
+    assert re.search(r'"floor":\{"baseline":\{.*?\},"folds":\[0,1\],"name":"floor"', report)
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from small_study import Job, small_settings, small_study
 
 from septum.workflow.params import Params
+from septum.workflow.report_contents import ReportContents
 from septum.workflow.study import Study
 
 CELLS = Job(dataset="cells", batch="2of2", fold="2")
@@ -86,12 +85,28 @@ def test_experiments_of_a_dataset(params):
 
 
 def test_the_report_is_told_datasets_experiments_and_folds(params):
-    shown = json.loads(params.report)
-    assert shown["report"]["title"] == "Septum report"
-    assert shown["evaluate"] == {"convention": "coco", "surface_distance": True}
-    cells, demo = shown["datasets"]
-    assert (cells["name"], cells["folder"]) == ("cells", "cells")
-    assert cells["batches"] == ["1of2", "2of2"]
-    assert cells["experiments"]["floor"] == {"name": "floor", "folds": [0, 2], "kind": "classical"}
-    merged = demo["experiments"]["both_1-067df25a"]
-    assert merged == {"name": "both (1)", "folds": [0, 2], "kind": "merged"}
+    shown = ReportContents.model_validate_json(params.report)
+    assert (shown.report.title, shown.evaluate.convention) == ("Septum report", "coco")
+    cells, demo = shown.datasets
+    assert (cells.name, cells.folder, cells.batches) == ("cells", "cells", ["1of2", "2of2"])
+    floor, merged = cells.experiments["floor"], demo.experiments["both_1-067df25a"]
+    assert (floor.name, floor.folds, floor.kind) == ("floor", [0, 2], "classical")
+    assert (merged.name, merged.folds, merged.kind) == ("both (1)", [0, 2], "merged")
+
+
+def test_the_report_is_told_what_the_configuration_sets(tmp_path):
+    settings = small_settings(tmp_path, train={"folds": [0], "patch": [64, 32]})
+    settings["datasets"]["cells"] |= {
+        "weights": {"sigma": 3.5},
+        "normalisation": {"scheme": "zscore"},
+    }
+    settings["experiments"]["pixels"] |= {"decode": {"min_size": 7}, "predict": {"tile": [96, 96]}}
+    text = Params(Study.validated(settings)).report
+    cells = ReportContents.model_validate_json(text).datasets[0]
+    assert (cells.weights.sigma, cells.normalisation.scheme) == (3.5, "zscore")
+    run = cells.experiments["pixels"].run
+    assert (run.train.patch, run.predict.tile) == ([64, 32], [96, 96])
+    assert (run.decode.min_size, run.decode.threshold) == (7, "auto")
+    other = cells.experiments["fine"].run
+    assert (other.predict.tile, other.decode.min_size) == ("auto", "auto")
+    assert '"threshold"' not in text, "what is left at its default takes no room"

@@ -13,7 +13,13 @@ from typing import Any
 
 from septum.config.schema import Section, canonical_json
 from septum.workflow.inputs import Wildcards
-from septum.workflow.study import Study
+from septum.workflow.report_contents import (
+    ReportContents,
+    ReportedDataset,
+    ReportedExperiment,
+    report_json,
+)
+from septum.workflow.study import RunKey, Study
 from septum.workflow.watched_files import unwatched_digest
 
 
@@ -128,30 +134,35 @@ class Params:
 
     @functools.cached_property
     def report(self) -> str:
-        """What the report shows: its own settings, and every dataset's experiments."""
+        """What the report shows (`septum.workflow.report_contents`)."""
+        contents = ReportContents(
+            report=self._config.report,
+            evaluate=self._config.evaluate,
+            datasets=[self._reported_dataset(name) for name in self._study.scored_datasets()],
+        )
+        return report_json(contents)
+
+    def _reported_dataset(self, dataset: str) -> ReportedDataset:
         study = self._study
-        shown = {
-            "report": self._config.report.model_dump(mode="json"),
-            "evaluate": self._config.evaluate.model_dump(mode="json"),
-            "datasets": [
-                {
-                    "name": study.datasets[dataset],
-                    "folder": dataset,
-                    "batches": list(study.batches[dataset]),
-                    "weights": study.section(dataset, "weights").model_dump(mode="json"),
-                    "experiments": {
-                        run.experiment: {
-                            "name": study.experiments[run.experiment],
-                            "folds": study.folds(*run),
-                            "kind": study.kind(run.experiment),
-                        }
-                        for run in study.runs_of(dataset)
-                    },
-                }
-                for dataset in study.scored_datasets()
-            ],
-        }
-        return canonical_json(shown)
+        return ReportedDataset(
+            name=study.datasets[dataset],
+            folder=dataset,
+            batches=list(study.batches[dataset]),
+            normalisation=study.spec(dataset).normalisation,
+            weights=study.section(dataset, "weights"),
+            experiments={
+                run.experiment: self._reported_experiment(run) for run in study.runs_of(dataset)
+            },
+        )
+
+    def _reported_experiment(self, run: RunKey) -> ReportedExperiment:
+        study, kind = self._study, self._study.kind(run.experiment)
+        return ReportedExperiment(
+            name=study.experiments[run.experiment],
+            folds=study.folds(*run),
+            run=study.settings(*run) if kind == "network" else None,
+            baseline=study.baseline(*run) if kind == "classical" else None,
+        )
 
 
 def some_of(section: Section, keys: str) -> str:

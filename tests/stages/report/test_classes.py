@@ -59,7 +59,7 @@ def tissue(results):
 
 @pytest.fixture
 def dataset(tissue):
-    return read_dataset(tissue.folder, tissue.settings["datasets"][0])
+    return read_dataset(tissue.folder, tissue.contents.datasets[0])
 
 
 def cells(block, name):
@@ -128,7 +128,7 @@ def test_a_class_that_is_never_predicted_is_named(results):
     results.add(
         "scene", cases, predictions, annotation="panoptic", classes=CLASSES, test=["a"], folds=[]
     )
-    dataset = read_dataset(results.folder, results.settings["datasets"][0])
+    dataset = read_dataset(results.folder, results.contents.datasets[0])
     assert [sentence for sentence in cautions(dataset) if "predicts" in sentence] == [
         "people <net> predicts no pixel of grass <b> and no pixel of dog: all of it is missed."
     ]
@@ -163,7 +163,7 @@ def test_the_page_shows_the_classes(tissue):
 
 
 def test_one_class_of_things_needs_no_table(nuclei):
-    dataset = read_dataset(nuclei.folder, nuclei.settings["datasets"][0])
+    dataset = read_dataset(nuclei.folder, nuclei.contents.datasets[0])
     assert by_class(dataset) is None
     page = Page(render(nuclei))
     assert "By class" not in page.texts("h3")
@@ -182,7 +182,7 @@ def test_classes_without_objects_have_iou_only(results):
         classes=CLASSES,
         test=["a"],
     )
-    found = by_class(read_dataset(results.folder, results.settings["datasets"][0]))
+    found = by_class(read_dataset(results.folder, results.contents.datasets[0]))
     assert found.matrix == []
     (block,) = found.blocks
     assert [column.title for column in block.columns] == ["IoU"]

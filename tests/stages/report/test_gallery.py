@@ -56,7 +56,7 @@ def test_test_cases_come_first_then_the_worst():
 @pytest.mark.parametrize("limit", [1, 2, 3])
 def test_the_worst_of_every_network_is_shown(results, limit):
     add_nuclei(results)
-    dataset = read_dataset(results.folder, results.settings["datasets"][0])
+    dataset = read_dataset(results.folder, results.contents.datasets[0])
     gallery = make_gallery(dataset, limit)
     assert (len(gallery.scored), gallery.scored_in_all) == (limit, 4)
     assert (len(gallery.new), gallery.new_in_all) == (1, 1)
@@ -69,7 +69,7 @@ def test_the_worst_of_every_network_is_shown(results, limit):
 
 def test_a_network_without_a_prediction_has_no_pane(results):
     add_nuclei(results)
-    dataset = read_dataset(results.folder, results.settings["datasets"][0])
+    dataset = read_dataset(results.folder, results.contents.datasets[0])
     del dataset.experiments[0].predicted["plain"]
     gallery = make_gallery(dataset, 9)
     panes = {card.case: [pane.experiment for pane in card.panes] for card in gallery.scored}
@@ -79,7 +79,7 @@ def test_a_network_without_a_prediction_has_no_pane(results):
 
 def test_a_new_image_has_no_truth(results):
     add_nuclei(results)
-    dataset = read_dataset(results.folder, results.settings["datasets"][0])
+    dataset = read_dataset(results.folder, results.contents.datasets[0])
     (card,) = make_gallery(dataset, 9).new
     assert card.truth == ""
     assert card.subset == "no annotation"

@@ -65,7 +65,7 @@ def found(nuclei, tmp_path_factory):
         pytest.skip("no Chromium on this machine")
     folder = tmp_path_factory.mktemp("browser")
     page = folder / "report.html"
-    write_report(settings=nuclei.settings, results=nuclei.folder, seed=0, out=page)
+    write_report(contents=nuclei.contents, results=nuclei.folder, seed=0, out=page)
     text = page.read_text(encoding="utf-8")
     page.write_text(text.replace("</body>", PROBE), encoding="utf-8")
     profile = f"--user-data-dir={folder / 'profile'}"

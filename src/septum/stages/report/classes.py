@@ -14,7 +14,8 @@ from septum.stages.leaderboard.scores import Row, number
 from septum.stages.leaderboard.stage import has_scores
 from septum.stages.report.colours import class_colours
 from septum.stages.report.inputs import Dataset, Experiment
-from septum.stages.report.tables import NOTHING, Cell, Column, number_text
+from septum.stages.report.tables import Cell, Column
+from septum.stages.report.text import NOTHING, number_text
 
 IOU = Column("iou", "IoU", 3, "intersection / union of the pixels of all cases together")
 PANOPTIC = (

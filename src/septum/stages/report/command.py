@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
-from septum.config.arguments import add_out, add_seed, add_settings, parse_object
+from septum.config.arguments import add_out, add_seed, add_settings
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the settings; results are read from the folder that the report is written to."""
-    add_settings(parser, "report section and datasets")
+    add_settings(parser, "which results are shown, and how")
     add_seed(parser)
     add_out(parser, "report.html, in the folder of results")
 
 
 def run(arguments: Namespace) -> None:
     """Write the report."""
+    from septum.config.schema import parse_section
     from septum.stages.report.stage import write_report
+    from septum.workflow.report_contents import ReportContents
 
-    settings = parse_object(arguments.settings, "--settings", "report", "evaluate", "datasets")
+    contents = parse_section(ReportContents, arguments.settings)
     write_report(
-        settings=settings, results=arguments.out.parent, seed=arguments.seed, out=arguments.out
+        contents=contents, results=arguments.out.parent, seed=arguments.seed, out=arguments.out
     )

@@ -18,7 +18,7 @@ from septum.stages.leaderboard.scores import Row, number
 from septum.stages.report.colours import class_colours
 from septum.stages.report.inputs import Dataset, Experiment
 from septum.stages.report.overlays import Frame, choose_frame, draw_errors, draw_labels, picture
-from septum.stages.report.tables import number_text, subset_name
+from septum.stages.report.text import number_text, subset_name
 
 ERRORS = ("missed", "merged", "split", "spurious")
 

@@ -12,15 +12,62 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from septum.classical.fitted import Fitted, Record, common_baseline, read_record
-from septum.config.schema import Weights
+from septum.config.schema import Merge, Normalisation, Run, Weights
 from septum.data.plan import Plan, read_plan
 from septum.data.store import case_paths
 from septum.errors import problem
+from septum.io.zarr_arrays import read_attributes
 from septum.stages.leaderboard.scores import Row, Scores, read_rows, read_scores
 from septum.stages.merge.stage import Merged
+from septum.workflow.report_contents import ReportedDataset, ReportedExperiment
+
+Value = bool | int | float | str | list[Any] | None
+"""Of an option or a parameter, as JSON has it."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """What the report shows of a model file.
+
+    Parameters
+    ----------
+    network, head : str
+    options, decoder : dict
+        By name; what is not used is None, or absent.
+    normalisation : dict
+        The resolved scheme (`septum.data.intensity`).
+    patch : tuple of int
+        The training patch, in pixels.
+    weights : int
+        How many numbers were learnt.
+    """
+
+    network: str
+    head: str
+    options: dict[str, Value]
+    decoder: dict[str, Value]
+    normalisation: dict[str, Value]
+    patch: tuple[int, ...]
+    weights: int
+
+
+@dataclass(frozen=True)
+class Used:
+    """What predicted some case, as it is written beside the prediction.
+
+    Parameters
+    ----------
+    decoder : dict
+        Of several folds together the common one.
+    tile : tuple of int
+        Window of the prediction, in pixels; empty where an older version did not say it.
+    """
+
+    decoder: dict[str, Value]
+    tile: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -37,13 +84,19 @@ class Experiment:
         Of test and validation cases.
     histories : dict of int to list of rows
         By fold; a fold that left none is absent.
-    models : dict of int to dict
-        By fold: header of the model file, and ``weights``, the number of trained numbers.
+    models : dict of int to Model
+        By fold.
     predicted : dict of str to Path
         Predictions by case.
-    baseline : Record, optional
+    run : Run, optional
+        The settings of a network.
+    record : Record, optional
         Of a baseline or a merge, which has neither histories nor models: what predicts its
         test cases.
+    options : dict
+        The parameters of a baseline that the configuration gives.
+    used : dict of str to Used
+        By what predicted: a fold, or ``ensemble``. Of a network only.
     pooled, confusion : list of rows
         Of ``pooled.csv``, scores by class, and of ``confusion.csv``, pixels by pair of classes.
     """
@@ -52,19 +105,33 @@ class Experiment:
     name: str
     scores: Scores
     histories: dict[int, list[Row]]
-    models: dict[int, dict[str, Any]]
+    models: dict[int, Model]
     predicted: dict[str, Path]
-    baseline: Record | None = None
+    run: Run | None = None
+    record: Record | None = None
+    options: dict[str, Value] = field(default_factory=dict)
+    used: dict[str, Used] = field(default_factory=dict)
     pooled: list[Row] = field(default_factory=list)
     confusion: list[Row] = field(default_factory=list)
+
+    @property
+    def merge(self) -> Merge | None:
+        """The two experiments that it merges, if it does."""
+        return self.record.merge if isinstance(self.record, Merged) else None
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """The results of one dataset; experiments in the order of the leaderboard."""
+    """The results of one dataset; experiments in the order of the leaderboard.
+
+    ``plan`` has the weights that were used; ``normalisation`` and ``weights`` are the sections
+    of the configuration.
+    """
 
     name: str
     plan: Plan
+    normalisation: Normalisation
+    weights: Weights
     leaderboard: list[Row]
     experiments: list[Experiment]
     cases: dict[str, Path]
@@ -85,45 +152,39 @@ class Dataset:
         return any(experiment.scores.has_objects for experiment in self.experiments)
 
 
-def read_dataset(results: Path, spec: Mapping[str, Any]) -> Dataset:
+def read_dataset(results: Path, reported: ReportedDataset) -> Dataset:
     """Read all that the report shows of a dataset.
-
-    Parameters
-    ----------
-    results : Path
-    spec : mapping
-        ``name``; ``folder`` in ``results``; ``batches``, their names; ``weights``, the settings
-        of the weight maps; ``experiments``, from the name of the folder to ``name``, the
-        configuration's, ``folds``, those trained or tuned, and ``kind``: network, classical
-        (a baseline) or merged.
 
     Raises
     ------
     SeptumError
         If a file is missing or damaged.
     """
-    folder, batches = Path(results) / spec["folder"], spec["batches"]
+    folder = Path(results) / reported.folder
     leaderboard = read_rows(folder / "leaderboard.csv", {"experiment", "subset", "ranked_by"})
     place = {str(row["experiment"]): i for i, row in enumerate(leaderboard)}
-    missing = sorted(set(spec["experiments"]) - set(place))
+    shown = reported.experiments
+    missing = sorted(set(shown) - set(place))
     if missing:
         what = f"has no row for {', '.join(missing)}"
         raise problem(folder / "leaderboard.csv", what, "run the stage that writes it again")
-    shown = set(spec["experiments"])
+    plan = read_plan(folder / "plan.json").with_weights(reported.weights)
     return Dataset(
-        name=spec["name"],
-        plan=read_plan(folder / "plan.json").with_weights(Weights(**spec["weights"])),
+        name=reported.name,
+        plan=plan,
+        normalisation=reported.normalisation,
+        weights=reported.weights,
         leaderboard=[row for row in leaderboard if row["experiment"] in shown],
         experiments=[
-            _read_experiment(folder / key, batches=batches, **spec["experiments"][key])
+            _read_experiment(folder / key, shown[key], reported.batches, plan)
             for key in sorted(shown, key=lambda key: place[key])
         ],
-        cases=case_paths(folder / "cases" / batch for batch in batches),
+        cases=case_paths(folder / "cases" / batch for batch in reported.batches),
     )
 
 
-def read_model_header(path: Path) -> dict[str, Any]:
-    """Read the JSON header of a model file, without the weights and without PyTorch.
+def read_model(path: Path) -> Model:
+    """Read the header of a model file, without the weights and without PyTorch.
 
     A safetensors file starts with the length of its header (8 bytes, little endian) and the
     header, which lists the tensors and keeps our own header under ``__metadata__``.
@@ -136,14 +197,22 @@ def read_model_header(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))
-            header = json.loads(file.read(length))
-        own = json.loads(header.pop("__metadata__")["septum"])
-    except (OSError, ValueError, KeyError, struct.error) as error:
+            tensors = json.loads(file.read(length))
+        header = json.loads(tensors.pop("__metadata__")["septum"])
+        # running statistics of normalisation layers are counted along, but not learnt
+        learnt = [t for name, t in tensors.items() if name.rsplit(".", 1)[-1] not in _BUFFERS]
+        return Model(
+            network=header["network"],
+            head=header["head"],
+            options=header["options"],
+            decoder=header["decoder"],
+            normalisation=header["normalisation"],
+            patch=tuple(header["patch"]),
+            weights=sum(math.prod(tensor["shape"]) for tensor in learnt),
+        )
+    except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
         what = f"is no model file of Septum ({type(error).__name__}: {error})"
         raise problem(path, what, "train it again") from None
-    # running statistics of normalisation layers are counted along, but not learnt
-    learnt = [t for name, t in header.items() if name.rsplit(".", 1)[-1] not in _BUFFERS]
-    return {**own, "weights": sum(math.prod(tensor["shape"]) for tensor in learnt)}
 
 
 _RECORDS = {"classical": Fitted, "merged": Merged}
@@ -151,13 +220,10 @@ _BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 
 
 def _read_experiment(
-    folder: Path,
-    name: str,
-    folds: list[int],
-    batches: list[str],
-    kind: Literal["network", "classical", "merged"],
+    folder: Path, reported: ReportedExperiment, batches: list[str], plan: Plan
 ) -> Experiment:
-    paths = {fold: folder / f"fold{fold}" for fold in folds}
+    paths = {fold: folder / f"fold{fold}" for fold in reported.folds}
+    predicted = case_paths(folder / "predicted" / batch for batch in batches)
     results = {
         "key": folder.name,
         "scores": read_scores(folder / "cases.csv", folder / "classes.csv"),
@@ -165,15 +231,17 @@ def _read_experiment(
             folder / "pooled.csv", {"subset", "class", "class_name", "kind", "iou"}
         ),
         "confusion": read_rows(folder / "confusion.csv", {"subset", "true", "predicted", "pixels"}),
-        "predicted": case_paths(folder / "predicted" / batch for batch in batches),
+        "predicted": predicted,
     }
+    kind = reported.kind
     if kind in _RECORDS:
         tuned = [read_record(path / "parameters.json", _RECORDS[kind]) for path in paths.values()]
         return Experiment(
-            name=f"{name} ({kind})",
+            name=f"{reported.name} ({kind})",
             histories={},
             models={},
-            baseline=common_baseline(tuned),
+            record=common_baseline(tuned),
+            options=reported.baseline.options if reported.baseline else {},
             **results,
         )
     histories = {
@@ -181,5 +249,26 @@ def _read_experiment(
         for fold, path in paths.items()
         if (path / "history.csv").is_file()
     }
-    models = {fold: read_model_header(path / "model.safetensors") for fold, path in paths.items()}
-    return Experiment(name=name, histories=histories, models=models, **results)
+    return Experiment(
+        name=reported.name,
+        histories=histories,
+        models={fold: read_model(path / "model.safetensors") for fold, path in paths.items()},
+        run=reported.run,
+        used=_read_used(predicted, plan),
+        **results,
+    )
+
+
+def _read_used(predicted: Mapping[str, Path], plan: Plan) -> dict[str, Used]:
+    """Return what each fold predicted with, and what all of them together did.
+
+    Cases of a kind are predicted alike, so that one of each is looked at.
+    """
+    used = {}
+    for names in (*plan.folds, [*plan.test, *plan.unlabelled]):
+        known = [predicted[name] for name in names if name in predicted]
+        if known:
+            attributes = read_attributes(known[0], "prediction")["attributes"]
+            by = Used(dict(attributes["decoder"]), tuple(attributes.get("tile", ())))
+            used[str(attributes["fold"])] = by
+    return used

@@ -5,16 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from septum.data.plan import Plan
 from septum.stages.leaderboard.scores import Row, number
 from septum.stages.leaderboard.stage import difference, has_scores, says_something
-from septum.stages.merge.stage import Merged
-from septum.stages.report.inputs import Dataset, Experiment
-
-NOTHING = "–"
-SUBSETS = {"test": "test", "val": "validation"}
+from septum.stages.report.inputs import Dataset
+from septum.stages.report.text import NOTHING, interval_text, number_text
 
 
 @dataclass(frozen=True)
@@ -68,6 +63,25 @@ class Cell:
     interval: str = ""
     best: bool = False
     remark: str = ""
+
+
+@dataclass(frozen=True)
+class ErrorCounts:
+    """What happened to the true objects.
+
+    Parameters
+    ----------
+    n_true : str
+        How many there are.
+    parts : list of (kind, amount, class of style)
+        They add up to the true objects.
+    cells : list of (kind, count, share of the true objects)
+        The parts, and what is predicted beside them.
+    """
+
+    n_true: str
+    parts: list[tuple[str, float, str]]
+    cells: list[tuple[str, str, str]]
 
 
 def leaderboard_columns(dataset: Dataset) -> list[Column]:
@@ -151,123 +165,22 @@ def case_cells(row: Row, columns: Sequence[Column]) -> list[Cell]:
     ]
 
 
-def error_row(row: Row) -> dict[str, Any] | None:
-    """Return how many objects went wrong in which way, and the shares of true objects."""
+def error_counts(row: Row) -> ErrorCounts | None:
+    """Return how many objects went wrong in which way; None where there are no true objects."""
     total = number(row, "n_true")
     if not total > 0:
         return None
     wrong = {kind: number(row, kind) for kind in ("missed", "merged", "split")}
     found = total - sum(wrong.values())
     spurious = number(row, "spurious")
-    return {
-        "n_true": f"{total:.0f}",
-        "parts": [("matched", found, "matched"), *((k, n, k) for k, n in wrong.items())],
-        "cells": [
+    return ErrorCounts(
+        n_true=f"{total:.0f}",
+        parts=[("matched", found, "matched"), *((k, n, k) for k, n in wrong.items())],
+        cells=[
             (kind, f"{amount:.0f}", f"{amount / total:.1%}")
             for kind, amount in [("matched", found), *wrong.items(), ("spurious", spurious)]
         ],
-    }
-
-
-def data_rows(plan: Plan) -> list[tuple[str, str]]:
-    """Return the fingerprint of a dataset as (what, value)."""
-    found, unit = plan.fingerprint, "px" if plan.unit == "pixel" else plan.unit
-    size = found["size"]
-    rows = [
-        ("Cases", f"{found['cases']}, of them {found['annotated']} annotated"),
-        ("Split", _split(plan)),
-        ("Annotation", f"{plan.annotation}: {_classes(plan)}"),
-        ("Size", _range(size, " px")),
-        ("Pixel size", f"{_times(plan.spacing, '.4g')} {unit}"),
-        ("Channels", f"{found['channels']}, {', '.join(found['dtypes'])}"),
-    ]
-    share = (found.get("classes") or {}).get("pixel_share")
-    if share:
-        rows.append(("Foreground", f"{1 - share.get('0', 0.0):.1%} of annotated pixels"))
-    objects = found.get("objects")
-    if objects and objects["count"]:
-        per_case, diameter = objects["per_case"], objects["diameter_px"]
-        rows += [
-            (
-                "Objects",
-                f"{objects['count']:,}; {per_case['min']:.0f} to {per_case['max']:.0f} a case",
-            ),
-            (
-                "Diameter",
-                f"{diameter['50']:.3g} px (5 to 95 %: {diameter['5']:.3g} to {diameter['95']:.3g})",
-            ),
-            ("Touching another", f"{objects['touching_fraction']:.0%} of objects"),
-        ]
-        if objects["multipart"]:
-            rows.append(("In several pieces", f"{objects['multipart']} objects"))
-    if found.get("empty"):
-        rows.append(("Without any object", f"{found['empty']} annotated cases"))
-    return rows
-
-
-def derived_rows(plan: Plan) -> list[tuple[str, str, str]]:
-    """Return the derived settings as (setting, value, reason)."""
-    unit = "px" if plan.unit == "pixel" else plan.unit
-    normalisation = " ".join(_value(value) for value in plan.normalisation.values())
-    weights = plan.weights.get("class_weights", {})
-    values = {
-        "normalisation": ("Normalisation", normalisation),
-        "patch": ("Training patch", f"{_times(plan.patch, 'd')} px"),
-        "sigma": ("σ of the border weights", f"{_value(plan.weights.get('sigma'))} {unit}"),
-        "min_size": ("Smallest object kept", f"{plan.min_size} px"),
-        "class_weights": (
-            "Class weights",
-            ", ".join(f"{_class_name(plan, key)} {_value(w)}" for key, w in weights.items()),
-        ),
-    }
-    return [(*values[key], why) for key, why in plan.derived.items() if key in values]
-
-
-def network_row(experiment: Experiment) -> list[str]:
-    """Return network, size, decoder, epochs, best validation IoU and time of training.
-
-    Of a baseline or a merge: its method, and the parameters that it was tuned to.
-    """
-    if experiment.baseline is not None:
-        tuned = experiment.baseline.parameters
-        found = ", ".join(f"{key} {_value(value)}" for key, value in _set(tuned))
-        merged = isinstance(experiment.baseline, Merged)
-        kind = str(experiment.baseline.merge) if merged else "classical"
-        return [experiment.baseline.method, kind, NOTHING, found, *[NOTHING] * 4]
-    header = next(iter(experiment.models.values()), {})
-    histories = list(experiment.histories.values())
-    options = ", ".join(f"{key} {_value(value)}" for key, value in _set(header.get("options")))
-    decoder = ", ".join(f"{key} {_value(value)}" for key, value in _set(header.get("decoder")))
-    best = [max(known) for rows in histories if (known := _finite(rows, "val_iou"))]
-    minutes = sum(sum(_finite(rows, "seconds")) for rows in histories) / 60
-    speeds = [speed for rows in histories for speed in _finite(rows, "images_per_second")]
-    network = str(header.get("network", NOTHING))
-    return [
-        network + (f" ({options})" if options else ""),
-        str(header.get("head", NOTHING)),
-        f"{header['weights']:,}" if header else NOTHING,
-        decoder or NOTHING,
-        f"{len(histories)} × {max(map(len, histories))}" if histories else NOTHING,
-        ", ".join(f"{value:.3f}" for value in best) or NOTHING,
-        f"{minutes:.1f} min" if minutes else NOTHING,
-        f"{sorted(speeds)[len(speeds) // 2]:.3g}" if speeds else NOTHING,
-    ]
-
-
-def number_text(value: float, digits: int = 3) -> str:
-    """Return a number as text, a dash where it is undefined."""
-    return NOTHING if math.isnan(value) else f"{value:.{digits}f}"
-
-
-def interval_text(row: Row, key: str, digits: int = 3) -> str:
-    """Return the interval of a score, empty where there is none."""
-    low, high = number(row, f"{key}_low"), number(row, f"{key}_high")
-    return "" if math.isnan(low + high) else f"{low:z.{digits}f} to {high:z.{digits}f}"
-
-
-def subset_name(subset: str) -> str:
-    """Return what a subset is called in text."""
-    return SUBSETS.get(subset, subset)
+    )
 
 
 def _meaningful(dataset: Dataset) -> list[Column]:
@@ -290,50 +203,3 @@ def _infinite(row: Row, column: Column) -> int:
     """Return in how many cases a distance is infinite; 0 for other scores."""
     count = number(row, f"{column.key}_infinite")
     return 0 if math.isnan(count) else int(count)
-
-
-def _finite(rows: Sequence[Row], key: str) -> list[float]:
-    return [value for row in rows if math.isfinite(value := number(row, key))]
-
-
-def _set(section: Any) -> list[tuple[str, Any]]:
-    return [(key, value) for key, value in (section or {}).items() if value is not None]
-
-
-def _split(plan: Plan) -> str:
-    folds = ", ".join(str(len(fold)) for fold in plan.folds)
-    parts = [f"{len(plan.test)} test"]
-    if plan.folds:
-        parts.append(f"{len(plan.folds)} folds of {folds} validation cases")
-    if plan.train:
-        parts.append(f"{len(plan.train)} in training only")
-    if plan.unlabelled:
-        parts.append(f"{len(plan.unlabelled)} without labels")
-    return "; ".join(parts)
-
-
-def _classes(plan: Plan) -> str:
-    return ", ".join(f"{spec.name} ({spec.kind})" for spec in plan.classes.values())
-
-
-def _class_name(plan: Plan, key: str) -> str:
-    return "background" if key == "0" else plan.classes[int(key)].name
-
-
-def _range(spread: dict[str, list[int]], unit: str) -> str:
-    low, middle, high = (_times(spread[key], "d") for key in ("min", "median", "max"))
-    return f"{middle}{unit}" if low == high else f"{middle}{unit} (from {low} to {high})"
-
-
-def _times(values: Sequence[float], form: str) -> str:
-    return " × ".join(format(value, form) for value in values)
-
-
-def _value(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, list | tuple):
-        return " × ".join(_value(v) for v in value)
-    return str(value)

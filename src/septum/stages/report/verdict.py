@@ -9,7 +9,7 @@ from septum.stages.leaderboard.stage import beats_baseline, best_baseline, told_
 from septum.stages.report.classes import confusion_of
 from septum.stages.report.gallery import case_ranks
 from septum.stages.report.inputs import Dataset
-from septum.stages.report.tables import interval_text, number_text, subset_name
+from septum.stages.report.text import interval_text, number_text, subset_name
 
 FEW = 10  # cases below which a bootstrap interval is a rough one
 

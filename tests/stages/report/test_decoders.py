@@ -1,0 +1,139 @@
+"""Parameters of decoders and baselines, by where they come from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from made_results import make_plan
+
+from septum.classical.fitted import Fitted
+from septum.config.registry import METHODS
+from septum.config.schema import ClassSpec, Merge, Normalisation, Run, Weights
+from septum.stages.leaderboard.scores import Scores
+from septum.stages.merge.stage import Merged
+from septum.stages.report.decoders import LABELS, TunedRow, tuned_rows
+from septum.stages.report.inputs import Dataset, Experiment, Model, Used
+
+WATERSHED = {
+    "method": "watershed",
+    "min_size": 44,
+    "min_stuff": None,
+    "score": 0.5,
+    "seed_threshold": 0.7,
+    "threshold": 0.45,
+}
+STARS = {"method": "stars", "min_size": 44, "threshold": 0.4}
+OBJECTS = {
+    "mask_threshold": 0.5,
+    "method": "objects",
+    "min_size": 9,
+    "overlap": 0.2,
+    "threshold": 0.7,
+}
+
+
+def results(key, **others):
+    shared = {"scores": Scores(key, [], []), "histories": {}, "predicted": {}}
+    return Experiment(key=key, name=key, **{"models": {}, **shared, **others})
+
+
+def network(*decoders, head="border", together=None, **decode):
+    """Return a network with a decoder a fold."""
+    models = {
+        fold: Model("unet", head, {}, decoder, {}, (32, 32), 12)
+        for fold, decoder in enumerate(decoders)
+    }
+    of = {"dataset": "cells", "experiment": "net", "network": "unet", "options": {}}
+    run = Run.model_validate({**of, "head": head, "decode": decode})
+    used = {"ensemble": Used(together, (32, 32))} if together else {}
+    return results("net", models=models, run=run, used=used)
+
+
+def rows(*experiments, ndim=2, **plan):
+    made = replace(make_plan("cells", ndim, "instance", None, {}), **plan)
+    weights = Weights()
+    return tuned_rows(Dataset("cells", made, Normalisation(), weights, [], list(experiments), {}))
+
+
+def test_what_was_tuned_is_told_in_the_order_of_its_weight():
+    tuned = ["watershed", "threshold 0.45", "threshold of seeds 0.7", "smallest object 44 px"]
+    assert rows(network(WATERSHED)) == [TunedRow("net", tuned=tuned)]
+
+
+def test_every_parameter_of_a_decoder_has_a_label():
+    names = {parameter.name for method in METHODS.values() for parameter in method.parameters}
+    assert names <= LABELS.keys()
+
+
+def test_what_the_configuration_sets_is_not_called_tuned():
+    (row,) = rows(network(WATERSHED, method="watershed", min_size=44))
+    assert row.tuned == ["threshold 0.45", "threshold of seeds 0.7"]
+    assert row.given == ["watershed", "smallest object 44 px"]
+
+
+def test_the_only_method_of_a_head_is_derived():
+    (row,) = rows(network(STARS, head="stardist"))
+    assert row.derived == [("stars", "the only method of the head stardist")]
+    assert row.tuned == ["threshold 0.4", "smallest object 44 px"]
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_masks_of_objects_are_cut_at_one_half_in_2d(ndim):
+    (row,) = rows(network(OBJECTS, head="detection"), ndim=ndim)
+    masks = ("threshold of masks 0.5", "always, in 2-D")
+    assert (masks in row.derived) is (ndim == 2)
+    assert (masks[0] in row.tuned) is (ndim == 3)
+
+
+def test_classes_alone_need_no_decoder():
+    nothing = dict.fromkeys(["threshold", "min_size", "score"])
+    (row,) = rows(network({"method": "argmax", **nothing}, head="semantic", method="components"))
+    assert row == TunedRow("net", derived=[("argmax", "only classes are annotated")])
+
+
+def test_a_size_of_nothing_is_not_tuned():
+    (row,) = rows(
+        network({**WATERSHED, "min_size": 0}), min_size=0, derived={"min_size": "objects of 1 px"}
+    )
+    assert row.derived == [("smallest object 0 px", "objects of 1 px")]
+
+
+def test_folds_have_a_row_each_and_one_together():
+    other, together = {**WATERSHED, "threshold": 0.55}, {**WATERSHED, "threshold": 0.5}
+    found = rows(network(WATERSHED, other, together=together))
+    assert [(row.owner, row.tuned[1]) for row in found] == [
+        ("net, fold 0", "threshold 0.45"),
+        ("net, fold 1", "threshold 0.55"),
+        ("net, all folds together", "threshold 0.5"),
+    ]
+
+
+RECORD = {
+    "score": 0.5,
+    "spatial_dims": 2,
+    "in_channels": 1,
+    "annotation": "instance",
+    "classes": {1: ClassSpec(name="nucleus")},
+    "spacing": (1.0, 1.0),
+    "unit": "pixel",
+}
+
+
+def test_parameters_of_a_baseline_are_tuned_or_set():
+    parameters = {"polarity": "dark", "level": 0.35, "channel": None, "min_size": 30}
+    record = Fitted(method="watershed", parameters=parameters, **RECORD)
+    floor = results("floor", record=record, options={"polarity": "dark"})
+    tuned = ["level 0.35", "smallest object 30 px"]
+    assert rows(floor) == [TunedRow("floor", tuned=tuned, given=["polarity dark"])]
+
+
+def test_limits_of_a_merge_are_tuned():
+    record = Merged(
+        method="panoptic_merge",
+        merge=Merge(instances="a", semantic="b"),
+        parameters={"threshold": 0.3, "min_stuff": 64},
+        **RECORD,
+    )
+    (row,) = rows(results("both", record=record))
+    assert row == TunedRow("both", tuned=["threshold 0.3", "smallest area of stuff 64 px"])
