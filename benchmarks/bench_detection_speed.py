@@ -34,7 +34,7 @@ from septum.decoding.objects import Detection, Tile, join, resolve
 from septum.inference import detect_tiled as detecting
 from septum.inference.detect_tiled import Scene, decode_scene, detect_tiled
 from septum.networks import mask_rcnn as parts
-from septum.networks.create import create
+from septum.networks.create import create_network
 from septum.networks.detection import rpn as proposing
 from septum.networks.detection.anchors import anchors
 from septum.networks.detection.boxes import encode
@@ -194,7 +194,7 @@ def watched(network: parts.MaskRCNN, watch: Watch) -> Iterator[None]:
 def times(size: int, side: int) -> tuple[dict[str, float], int]:
     """Return the seconds of each stage for an image of so many objects; and their number."""
     torch.manual_seed(0)
-    detector = create("mask_rcnn", 2, 3, 2, **OPTIONS).detector().to(DEVICE).eval()
+    detector = create_network("mask_rcnn", 2, 3, 2, **OPTIONS).detector().to(DEVICE).eval()
     pitch = size / side
     centres = (np.indices((side, side)).reshape(2, -1).T + 0.5) * pitch
     centres += np.random.default_rng(0).uniform(-0.1, 0.1, centres.shape) * (pitch - DIAMETER)

@@ -510,7 +510,7 @@ CONFIGURED: list[Row] = [
     ("network", checked(experiment={"network": "u_net"}), "experiments.unet.network",
      "there is no network 'u_net'", "did you mean 'unet'?"),
     ("networks", checked(experiment={"network": "gan"}), "experiments.unet.network",
-     "there is no network 'gan'", f"choose one of: {', '.join(models.names())}"),
+     "there is no network 'gan'", f"choose one of: {', '.join(models.network_names())}"),
     ("no-kind", checked(experiment={"network": None}), "experiments.unet",
      "names neither a network nor a method", "docs/baselines.md"),
     ("both-kinds", checked(experiment={"method": "watershed"}), "experiments.unet",

@@ -16,7 +16,9 @@ NAMES = {
     "ElasticDeformation",
     "average_precision",
     "border_weight_map",
+    "create_network",
     "match",
+    "network_names",
     "panoptic_quality",
     "predict_tiled",
 }

@@ -10,7 +10,7 @@ from septum.networks import create as models
 
 def network_of(name, spatial_dims, in_channels=1, out_channels=3, seed=0, **options):
     torch.manual_seed(seed)
-    network = models.create(name, spatial_dims, in_channels, out_channels, **options)
+    network = models.create_network(name, spatial_dims, in_channels, out_channels, **options)
     for parameter in network.parameters():
         if parameter.ndim > 1 and not parameter.any():
             # FCN's scores start at zero: all before them would be hidden
@@ -20,5 +20,5 @@ def network_of(name, spatial_dims, in_channels=1, out_channels=3, seed=0, **opti
 
 def count_parameters(name, *channels, **options):
     with torch.device("meta"):
-        network = models.create(name, *channels, **options)
+        network = models.create_network(name, *channels, **options)
     return sum(p.numel() for p in network.parameters())

@@ -12,7 +12,7 @@ from septum.networks import create as models
 
 
 def test_listing_names_imports_no_torch():
-    names = "from septum.networks.create import module, names; module(names()[0])"
+    names = "from septum.networks.create import module, network_names; module(network_names()[0])"
     code = f"import sys; {names}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
@@ -39,7 +39,7 @@ def test_listing_names_imports_no_torch():
 )
 def test_wrong_names_and_options(name, options, messages):
     with pytest.raises(SeptumError) as error:
-        models.create(name, 2, 1, 2, **options)
+        models.create_network(name, 2, 1, 2, **options)
     for message in messages:
         assert message in str(error.value)
 
@@ -73,7 +73,7 @@ def test_wrong_lists_are_told_in_plain_words(name, key, value, remedy):
 @pytest.mark.parametrize("channels", [(4, 1, 2), (2, 0, 2), (3, 1, 0), ("2", 1, 1)])
 def test_wrong_channels(channels):
     with pytest.raises(SeptumError, match="cannot be"):
-        models.create("unet", *channels)
+        models.create_network("unet", *channels)
 
 
 def test_options_are_filled_in():

@@ -17,7 +17,7 @@ R50, R101, VGG16 = 23_508_032, 42_500_160, 14_714_688
 
 def _parameters(name, **options):
     with torch.device("meta"):
-        network = models.create(name, 2, 3, 21, **options)
+        network = models.create_network(name, 2, 3, 21, **options)
     return sum(p.numel() for p in network.parameters())
 
 
@@ -112,7 +112,7 @@ def test_separable_convolution_normalises_and_rectifies_twice():
 def test_v2_sums_scores_of_all_rates(spatial_dims):
     torch.manual_seed(0)
     rates = [1, 2, 4]
-    network = models.create(
+    network = models.create_network(
         "deeplabv2", spatial_dims, 1, 2, backbone="resnet18", width=1 / 64, rates=rates
     )
     with torch.no_grad():
@@ -130,8 +130,8 @@ def test_v2_sums_scores_of_all_rates(spatial_dims):
 
 def test_v2_on_vgg_has_rates_and_poolings_of_the_paper():
     with torch.device("meta"):
-        network = models.create("deeplabv2", 2, 3, 21, backbone="vgg16")
-        coarser = models.create("deeplabv2", 2, 3, 21, backbone="vgg16", output_stride=16)
+        network = models.create_network("deeplabv2", 2, 3, 21, backbone="vgg16")
+        coarser = models.create_network("deeplabv2", 2, 3, 21, backbone="vgg16", output_stride=16)
     convolutions = [m for m in network.backbone.features if hasattr(m, "weight")]
     assert [m.dilation[0] for m in convolutions] == [1] * 10 + [2] * 3
     assert [m.padding[0] for m in convolutions] == [1] * 10 + [2] * 3
@@ -150,7 +150,7 @@ def test_v2_on_vgg_has_rates_and_poolings_of_the_paper():
 )
 def test_rates_of_v3(name, output_stride, rates, grid):
     with torch.device("meta"):
-        network = models.create(name, 2, 3, 21, output_stride=output_stride)
+        network = models.create_network(name, 2, 3, 21, output_stride=output_stride)
     assert [branch[0].dilation[0] for branch in network.aspp.branches] == [1, *rates]
     assert [block.conv2.dilation[0] for block in network.backbone.layer4] == grid
 
@@ -176,7 +176,7 @@ def test_image_level_features_are_one_mean_for_all_pixels():
 @pytest.mark.parametrize("output_stride", [8, 16])
 def test_v3plus_joins_features_at_their_own_pixels(output_stride):
     torch.manual_seed(0)
-    network = models.create(
+    network = models.create_network(
         "deeplabv3plus", 2, 1, 2, backbone="resnet18", width=0.25, output_stride=output_stride
     ).eval()
     seen = {}
@@ -217,12 +217,14 @@ def test_v3plus_joins_features_at_their_own_pixels(output_stride):
 )
 def test_wrong_options(name, options, messages):
     with pytest.raises(SeptumError) as error:
-        models.create(name, 2, 1, 2, **options)
+        models.create_network(name, 2, 1, 2, **options)
     for message in messages:
         assert message in str(error.value)
 
 
 def test_lists_stand_for_tuples():
     given = {"rates": [1, 2, 3], "multi_grid": [1, 1, 1], "backbone": "resnet18", "width": 0.125}
-    network = models.create("deeplabv3", 2, 1, 2, **models.check_options("deeplabv3", given))
+    network = models.create_network(
+        "deeplabv3", 2, 1, 2, **models.check_options("deeplabv3", given)
+    )
     assert [branch[0].dilation[0] for branch in network.aspp.branches] == [1, 1, 2, 3]

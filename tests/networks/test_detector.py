@@ -12,7 +12,7 @@ from septum.config.schema import ClassSpec
 from septum.decoding.objects import Detection
 from septum.errors import SeptumError
 from septum.inference.detect_tiled import Scene, decode_scene, detect_tiled
-from septum.networks.create import check_options, create, fitted_options
+from septum.networks.create import check_options, create_network, fitted_options
 from septum.networks.detection.found import Found
 from septum.networks.detector import Detector
 from septum.networks.segmenter import build_segmenter
@@ -143,10 +143,10 @@ def test_anchors_of_stacks_are_as_flat_as_their_voxels_are_long():
     found = fitted_options("mask_rcnn", {}, {"5": 40.0, "95": 50.0}, (1.0, 0.25, 0.2))
     flat = {"first_level": 1, "anchor_sizes": (40.0,), "proportions": (0.2, 0.8, 1.0)}
     assert found == flat  # 8 slices, which level 1 has a feature a quarter of
-    network = create("mask_rcnn", 3, 1, 2, backbone="resnet18", width=0.125, **flat)
+    network = create_network("mask_rcnn", 3, 1, 2, backbone="resnet18", width=0.125, **flat)
     assert network.rpn.shapes["proportions"] == (0.2, 0.8, 1.0)
     with pytest.raises(SeptumError, match=r"options\.proportions: has 3 entries.*2 axes"):
-        create("mask_rcnn", 2, 1, 2, **flat)
+        create_network("mask_rcnn", 2, 1, 2, **flat)
 
 
 @pytest.mark.parametrize("name", ["faster_rcnn", "mask_rcnn", "panoptic_fpn"])
@@ -155,7 +155,7 @@ def test_options_that_follow_the_objects_survive_a_model_file(name):
     plain = json.loads(json.dumps(check_options(name, fitted)))
     assert plain["anchor_sizes"] == [9.0, 18.0, 36.0]
     again = check_options(name, plain)
-    network = create(name, 2, 1, 2, **{**again, "backbone": "resnet18", "width": 0.125})
+    network = create_network(name, 2, 1, 2, **{**again, "backbone": "resnet18", "width": 0.125})
     assert list(network.sizes) == [9.0, 18.0, 36.0]
     with pytest.raises(SeptumError, match=r"anchor_sizes: cannot be \[0\]"):
         check_options(name, {"anchor_sizes": [0]})

@@ -18,7 +18,7 @@ dims = pytest.mark.parametrize("spatial_dims", [2, 3])
 
 def _bare(name, *channels, **options):
     with torch.device("meta"):
-        return models.create(name, *channels, **options)
+        return models.create_network(name, *channels, **options)
 
 
 def _parameters(network):
@@ -67,7 +67,9 @@ def _same(ours, theirs, size):
 @dims
 def test_dynunet_is_monai_s(spatial_dims):
     torch.manual_seed(0)
-    ours = models.create("monai:DynUNet", spatial_dims, 1, 2, width=2, depth=4, anisotropy=5)
+    ours = models.create_network(
+        "monai:DynUNet", spatial_dims, 1, 2, width=2, depth=4, anisotropy=5
+    )
     rest = [3] * (spatial_dims - 1)
     twos = [2] * (spatial_dims - 1)
     strides = [[1, *twos], [1, *twos], [2, *twos], [2, *twos]]
@@ -91,7 +93,7 @@ def test_dynunet_is_monai_s(spatial_dims):
 
 def test_networks_keep_each_weight_once():
     for name in ("DynUNet", "MedNeXt", "SegResNet", "SwinUNETR"):
-        state = models.create(f"monai:{name}", 2, 1, 2, width=12).state_dict()
+        state = models.create_network(f"monai:{name}", 2, 1, 2, width=12).state_dict()
         assert len({tensor.data_ptr() for tensor in state.values()}) == len(state)
 
 
@@ -115,7 +117,7 @@ def test_thick_slices_are_left_alone_at_the_upper_levels(anisotropy, levels):
 )
 def test_deep_supervision(name, options, weights, spatial_dims):
     torch.manual_seed(0)
-    network = models.create(name, spatial_dims, 1, 2, **options)
+    network = models.create_network(name, spatial_dims, 1, 2, **options)
     size = network.legal_size([1] * spatial_dims)
     images = torch.randn(1, 1, *size)
     trained = network.training_logits(images)
@@ -132,7 +134,7 @@ def test_deep_supervision(name, options, weights, spatial_dims):
 
 
 def test_dynunet_keeps_no_graph_of_the_last_pass():
-    network = models.create("monai:DynUNet", 2, 1, 2, width=2, depth=4)
+    network = models.create_network("monai:DynUNet", 2, 1, 2, width=2, depth=4)
     network.training_logits(torch.randn(1, 1, 32, 32))
     copy.deepcopy(network)  # as a moving average of the weights does
 
@@ -201,6 +203,6 @@ def test_swin_unetr_options_reach_the_library():
 )
 def test_wrong_names_and_options(name, options, messages):
     with pytest.raises(SeptumError) as error:
-        models.create(name, 2, 1, 2, **options)
+        models.create_network(name, 2, 1, 2, **options)
     for message in messages:
         assert message in str(error.value)

@@ -23,8 +23,14 @@ if TYPE_CHECKING:
 _LIST_ERRORS = ("missing", "too_long", "too_short", "tuple_type", "list_type")
 
 
-def names() -> list[str]:
-    """Return the names of all networks, sorted."""
+def network_names() -> list[str]:
+    """Return the names of all networks, sorted.
+
+    Examples
+    --------
+    >>> network_names()[-3:]
+    ['segnet', 'unet', 'unetpp']
+    """
     return sorted(registry.NETWORKS)
 
 
@@ -33,7 +39,7 @@ def module(name: str) -> str:
     return _record(name).module
 
 
-def create(
+def create_network(
     name: str, spatial_dims: int, in_channels: int, out_channels: int, **options: Any
 ) -> Network:
     """Make a network.
@@ -41,7 +47,7 @@ def create(
     Parameters
     ----------
     name : str
-        One of `names`.
+        One of `network_names`.
     spatial_dims : int
         2 for images, 3 for volumes.
     in_channels, out_channels : int
@@ -60,6 +66,13 @@ def create(
     SeptumError
         An unknown name (with the list), an unknown option (with the nearest right one), an
         option of the wrong type or out of its range.
+
+    Examples
+    --------
+    >>> import torch
+    >>> network = create_network("unet", 2, 1, 3, width=4, depth=2, padded=True)
+    >>> network(torch.zeros(1, 1, 32, 48)).shape
+    torch.Size([1, 3, 32, 48])
     """
     options = check_options(name, options)
     counts = {
@@ -81,7 +94,7 @@ def check_options(
     Parameters
     ----------
     name : str
-        One of `names`.
+        One of `network_names`.
     options : mapping
         Keyword arguments of the network's class; lists stand for tuples, as YAML has them.
     where : str
@@ -125,7 +138,7 @@ def fitted_options(
     Parameters
     ----------
     name : str
-        One of `names`.
+        One of `network_names`.
     options : mapping
         What is given stays.
     diameters : mapping or None
@@ -152,7 +165,9 @@ def network_class(name: str) -> type[Network]:
 def _record(name: str) -> registry.Network:
     if name not in registry.NETWORKS:
         raise problem(
-            "network", f"there is no network {name!r}", f"choose one of: {', '.join(names())}"
+            "network",
+            f"there is no network {name!r}",
+            f"choose one of: {', '.join(network_names())}",
         )
     return registry.NETWORKS[name]
 

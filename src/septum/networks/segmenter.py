@@ -215,7 +215,7 @@ def build_segmenter(
     Parameters
     ----------
     network : str
-        One of `septum.networks.create.names`.
+        One of `septum.network_names`.
     options : mapping
         The network's options.
     spatial_dims, in_channels : int
@@ -239,7 +239,7 @@ def build_segmenter(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(seed, "initial weights"))
         outputs = HEADS[head].outputs(n_classes, spatial_dims)
-        net = models.create(network, spatial_dims, in_channels, outputs, **options)
+        net = models.create_network(network, spatial_dims, in_channels, outputs, **options)
     if net.detects:
         return net.detector(cross_entropy=cross_entropy, dice=dice)
     return LogitsSegmenter(

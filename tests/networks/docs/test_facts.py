@@ -96,7 +96,7 @@ def test_a_lattice_of_objects():
 
 def test_cost_of_the_unet_by_layer():
     with torch.device("meta"):
-        network = models.create("unet", 2, 1, 2)
+        network = models.create_network("unet", 2, 1, 2)
     size, low, operations = 572, 1, 0
     for level in range(5):
         high = 64 * 2**level
@@ -159,7 +159,7 @@ def _unet_field(pixel, depth):
     ],
 )
 def test_receptive_field_of_u_nets(name, depth, options):
-    network = models.create(name, 2, 1, 1, width=1, depth=depth, **options)
+    network = models.create_network(name, 2, 1, 1, width=1, depth=depth, **options)
     assert receptive_field(network) == max(_unet_field(p, depth) for p in range(2**depth))
 
 
@@ -177,8 +177,8 @@ def _tables():
 
 def test_docs_agree_with_the_code():
     tables = _tables()
-    assert [sorted(table) for table in tables] == [models.names()] * 2, "run: make docs"
-    for name in models.names():
+    assert [sorted(table) for table in tables] == [models.network_names()] * 2, "run: make docs"
+    for name in models.network_names():
         # operations and memory at the setting of the paper take minutes
         count = facts.count_parameters(facts.without_values(name, facts.paper_setting(name)))
         assert tables[0][name][3] == f"{count:,}", f"{name}: run: make docs"
@@ -196,7 +196,7 @@ def test_docs_agree_with_the_code():
 
 def test_docs_tell_the_departures():
     text = DOCS.read_text(encoding="utf-8")
-    for name in models.names():
+    for name in models.network_names():
         assert f": {factsheet.departures(name)}\n" in text, f"{name}: run: make docs"
 
 

@@ -258,7 +258,7 @@ def _check_network(config: Config, run: Run, plan: Plan | None) -> Iterator[Prob
         # also imports the network: under "meta" an import may make tensors without values
         models.check_options(run.network, run.options)
         with torch.device("meta"):
-            network = models.create(run.network, axes, channels, outputs, **run.options)
+            network = models.create_network(run.network, axes, channels, outputs, **run.options)
     except SeptumError as error:
         for p in error.problems:
             yield Problem(f"{key}.{p.where}", p.what, p.remedy)
@@ -288,7 +288,9 @@ def _check_start(
         outputs = HEADS[other.head].outputs(classes, axes)
         try:
             with torch.device("meta"):
-                source = models.create(other.network, axes, channels, outputs, **other.options)
+                source = models.create_network(
+                    other.network, axes, channels, outputs, **other.options
+                )
         except SeptumError:
             return  # shown at that experiment
         take_weights(network, run, source.state_dict())

@@ -131,7 +131,7 @@ def without_values(name: str, setting: Setting) -> Network:
     options = models.check_options(name, setting.options)
     channels = setting.in_channels, setting.out_channels
     with torch.device("meta"):
-        return models.create(name, setting.spatial_dims, *channels, **options)
+        return models.create_network(name, setting.spatial_dims, *channels, **options)
 
 
 def count_parameters(network: nn.Module) -> int:
@@ -145,7 +145,7 @@ def cost_at(name: str, setting: Setting) -> Cost:
     if not network.detects:
         return cost(network, setting.in_channels, setting.size)
     channels = setting.in_channels, setting.out_channels
-    network = models.create(name, setting.spatial_dims, *channels, **setting.options)
+    network = models.create_network(name, setting.spatial_dims, *channels, **setting.options)
     return detector_cost(network, setting.in_channels, setting.size)
 
 

@@ -56,8 +56,8 @@ NARROW_HEAD = """\
 
 def markdown() -> str:
     """Return the tables and the list of departures."""
-    papers = [_paper_row(name) for name in models.names()]
-    narrow = [_narrow_row(name) for name in models.names()]
+    papers = [_paper_row(name) for name in models.network_names()]
+    narrow = [_narrow_row(name) for name in models.network_names()]
     return "\n".join(
         [
             INTRODUCTION,
@@ -121,7 +121,7 @@ def _module(name: str) -> ModuleType:
 
 
 def _detectors() -> list[str]:
-    return [name for name in models.names() if registry.NETWORKS[name].head is not None]
+    return [name for name in models.network_names() if registry.NETWORKS[name].head is not None]
 
 
 def _paragraphs(documented: object) -> list[str]:
@@ -149,7 +149,9 @@ def _field(name: str) -> str:
     if name in _detectors():
         return "–"
     torch.manual_seed(0)
-    field = receptive_field(models.create(name, 2, 1, 1, **facts.narrow_setting(name).options))
+    field = receptive_field(
+        models.create_network(name, 2, 1, 1, **facts.narrow_setting(name).options)
+    )
     return "whole image" if field is None else f"{field}"
 
 
@@ -171,7 +173,7 @@ def _cells(cost: facts.Cost) -> list[str]:
 def _departures() -> list[str]:
     """Return a list item a module, for all networks that it holds."""
     groups: dict[str, list[str]] = {}
-    for name in models.names():
+    for name in models.network_names():
         groups.setdefault(models.module(name), []).append(name)
     return [
         f"- {', '.join(f'`{name}`' for name in group)}: {departures(group[0])}"
