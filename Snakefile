@@ -24,6 +24,10 @@ include: "pipeline/merge.smk"
 include: "pipeline/evaluate.smk"
 
 
+onstart:
+    asked.write_batch_lists()
+
+
 wildcard_constraints:
     dataset=one_of(study.datasets),
     experiment=one_of(study.experiments),

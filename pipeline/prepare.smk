@@ -40,8 +40,9 @@ rule prepare:
     params:
         dataset=settings.dataset,
         settings=settings.prepare,
-        cases=settings.batch_cases,
-        contents=settings.unwatched,
+        # written when a run starts; what it says, and the files named in it, count by `batch`
+        cases=paths.batch_list(),
+        batch=settings.batch,
         code=code.with_readers("septum.stages.prepare.stage"),
     shell:
         "python -m septum prepare --dataset={params.dataset:q} --settings {params.settings:q} "
@@ -70,7 +71,7 @@ rule plan:
         dataset=settings.dataset,
         settings=settings.plan,
         seed=settings.seed,
-        code=code.of("septum.stages.plan.stage"),
+        code=code.of("septum.stages.plan.stage", "septum.workflow.groups"),
     shell:
         "python -m septum plan --dataset={params.dataset:q} --settings {params.settings:q} "
         "--seed {params.seed} --cases {input.cases:q} --split {input.split:q} "

@@ -18,9 +18,11 @@ import yaml
 from PIL import Image
 
 from septum import cli
+from septum.data.case_files import CaseFiles
 from septum.data.store import case_paths, read_case
 from septum.networks import create as models
 from septum.networks.model_file import load_model, read_header, save_model
+from septum.workflow.batch_list import batch_list_text
 
 RNG = np.random.default_rng(0)
 SIZE = (32, 32)
@@ -87,16 +89,19 @@ class Lab:
         path.write_text(yaml.safe_dump(raw | (top or {}), allow_unicode=True), encoding="utf-8")
         return ["check", path]
 
-    def prepare(self, out: Path | None = None, cases: str | None = None, **dataset) -> list:
-        """Return the command that prepares all cases that have an image."""
-        files = {}
-        for image in sorted((self.folder / "images").iterdir()):
-            name = image.name.split(".")[0]
-            labels = [str(path) for path in (self.folder / "labels").glob(f"{name}.*")]
-            files[name] = [[str(image)], *(labels or [None])]
+    def prepare(self, out: Path | None = None, cases: list | None = None, **dataset) -> list:
+        """Return the command that prepares some cases, or all that have an image."""
+        if cases is None:
+            cases = []
+            for image in sorted((self.folder / "images").iterdir()):
+                name = image.name.split(".")[0]
+                labels = [str(path) for path in (self.folder / "labels").glob(f"{name}.*")]
+                cases.append(CaseFiles(name, (str(image),), *labels))
+        listed = self.folder / "batch.json"
+        listed.write_text(batch_list_text(cases), encoding="utf-8")
         settings = json.dumps(self.dataset(**dataset))
         command = ["prepare", "--dataset", "cells", "--settings", settings]
-        return [*command, "--cases", cases or json.dumps(files), "--out", out or self.out]
+        return [*command, "--cases", listed, "--out", out or self.out]
 
     def both(self, **dataset) -> tuple[list, list]:
         """Return the two commands that read every case."""
@@ -258,8 +263,19 @@ def missing_label(lab: Lab) -> list:
 
 
 def label_that_is_gone(lab: Lab) -> list:
-    cases = {"c1": [[str(lab.folder / "images/c1.png")], str(lab.folder / "labels/gone.tif")]}
-    return lab.prepare(cases=json.dumps(cases))
+    image, labels = lab.folder / "images/c1.png", lab.folder / "labels/gone.tif"
+    return lab.prepare(cases=[CaseFiles("c1", (str(image),), str(labels))])
+
+
+def batch_that_says(text: str) -> Callable[[Lab], list]:
+    """Return what puts a text in place of the file that names the cases."""
+
+    def build(lab: Lab) -> list:
+        command = lab.prepare()
+        (lab.folder / "batch.json").write_text(text)
+        return command
+
+    return build
 
 
 def empty_mask_folder(lab: Lab) -> tuple:
@@ -313,15 +329,16 @@ COCO = [{"id": 1, "name": "cell", "isthing": 1}, {"id": 2, "name": "matrix", "is
 def in_parts(lab: Lab, folders: tuple[str, ...], c1: tuple, cases: str, **changes) -> tuple:
     """Put a label map of each case into each folder; ``c1`` are those of c1."""
     good = [np.where(OBJECTS > 0, 1, 0), OBJECTS, OBJECTS * 0]
-    files = {}
+    files = []
     for i in range(6):
-        name, paths = f"c{i}", [str(lab.folder / f"images/c{i}.png")]
+        name, labels = f"c{i}", []
         for folder, content in zip(folders, c1 if i == 1 else good, strict=False):
             (lab.folder / folder).mkdir(exist_ok=True)
-            paths.append(str(lab.put(folder, f"{name}.tif", content.astype(np.uint16))))
-        files[name] = [paths[:1], *paths[1:]]
+            labels.append(str(lab.put(folder, f"{name}.tif", content.astype(np.uint16))))
+        image = str(lab.folder / f"images/{name}.png")
+        files.append(CaseFiles(name, (image,), labels[0], tuple(labels[1:])))
     changes = {"annotation": "panoptic", "classes": CELLS, "labels": cases} | changes
-    return lab.check(**changes), lab.prepare(cases=json.dumps(files), **changes)
+    return lab.check(**changes), lab.prepare(cases=files, **changes)
 
 
 def pair(classes: np.ndarray, objects: np.ndarray) -> Callable[[Lab], tuple]:
@@ -357,19 +374,20 @@ def coco(change: Callable[[dict], object], cut: int = 0, **dataset) -> Callable[
 
     def build(lab: Lab) -> tuple:
         content = {"annotations": [], "categories": [dict(c) for c in COCO]}
-        files, path = {}, lab.folder / "coco.json"
+        files, path = [], lab.folder / "coco.json"
         for i in range(6):
             colours = np.dstack([OBJECTS.astype(np.uint8), *[np.zeros(SIZE, np.uint8)] * 2])
             label = lab.put("labels", f"c{i}.png", colours)
             segments = [{"id": k, "category_id": 1, "iscrowd": 0} for k in (1, 2)]
             entry = {"file_name": label.name, "segments_info": segments}
             content["annotations"].append(entry)
-            files[f"c{i}"] = [[str(lab.folder / f"images/c{i}.png")], str(label), str(path)]
+            image = str(lab.folder / f"images/c{i}.png")
+            files.append(CaseFiles(f"c{i}", (image,), str(label), (str(path),)))
         change(content)
         text = json.dumps(content)
         path.write_text(text[: len(text) - cut])
         changes = {"annotation": "panoptic", "segments": "coco.json", "void": "none"} | dataset
-        return lab.check(**changes), lab.prepare(cases=json.dumps(files), **changes)
+        return lab.check(**changes), lab.prepare(cases=files, **changes)
 
     return build
 
@@ -568,10 +586,10 @@ CONFIGURED: list[Row] = [
      "give a folder you may write to"),
     ("long-results", checked(top={"results": "x" * 300}), "results", "File name too long",
      "give a folder you may write to"),
-    ("json", lambda lab: lab.prepare(cases='{"c0": '), "--cases", "is not valid JSON",
-     "single quotes"),
-    ("json-shape", lambda lab: lab.prepare(cases='{"c0": "c0.png"}'), "--cases",
-     "does not say which files 'c0' has", '"label" or null'),
+    ("json", batch_that_says('{"cases": '), "{lab}/batch.json", "is not valid JSON",
+     "Snakemake writes it"),
+    ("json-shape", batch_that_says('{"cases": {"c0": "c0.png"}}'),
+     "{lab}/batch.json.cases.c0", "cannot be 'c0.png'", "Snakemake writes it"),
     ("settings", lambda lab: lab.prepare(reeder="tiff"), "--settings.reeder",
      "is not a known key", "did you mean 'reader'?"),
     ("long-name", lambda lab: lab.prepare(lab.folder / ("x" * 300)), "{lab}/" + "x" * 300,
@@ -749,10 +767,10 @@ def test_images_are_not_segmented_for_a_folder_that_cannot_be_made(project, tmp_
 @pytest.mark.parametrize("stage", ["prepare", "plan", "augment", "weights", "predict", "export"])
 def test_a_disk_that_is_full(project, tmp_path, capsys, stage):
     """No file may grow beyond 100 bytes."""
+    command = project.stages(tmp_path)[stage]
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
     try:
-        command = project.stages(tmp_path)[stage]
         where = f"{{lab}}/{WRITTEN[stage]}"
         what = "cannot be written (File too large)"
         refused(command, tmp_path, capsys, where=where, what=what, remedy=SPACE)

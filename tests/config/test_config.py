@@ -92,7 +92,7 @@ def test_a_section_survives_the_command_line():
         ({"results": "/"}, "results", "it must be a folder below /"),
         ({"train": {"folds": []}}, "train.folds", "it must not be empty, or say 'all'"),
         ({"results": "out/<temp>"}, "results", "cannot be 'out/<temp>'"),
-        ({"jobs": {"cases_per_job": 1000}}, "jobs.cases_per_job", "1000"),
+        ({"jobs": {"cases_per_job": 0}}, "jobs.cases_per_job", "0"),
         ({"experiments": {"Demo": {"network": "unet"}}}, "experiments.Demo", "another name"),
         ({"experiments": {"": {"network": "unet"}}}, "experiments.''", "another name"),
         ({"train": {"epochs": 1.5}}, "train.epochs", "it must be a whole number"),

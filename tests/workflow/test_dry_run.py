@@ -182,7 +182,8 @@ def test_every_label_file_of_a_case_is_an_input(tmp_path):
     assert done.returncode == 0, done.stdout
     (inputs,) = re.findall(r"^rule prepare:\n    input: (.*)$", done.stdout, flags=re.M)
     assert inputs.split(", ") == ["i/a.tif", "cell/a.tif", "matrix/a.tif"]
-    assert '{"a":[["i/a.tif"],"cell/a.tif","matrix/a.tif"]}' in done.stdout
+    assert "--cases results/d/batches/1of1.json" in done.stdout
+    assert not (tmp_path / "results").exists(), "a dry run writes nothing"
     assert '"void":9' in done.stdout
 
 

@@ -72,6 +72,15 @@ def test_a_setting_reaches_the_rules_that_depend_on_it(tmp_path, sections, stage
     assert changed_by(tmp_path, PIXELS, **sections) == stages
 
 
+def test_a_batch_changes_with_its_cases_and_their_files(tmp_path):
+    jobs = [Job(dataset="cells", batch=batch) for batch in ("1of2", "2of2")]
+    before = [Params(small_study(tmp_path)).batch(job) for job in jobs]
+    assert [Params(small_study(tmp_path)).batch(job) for job in jobs] == before
+    # the sha256 of `d` is an even number, and so it is of the first batch
+    one, other = (Params(small_study(tmp_path, *"abcd")).batch(job) for job in jobs)
+    assert (one != before[0], other != before[1]) == (True, False)
+
+
 def test_an_experiment_has_a_seed_of_its_own(params):
     seeds = {name: params.train_seed(Job(experiment=name)) for name in ("pixels", "fine")}
     assert seeds == {"pixels": 7, "fine": 3}

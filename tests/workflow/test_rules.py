@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from small_study import context, small_settings
+from small_study import Job, context, small_settings
 
+from septum.config.checks import RESERVED
 from septum.errors import SeptumError
+from septum.workflow.batch_list import read_batch_list
+from septum.workflow.paths import Paths
 from septum.workflow.rules import Rules, one_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,6 +52,46 @@ def test_a_checkpoint_that_is_not_there_is_an_error(tmp_path, monkeypatch):
     with pytest.raises(SeptumError, match=r"experiments\.pixels\.pretrained"):
         Rules(settings, [], context())
     Rules(settings, [], context(main=False))
+
+
+def test_batch_lists_are_written_where_they_changed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = small_settings(tmp_path)
+    asked = Rules(settings, [], context())
+    assert not (tmp_path / "out").exists(), "a dry run writes nothing"
+    asked.write_batch_lists()
+    lists = sorted((tmp_path / "out/cells/batches").iterdir())
+    assert [path.name for path in lists] == ["1of2.json", "2of2.json"]
+    assert len(list((tmp_path / "out/demo/batches").iterdir())) == 6
+    assert [case.name for case in read_batch_list(lists[1])] == ["a", "b"]
+    for path in lists:
+        os.utime(path, ns=(1, 1))
+    (tmp_path / "images/d.tif").touch()
+    (tmp_path / "labels/d.tif").touch()
+    Rules(settings, [], context()).write_batch_lists()
+    # the sha256 of `d` is an even number, and so it is of the first batch
+    assert [path.stat().st_mtime_ns == 1 for path in lists] == [False, True]
+    assert [case.name for case in read_batch_list(lists[0])] == ["c", "d"]
+
+
+def test_a_thousand_cases_in_one_job(tmp_path):
+    names = [f"{i:04d}" for i in range(1000)]
+    asked = Rules(small_settings(tmp_path, *names, jobs={"cases_per_job": 1000}), [], context())
+    assert list(asked.study.batches["cells"]) == ["1of1"]
+    job = Job(dataset="cells", batch="1of1")
+    assert len(asked.settings.batch(job)) < 100
+    assert len(asked.inputs.batch_files(job)) == 2000
+
+
+def test_no_experiment_has_the_name_of_another_folder():
+    paths = Paths("")
+    of_dataset = (paths.demo, paths.batch_list, paths.cases, paths.plan, paths.copies)
+    of_dataset += (paths.weights, paths.leaderboard)
+    names = {path("d").split("/")[2] for path in of_dataset}
+    names.add(paths.dataset_log("x").split("/")[2])
+    assert names == RESERVED["experiments"]
+    names = {path().split("/")[1] for path in (paths.report, paths.report_contents)}
+    assert {*names, paths.run_log("x").split("/")[1]} == RESERVED["datasets"]
 
 
 def test_parsing_imports_nothing_heavy():

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
 # names that files and folders of the workflow have beside those of datasets and experiments
 RESERVED = {
-    "datasets": {"logs", "report.html"},
-    "experiments": {"demo", "cases", "copies", "weights", "logs", "plan.json", "leaderboard.csv"},
+    "datasets": {"logs", "report.html", "report.json"},
+    "experiments": {
+        *("demo", "batches", "cases", "copies", "weights", "logs"),
+        *("plan.json", "leaderboard.csv"),
+    },
 }
 # what an experiment with a `method`, or a `merge`, may say
 BASELINE_KEYS = {"method", "options", "datasets"}

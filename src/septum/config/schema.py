@@ -224,8 +224,7 @@ class Report(Section):
 class Jobs(Section):
     """How work is cut into jobs."""
 
-    # a job's cases stand in one argument of its command, which Linux limits to 128 KiB
-    cases_per_job: Annotated[int, Field(ge=1, le=128)] | Auto = "auto"
+    cases_per_job: Count | Auto = "auto"
 
 
 class Dataset(Section):

@@ -9,9 +9,11 @@ setting that is left out does not rerun it.
 from __future__ import annotations
 
 import functools
+import hashlib
 from typing import Any
 
 from septum.config.schema import Section, canonical_json
+from septum.workflow.batch_list import batch_list_text
 from septum.workflow.inputs import Wildcards
 from septum.workflow.report_contents import (
     ReportContents,
@@ -52,18 +54,12 @@ class Params:
         keys = "reader annotation classes void labels instances segments spacing"
         return some_of(self._study.spec(wildcards.dataset), keys)
 
-    def batch_cases(self, wildcards: Wildcards) -> str:
-        """Return the cases of a batch as one JSON string: name, [[image, …], label or null, …]."""
+    def batch(self, wildcards: Wildcards) -> str:
+        """Return a digest of a batch's cases, and of their files that Snakemake does not watch."""
         cases = self._study.batches[wildcards.dataset][wildcards.batch]
-        return canonical_json(
-            {case.name: [list(case.images), case.labels, *case.parts] for case in cases}
-        )
-
-    def unwatched(self, wildcards: Wildcards) -> str:
-        """Return a digest of those files of a batch that Snakemake does not watch."""
         made_by_a_rule = self._study.spec(wildcards.dataset).demo is not None
-        cases = self._study.batches[wildcards.dataset][wildcards.batch]
-        return unwatched_digest([] if made_by_a_rule else cases)
+        listed = hashlib.sha256(batch_list_text(cases).encode("utf-8")).hexdigest()[:16]
+        return f"{listed}-{unwatched_digest([] if made_by_a_rule else cases)}"
 
     # ---- plan, augment and weights ----
 

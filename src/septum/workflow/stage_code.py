@@ -35,9 +35,9 @@ class Code:
     def __init__(self, study: Study) -> None:
         self._study = study
 
-    def of(self, stage: str) -> str:
-        """Return the digest of a stage that looks up nothing."""
-        return code_digest(stage)
+    def of(self, *modules: str) -> str:
+        """Return the digest of a stage that looks up nothing, by its modules."""
+        return code_digest(*modules)
 
     def with_readers(self, stage: str) -> Callable[[Wildcards], str]:
         """Return a params function: the digest of a stage and of the readers of a batch."""

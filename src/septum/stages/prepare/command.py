@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 
-from septum.config.arguments import add_dataset, add_out, add_settings, parse_object
-from septum.data.case_files import CaseFiles
-from septum.errors import problem
+from septum.config.arguments import add_dataset, add_out, add_settings
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -14,7 +13,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_dataset(parser)
     add_settings(parser, "reader, annotation, classes, spacing")
     parser.add_argument(
-        "--cases", required=True, metavar="JSON", help='{"name": [["image", ...], "label" or null]}'
+        "--cases",
+        type=Path,
+        required=True,
+        metavar="JSON",
+        help="a file that names the cases and their files (docs/workflow.md)",
     )
     add_out(parser, "folder of the batch")
 
@@ -23,37 +26,11 @@ def run(arguments: Namespace) -> None:
     """Prepare the cases of a batch."""
     from septum.config.schema import Dataset, parse_section
     from septum.stages.prepare.stage import prepare_batch
+    from septum.workflow.batch_list import read_batch_list
 
     prepare_batch(
         dataset=parse_section(Dataset, arguments.settings),
         dataset_name=arguments.dataset,
-        cases=parse_cases(arguments.cases),
+        cases=read_batch_list(arguments.cases),
         out=arguments.out,
     )
-
-
-def parse_cases(text: str) -> list[CaseFiles]:
-    """Return the files of each case, from one JSON object.
-
-    Parameters
-    ----------
-    text : str
-        ``{"name": [["image", ...], "label" or null, "part", ...], ...}``; parts are further files
-        that the label file refers to.
-
-    Raises
-    ------
-    SeptumError
-        If the text is no such object.
-    """
-    cases = []
-    for name, files in parse_object(text, "--cases").items():
-        match files:
-            case [[*images], str() | None as labels, *parts] if all(
-                isinstance(path, str) for path in (*images, *parts)
-            ):
-                cases.append(CaseFiles(name, tuple(images), labels, tuple(parts)))
-            case _:
-                remedy = 'give each case as "name": [["image", ...], "label" or null, ...]'
-                raise problem("--cases", f"does not say which files {name!r} has", remedy)
-    return cases
