@@ -153,6 +153,11 @@ def test_a_command_says_which_arguments_are_missing(capsys, name):
         assert message == expected + ", ".join(names)
 
 
+@pytest.mark.parametrize("name", REQUIRED)
+def test_every_argument_has_a_line_of_help(name):
+    assert not [a.dest for a in cli.COMMANDS[name].parser(name)._actions if not a.help]
+
+
 def test_rules_and_commands_belong_together():
     rules = commands_of_rules()
     assert {name for name, *_ in rules} == {"demo", *OF_RULES}

@@ -52,9 +52,11 @@ def test_simple_arguments(add, typed, expected):
 
 
 def test_one_path(capsys):
-    assert parsed(arguments.add_path, "plan", typed="--plan p") == {"plan": Path("p")}
-    assert "required: --plan" in refused(capsys, arguments.add_path, "plan")
-    assert "expected one argument" in refused(capsys, arguments.add_path, "plan", typed="--plan")
+    assert parsed(arguments.add_path, "plan", "what", typed="--plan p") == {"plan": Path("p")}
+    assert "required: --plan" in refused(capsys, arguments.add_path, "plan", "what")
+    assert "expected one argument" in refused(
+        capsys, arguments.add_path, "plan", "what", typed="--plan"
+    )
 
 
 @pytest.mark.parametrize(
@@ -62,19 +64,23 @@ def test_one_path(capsys):
 )
 def test_an_optional_path_may_have_no_value(typed, expected):
     # a rule gives an input that there is not as no word at all
-    assert parsed(arguments.add_path, "copies", optional=True, typed=typed) == {"copies": expected}
+    assert parsed(arguments.add_path, "copies", "what", optional=True, typed=typed) == {
+        "copies": expected
+    }
 
 
 def test_several_paths(capsys):
     typed = "--cases a b"
-    assert parsed(arguments.add_paths, "cases", typed=typed) == {"cases": [Path("a"), Path("b")]}
-    assert "required: --cases" in refused(capsys, arguments.add_paths, "cases")
-    assert "at least one" in refused(capsys, arguments.add_paths, "cases", typed="--cases")
+    assert parsed(arguments.add_paths, "cases", "what", typed=typed) == {
+        "cases": [Path("a"), Path("b")]
+    }
+    assert "required: --cases" in refused(capsys, arguments.add_paths, "cases", "what")
+    assert "at least one" in refused(capsys, arguments.add_paths, "cases", "what", typed="--cases")
 
 
 @pytest.mark.parametrize(("typed", "expected"), [("", []), ("--c", []), ("--c a", [Path("a")])])
 def test_optional_paths_may_be_none(typed, expected):
-    assert parsed(arguments.add_paths, "c", optional=True, typed=typed) == {"c": expected}
+    assert parsed(arguments.add_paths, "c", "what", optional=True, typed=typed) == {"c": expected}
 
 
 def test_configurations():

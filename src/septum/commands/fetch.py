@@ -8,8 +8,8 @@ from pathlib import Path
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the dataset to download."""
-    parser.add_argument("name", nargs="?", help="without it, list what there is")
-    parser.add_argument("--out", type=Path, default=Path("data"))
+    parser.add_argument("name", nargs="?", help="dataset; without it, list what there is")
+    parser.add_argument("--out", type=Path, default=Path("data"), help="folder, ./data by default")
 
 
 def run(arguments: Namespace) -> None:

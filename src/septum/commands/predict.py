@@ -17,9 +17,9 @@ from septum.errors import problem
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the images, the models, and how images are read."""
-    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="files")
     what = "model.safetensors of a network, or parameters.json of a baseline"
-    add_paths(parser, "model", what=what)
+    add_paths(parser, "model", what)
     add_settings(parser, "the predict section", default="{}")
     parser.add_argument("--reader", default="auto", help="how the images are read")
     add_threads(parser)

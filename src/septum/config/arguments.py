@@ -28,12 +28,12 @@ def add_dataset(parser: ArgumentParser) -> None:
 
 def add_seed(parser: ArgumentParser) -> None:
     """Add ``--seed``, 0 if it is not given."""
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="seed of the configuration (0)")
 
 
 def add_fold(parser: ArgumentParser) -> None:
     """Add ``--fold``, 0 if it is not given."""
-    parser.add_argument("--fold", type=int, default=0)
+    parser.add_argument("--fold", type=int, default=0, help="number of the fold (0)")
 
 
 def add_code(parser: ArgumentParser, kept: str) -> None:
@@ -46,16 +46,19 @@ def add_threads(parser: ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, help="processor threads to use")
 
 
-def add_path(parser: ArgumentParser, name: str, *, optional: bool = False) -> None:
+def add_path(parser: ArgumentParser, name: str, what: str, *, optional: bool = False) -> None:
     """Add ``--name PATH``; an optional one may be given without a value, which means none."""
     parser.add_argument(
-        f"--{name}", type=Path, required=not optional, nargs="?" if optional else None
+        f"--{name}",
+        type=Path,
+        nargs="?" if optional else None,
+        required=not optional,
+        metavar="PATH",
+        help=what,
     )
 
 
-def add_paths(
-    parser: ArgumentParser, name: str, *, optional: bool = False, what: str | None = None
-) -> None:
+def add_paths(parser: ArgumentParser, name: str, what: str, *, optional: bool = False) -> None:
     """Add ``--name PATH...``; an optional one may have no value, or be left out."""
     parser.add_argument(
         f"--{name}",

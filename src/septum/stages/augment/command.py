@@ -12,7 +12,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_dataset(parser)
     add_settings(parser, "the augment section")
     add_seed(parser)
-    add_path(parser, "cases")
+    add_path(parser, "cases", "batch folder of cases")
     add_out(parser, "folder of the batch")
 
 

@@ -7,17 +7,25 @@ from pathlib import Path
 
 from septum.config.arguments import add_path, add_paths, add_settings, add_threads
 
+TABLES = {
+    "cases": "scores by case",
+    "classes": "scores by case and class",
+    "pooled": "scores by class over all cases",
+    "confusion": "pixels of each class taken for each class",
+}
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the settings, cases and predictions, and the tables to write."""
     add_settings(parser, "the evaluate section")
-    add_paths(parser, "cases")
-    add_paths(parser, "predicted")
-    add_path(parser, "plan")
+    add_paths(parser, "cases", "batch folders of cases")
+    add_paths(parser, "predicted", "batch folders of predictions")
+    add_path(parser, "plan", "plan.json of the dataset")
     add_threads(parser)
-    for table in ("cases", "classes", "pooled", "confusion"):
-        parser.add_argument(f"--out-{table}", type=Path, required=True, metavar="CSV")
-    parser.add_argument("--out-objects", type=Path, required=True, metavar="NPZ")
+    for name, what in TABLES.items():
+        parser.add_argument(f"--out-{name}", type=Path, required=True, metavar="CSV", help=what)
+    what = "scored objects of all cases"
+    parser.add_argument("--out-objects", type=Path, required=True, metavar="NPZ", help=what)
 
 
 def run(arguments: Namespace) -> None:

@@ -9,9 +9,9 @@ from septum.config.arguments import add_out, add_path, add_paths, add_settings
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the predictions, and what further formats need."""
-    add_paths(parser, "predicted")
-    add_paths(parser, "cases", optional=True)
-    add_path(parser, "plan", optional=True)
+    add_paths(parser, "predicted", "batch folders of predictions")
+    add_paths(parser, "cases", "batch folders of cases", optional=True)
+    add_path(parser, "plan", "plan.json of the dataset", optional=True)
     what = "the export section, for more than label maps: needs --plan, and --cases for tables"
     add_settings(parser, what, default='{"formats": []}')
     add_out(parser, "folder")

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 
-from septum.config.arguments import add_dataset, add_out, add_seed, add_settings
+from septum.config.arguments import add_dataset, add_out, add_paths, add_seed, add_settings
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the dataset, and the scores and costs of its experiments."""
     add_dataset(parser)
     add_settings(parser, "the report section", default="{}")
-    parser.add_argument("--scores", nargs="*", type=Path, default=[], metavar="FILE")
-    parser.add_argument("--baselines", nargs="*", default=[], metavar="NAME", help="folders")
-    parser.add_argument("--costs", nargs="*", type=Path, default=[], metavar="JSON")
+    what = "cases.csv, classes.csv and objects.npz of every experiment"
+    add_paths(parser, "scores", what, optional=True)
+    what = "folders of those experiments that are classical baselines"
+    parser.add_argument("--baselines", nargs="*", default=[], metavar="NAME", help=what)
+    add_paths(parser, "costs", "what trainings and predictions took", optional=True)
     add_seed(parser)
     add_out(parser, "leaderboard.csv")
 

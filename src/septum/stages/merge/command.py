@@ -16,10 +16,10 @@ from septum.config.arguments import (
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the tuned parameters and the two predictions of the batch."""
-    add_paths(parser, "parameters", what="parameters.json, one a fold")
-    add_path(parser, "instances")
-    add_path(parser, "semantic")
-    add_paths(parser, "earlier", optional=True, what="costs of the two predictions")
+    add_paths(parser, "parameters", "parameters.json, one a fold")
+    add_path(parser, "instances", "batch folder of the predicted objects")
+    add_path(parser, "semantic", "batch folder of the predicted classes of pixels")
+    add_paths(parser, "earlier", "costs of the two predictions", optional=True)
     add_costs(parser)
     add_threads(parser)
     add_out(parser, "folder of the predictions")

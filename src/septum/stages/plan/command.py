@@ -13,9 +13,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_dataset(parser)
     add_settings(parser, "annotation, classes, normalisation, split, exclude, group")
     add_seed(parser)
-    add_paths(parser, "cases")
-    parser.add_argument("--table", nargs="?", type=Path, metavar="CSV", help="groups of the cases")
-    parser.add_argument("--split", nargs="?", type=Path, metavar="FILE", help="a given split")
+    add_paths(parser, "cases", "batch folders of cases")
+    parser.add_argument(
+        "--table", nargs="?", type=Path, metavar="CSV", help="table with the groups of the cases"
+    )
+    parser.add_argument("--split", nargs="?", type=Path, metavar="FILE", help="a split to follow")
     add_out(parser, "plan.json")
 
 

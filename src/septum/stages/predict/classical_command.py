@@ -16,9 +16,9 @@ from septum.config.arguments import (
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the tuned parameters, the batch and the plan."""
-    add_paths(parser, "model", what="parameters.json, one a fold")
-    add_path(parser, "cases")
-    add_path(parser, "plan")
+    add_paths(parser, "model", "parameters.json, one a fold")
+    add_path(parser, "cases", "batch folder of cases")
+    add_path(parser, "plan", "plan.json of the dataset")
     add_costs(parser)
     add_threads(parser)
     add_out(parser, "folder of the predictions")

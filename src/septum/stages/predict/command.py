@@ -17,9 +17,9 @@ from septum.config.arguments import (
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the settings, the models, the batch and the plan."""
     add_settings(parser, "the predict section", default="{}")
-    add_paths(parser, "model", what="model.safetensors, one a fold")
-    add_path(parser, "cases")
-    add_path(parser, "plan")
+    add_paths(parser, "model", "model.safetensors, one a fold")
+    add_path(parser, "cases", "batch folder of cases")
+    add_path(parser, "plan", "plan.json of the dataset")
     add_costs(parser)
     add_threads(parser)
     add_out(parser, "folder of the predictions")

@@ -20,11 +20,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Declare the settings, the data of all folds, the fold, and the weights to start from."""
     add_settings(parser, "one experiment on one dataset")
     add_seed(parser)
-    add_path(parser, "plan")
-    add_paths(parser, "cases")
-    add_paths(parser, "copies", optional=True)
-    add_paths(parser, "weights", optional=True)
-    add_path(parser, "start", optional=True)
+    add_path(parser, "plan", "plan.json of the dataset")
+    add_paths(parser, "cases", "batch folders of cases")
+    add_paths(parser, "copies", "batch folders of elastic copies", optional=True)
+    add_paths(parser, "weights", "batch folders of border weight maps", optional=True)
+    add_path(
+        parser, "start", "model or weights to start from, if not from random ones", optional=True
+    )
     add_fold(parser)
     add_code(parser, "the model file")
     add_threads(parser)

@@ -19,8 +19,8 @@ from septum.config.arguments import (
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the settings, the plan, the cases and the fold."""
     add_settings(parser, "one baseline on one dataset")
-    add_path(parser, "plan")
-    add_paths(parser, "cases")
+    add_path(parser, "plan", "plan.json of the dataset")
+    add_paths(parser, "cases", "batch folders of cases")
     add_fold(parser)
     add_code(parser, "the file")
     add_threads(parser)

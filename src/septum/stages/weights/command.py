@@ -10,9 +10,9 @@ from septum.config.arguments import add_out, add_path, add_settings
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the settings, the batch with its elastic copies, and the plan."""
     add_settings(parser, "the weights section")
-    add_path(parser, "cases")
-    add_path(parser, "copies", optional=True)
-    add_path(parser, "plan")
+    add_path(parser, "cases", "batch folder of cases")
+    add_path(parser, "copies", "batch folder of elastic copies, if there are any", optional=True)
+    add_path(parser, "plan", "plan.json of the dataset")
     add_out(parser, "folder of the batch")
 
 
