@@ -1,29 +1,19 @@
-"""Distances to two objects, border weight maps, ridges: against the formula, object by object."""
+"""Border weight maps: against the formula, object by object."""
 
 from __future__ import annotations
 
 import math
-import tracemalloc
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from label_maps import distances_by_object, label_maps
 from scipy import ndimage
 
 from septum.errors import SeptumError
-from septum.instances.two_nearest import two_nearest
-from septum.losses.border_weights import border_weight_map, separate_touching
-
-
-def distances_by_object(labels, spacing=None):
-    """Return d1, d2 from one Euclidean distance transform an object."""
-    ids = [i for i in np.unique(labels) if i]
-    stack = np.full((max(2, len(ids)), *labels.shape), np.inf)
-    for row, i in zip(stack, ids, strict=False):
-        row[...] = ndimage.distance_transform_edt(labels != i, sampling=spacing)
-    stack.sort(axis=0)
-    return stack[0], stack[1]
+from septum.instances.touching import separate_touching
+from septum.losses.border_weights import border_weight_map
 
 
 def balanced(labels):
@@ -50,133 +40,6 @@ def bars(gap, thickness=3):
     labels = np.zeros((2 * thickness + gap, 7), np.uint16)
     labels[:thickness], labels[thickness + gap :] = 1, 2
     return labels
-
-
-@st.composite
-def label_maps(draw):
-    """Draw blobs and scattered pixels of 1 to 3 dimensions, touching or apart, and a spacing."""
-    ndim = draw(st.integers(1, 3))
-    longest = {1: 40, 2: 16, 3: 8}[ndim]
-    shape = draw(st.tuples(*[st.integers(1, longest)] * ndim))
-    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    labels = random.integers(1, draw(st.integers(2, 9)), shape)
-    labels *= random.random(shape) < draw(st.sampled_from([0.0, 0.03, 0.1, 0.5, 1.0]))
-    if draw(st.booleans()):
-        labels = ndimage.grey_dilation(labels, size=3)
-    step = st.sampled_from([1.0, 1.0, 0.25, 0.7, 2.5, 6.0])
-    spacing = draw(st.none() | st.tuples(*[step] * ndim))
-    return labels, spacing
-
-
-class TestTwoNearest:
-    def test_line(self):
-        d1, d2 = two_nearest(np.array([0, 5, 5, 0, 0, 0, 2, 0]))
-        assert d1.tolist() == [1, 0, 0, 1, 2, 1, 0, 1]
-        assert d2.tolist() == [6, 5, 4, 3, 2, 3, 4, 5]
-
-    def test_second_hidden_behind_the_first_in_every_row(self):
-        # Object 1 fills the row above x; object 2 is reached only through rows 1 owns.
-        labels = np.zeros((5, 5), int)
-        labels[1], labels[0, 2] = 1, 2
-        d1, d2 = two_nearest(labels)
-        assert d1[4].tolist() == [3, 3, 3, 3, 3]
-        assert d2[4] == pytest.approx(
-            [math.sqrt(20), math.sqrt(17), 4, math.sqrt(17), math.sqrt(20)]
-        )
-
-    def test_diagonal_with_spacing(self):
-        labels = np.zeros((2, 2), int)
-        labels[0, 0], labels[1, 1] = 1, 2
-        d1, d2 = two_nearest(labels, (3, 4))
-        assert d1.tolist() == [[0, 3], [3, 0]]
-        assert d2.tolist() == [[5, 4], [4, 5]]
-
-    def test_type_and_missing_objects(self):
-        d1, d2 = two_nearest(np.array([[0, 0], [0, 1]], np.uint8))
-        assert d1.dtype == d2.dtype == np.float32
-        assert d1[0, 1] == 1
-        assert np.isinf(d2).all()
-        assert np.isinf(two_nearest(np.zeros((3, 3), int))[0]).all()
-        assert two_nearest(np.zeros((0, 3), int))[0].shape == (0, 3)
-
-    @given(label_maps())
-    @settings(max_examples=300, deadline=None)
-    def test_equals_one_transform_an_object(self, drawn):
-        labels, spacing = drawn
-        for ours, expected in zip(
-            two_nearest(labels, spacing), distances_by_object(labels, spacing), strict=True
-        ):
-            np.testing.assert_allclose(ours, expected, rtol=2e-7, atol=1e-6)
-
-    @given(label_maps(), st.sampled_from([0.0, 1.0, 2.5, 6.3]))
-    @settings(max_examples=100, deadline=None)
-    def test_max_distance_only_cuts_off(self, drawn, limit):
-        labels, spacing = drawn
-        for full, cut in zip(
-            two_nearest(labels, spacing),
-            two_nearest(labels, spacing, max_distance=limit),
-            strict=True,
-        ):
-            clear = abs(full - limit) > 1e-5  # rounding decides at the limit itself
-            np.testing.assert_array_equal(cut[clear], np.where(full <= limit, full, np.inf)[clear])
-
-    @given(label_maps())
-    @settings(max_examples=50, deadline=None)
-    def test_axes_are_alike(self, drawn):
-        labels, spacing = drawn
-        turned = spacing if spacing is None else spacing[::-1]
-        for ours, of_turned in zip(
-            two_nearest(labels, spacing), two_nearest(labels.T, turned), strict=True
-        ):
-            np.testing.assert_allclose(ours, of_turned.T, rtol=2e-7)
-
-    @pytest.mark.parametrize("spacing", [(1.0, 1e-11), (1e-11, 1.0)])
-    def test_extreme_spacing(self, spacing):
-        random = np.random.default_rng(2)
-        labels = random.integers(1, 5, (30, 30)) * (random.random((30, 30)) < 0.05)
-        for ours, expected in zip(
-            two_nearest(labels, spacing), distances_by_object(labels, spacing), strict=True
-        ):
-            np.testing.assert_allclose(ours, expected, rtol=1e-6)
-
-    @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint32, np.int64, np.uint64])
-    def test_ids_of_any_size(self, dtype):
-        high = np.iinfo(dtype).max
-        labels = np.array([high, 0, 0, high - 1, 1], dtype)
-        d1, d2 = two_nearest(labels)
-        assert d1.tolist() == [0, 1, 1, 0, 0]
-        assert d2.tolist() == [3, 2, 2, 1, 1]
-
-    def test_ids_of_any_size_without_background(self):
-        labels = np.array([2**40, 2**40, 7])
-        assert two_nearest(labels)[1].tolist() == [2, 1, 1]
-
-    @pytest.mark.parametrize(
-        ("labels", "spacing", "where"),
-        [
-            (np.zeros((3, 3)), None, "labels"),
-            (np.ones((3, 3), bool), None, "labels"),
-            (np.array([[-1, 0]]), None, "labels"),
-            (np.array(3), None, "labels"),
-            (np.zeros((3, 3), int), (1.0,), "spacing"),
-            (np.zeros((3, 3), int), (1.0, 0.0), "spacing"),
-            (np.zeros((3, 3), int), (1.0, math.nan), "spacing"),
-        ],
-    )
-    def test_bad_arguments(self, labels, spacing, where):
-        with pytest.raises(SeptumError) as error:
-            two_nearest(labels, spacing)
-        assert [problem.where for problem in error.value.problems] == [where]
-
-    def test_memory_grows_with_pixels_only(self):
-        labels = np.zeros((400, 400), np.int32)
-        labels[::8, ::8] = np.arange(1, 2501).reshape(50, 50)
-        two_nearest(labels)  # compile first
-        tracemalloc.start()
-        two_nearest(labels)
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        assert peak < 24 * labels.size
 
 
 class TestPaperMode:
@@ -310,46 +173,3 @@ def test_bad_settings(arguments, where):
     with pytest.raises(SeptumError) as error:
         border_weight_map(bars(1), **arguments)
     assert [problem.where for problem in error.value.problems] == [where]
-
-
-class TestSeparateTouching:
-    def test_one_side_gives_way(self):
-        labels = np.array(
-            [
-                [1, 1, 2, 2],
-                [1, 1, 2, 2],
-                [1, 1, 0, 0],
-                [1, 1, 1, 3],
-            ]
-        )
-        assert separate_touching(labels).tolist() == [
-            [1, 0, 2, 2],
-            [1, 0, 2, 2],
-            [1, 0, 0, 0],
-            [1, 1, 0, 3],
-        ]
-
-    def test_objects_apart_stay(self):
-        labels = np.array([[1, 1, 0, 2, 2]], np.uint16)
-        assert separate_touching(labels).tolist() == labels.tolist()
-        assert separate_touching(labels).dtype == np.uint16
-
-    @given(label_maps())
-    @settings(max_examples=100, deadline=None)
-    def test_nothing_touches_and_only_touching_pixels_go(self, drawn):
-        labels, _ = drawn
-        ridged = separate_touching(labels)
-        everywhere = np.ones((3,) * labels.ndim)
-        for i in np.unique(ridged[ridged > 0]):
-            around = ndimage.binary_dilation(ridged == i, everywhere)
-            assert set(np.unique(ridged[around])) <= {0, i}
-        for i in np.unique(labels[labels > 0]):
-            others = (labels > 0) & (labels != i)
-            touching = ndimage.binary_dilation(others, everywhere)
-            kept = (labels == i) & ~touching
-            assert (ridged[kept] == i).all()
-            assert set(np.unique(ridged[labels == i])) <= {0, i}
-
-    def test_ids_beyond_float32(self):
-        labels = np.array([2**24, 2**24 + 1, 0, 2**32 - 1], np.uint32)
-        assert separate_touching(labels).tolist() == [0, 2**24 + 1, 0, 2**32 - 1]

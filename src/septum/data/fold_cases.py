@@ -1,18 +1,15 @@
-"""Which stored cases a fold trains on, is validated on, and predicts."""
+"""Which stored cases a fold trains on and is validated on."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from septum.data import store
 from septum.data.plan import Plan
+from septum.data.store import case_paths
 from septum.errors import Problem, SeptumError, problem
 from septum.io.zarr_arrays import read_attributes
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -63,11 +60,11 @@ def find_fold_cases(
         Naming every case that is missing or has no weight map, or saying that nothing is left
         to train or to validate on.
     """
-    paths, copy_paths = store.case_paths(cases), store.case_paths(copies)
+    paths, copy_paths = case_paths(cases), case_paths(copies)
     train, validation = plan.train_cases(fold), plan.val_cases(fold)
     parents = {n: read_attributes(p, "case")["parent"] for n, p in copy_paths.items()}
     copied = [name for name, parent in parents.items() if parent in set(train)]
-    maps = None if weights is None else store.case_paths(weights)
+    maps = None if weights is None else case_paths(weights)
     found = FoldCases({**copy_paths, **paths}, maps, sorted([*train, *copied]), validation)
     _require_any(train, plan, fold, "train")
     _require_any(validation, plan, fold, "validate")
@@ -97,41 +94,11 @@ def find_validation_cases(plan: Plan, fold: int, cases: Sequence[Path]) -> list[
     SeptumError
         Naming every case that is missing, or saying that there is none.
     """
-    paths, names = store.case_paths(cases), plan.val_cases(fold)
+    paths, names = case_paths(cases), plan.val_cases(fold)
     _require_any(names, plan, fold, "validate")
     if problems := list(_not_prepared(names, paths)):
         raise SeptumError(problems)
     return [paths[name] for name in names]
-
-
-def prediction_jobs(
-    paths: Mapping[str, Path], plan: Plan, folds: Sequence[int]
-) -> list[tuple[str, Path, str, str]]:
-    """Say which cases are predicted by what: none by a model that was trained on it.
-
-    Parameters
-    ----------
-    paths : mapping of str to Path
-        Stored cases by name.
-    plan : Plan
-    folds : sequence of int
-        Of the models at hand.
-
-    Returns
-    -------
-    list of (name, path, subset, fold)
-        By fold, then name. Subset ``val`` by the fold it validates; ``test`` and ``unlabelled``
-        by ``ensemble``, or by the only fold there is. Cases that all folds were trained on are
-        left out.
-    """
-    where = {name: ("val", str(k)) for k in folds for name in plan.val_cases(k)}
-    alone = "ensemble" if len(folds) > 1 else str(folds[0])
-    where |= dict.fromkeys(plan.test, ("test", alone))
-    where |= dict.fromkeys(plan.unlabelled, ("unlabelled", alone))
-    jobs = [(name, path, *where[name]) for name, path in paths.items() if name in where]
-    if len(jobs) < len(paths):
-        _log.info("%d training cases are not predicted", len(paths) - len(jobs))
-    return sorted(jobs, key=lambda job: (job[3], job[0]))
 
 
 def _require_any(names: Sequence[str], plan: Plan, fold: int, what: str) -> None:

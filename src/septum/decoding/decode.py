@@ -16,7 +16,7 @@ From what is regressed beside (`septum.heads.regression`):
 
 The first two give back what training took from the objects to keep them apart: for the semantic
 head the one-pixel ridge between touching objects
-(`septum.losses.border_weights.separate_touching`), for the border head the one-pixel inner
+(`septum.instances.touching.separate_touching`), for the border head the one-pixel inner
 boundary.
 """
 

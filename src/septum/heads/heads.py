@@ -15,7 +15,7 @@ import numpy as np
 from septum.data.store import VOID
 from septum.errors import problem
 from septum.heads.regression import Distance, Flows, Objects, Regression, Stars
-from septum.losses.border_weights import separate_touching
+from septum.instances.touching import separate_touching
 from septum.losses.logits import IGNORE
 
 
@@ -99,7 +99,7 @@ class Head(ABC):
 class SemanticHead(Head):
     """Background and classes; touching instances are told apart by a ridge of background.
 
-    The ridge is one pixel wide, on one side (`septum.losses.border_weights.separate_touching`):
+    The ridge is one pixel wide, on one side (`septum.instances.touching.separate_touching`):
     with border weights, the scheme of the U-Net paper.
     """
 

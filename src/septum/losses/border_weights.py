@@ -6,7 +6,8 @@ Segmentation*, MICCAI 2015 (https://arxiv.org/abs/1505.04597), equation 2:
     w(x) = w_c(x) + w0 · exp(−(d1(x) + d2(x))² / (2σ²))
 
 with d1 and d2 the distances to the nearest and to the second nearest cell, after separation
-borders have been introduced between touching cells by morphology (`separate_touching`).
+borders have been introduced between touching cells by morphology
+(`septum.instances.touching.separate_touching`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import ndimage
 
 from septum.errors import problem
 from septum.instances.two_nearest import two_nearest
@@ -120,29 +120,6 @@ def border_weight_map(
     border *= outside
     weights += border
     return weights
-
-
-def separate_touching(labels: np.ndarray) -> np.ndarray:
-    """Return the labels with a ridge of background, one pixel wide, between touching objects.
-
-    A pixel of an object is erased where one of its neighbours, diagonal ones included, belongs
-    to an object of larger id. Of two touching objects only the one of smaller id gives way, as
-    in the one-sided ridge of the authors' plugin. Pixels at the outline of an object that
-    touches none stay. An object so thin that all of it touches larger ids is erased.
-
-    Parameters
-    ----------
-    labels : integer array, any number of dimensions
-        0 is background, every other value one object.
-
-    Returns
-    -------
-    array of the shape and type of ``labels``
-    """
-    labels = np.asarray(labels)
-    if labels.size == 0:
-        return labels.copy()
-    return np.where(ndimage.maximum_filter(labels, size=3) > labels, 0, labels)
 
 
 def balanced_class_weights(counts: Sequence[int]) -> list[float]:

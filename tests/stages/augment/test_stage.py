@@ -20,9 +20,9 @@ from septum.data.store import (
     write_case,
 )
 from septum.errors import SeptumError
+from septum.instances.touching import separate_touching
 from septum.io.atomic import write_json
 from septum.io.zarr_arrays import open_array, read_attributes
-from septum.losses.border_weights import separate_touching
 from septum.seeds import seed_of
 from septum.stages.augment.stage import augment_batch, separate_pieces
 from septum.stages.weights.stage import weights_batch

@@ -104,7 +104,7 @@ def write_batch(
     Parameters
     ----------
     jobs : iterable of (name, path, subset, fold)
-        As `septum.data.fold_cases.prediction_jobs` returns them.
+        As `septum.stages.predict.jobs.prediction_jobs` returns them.
     out : path
         Folder of the predictions; ``subset`` and ``fold`` join the attributes of each.
     predict : callable

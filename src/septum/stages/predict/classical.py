@@ -14,7 +14,6 @@ import numpy as np
 
 from septum.classical.create import create
 from septum.classical.fitted import Fitted, common_baseline, read_fitted
-from septum.data.fold_cases import prediction_jobs
 from septum.data.plan import read_plan
 from septum.data.readers.choose import check_reader
 from septum.data.store import Geometry, Prediction, case_paths, read_case
@@ -28,6 +27,7 @@ from septum.stages.predict.batch import (
     segment_images,
     write_batch,
 )
+from septum.stages.predict.jobs import prediction_jobs
 
 
 def predict_batch(

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 
 from septum.config.schema import Predict
-from septum.data.fold_cases import prediction_jobs
 from septum.data.intensity import statistics
 from septum.data.plan import read_plan
 from septum.data.readers.choose import check_reader
@@ -30,6 +29,7 @@ from septum.stages.predict.batch import (
     segment_images,
     write_batch,
 )
+from septum.stages.predict.jobs import prediction_jobs
 
 
 def predict_batch(

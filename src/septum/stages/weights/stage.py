@@ -17,9 +17,10 @@ from septum.data.store import (
     case_paths,
     read_case,
 )
+from septum.instances.touching import separate_touching
 from septum.io.atomic import atomic_path
 from septum.io.zarr_arrays import write_array
-from septum.losses.border_weights import border_weight_map, separate_touching
+from septum.losses.border_weights import border_weight_map
 
 log = logging.getLogger(__name__)
 
