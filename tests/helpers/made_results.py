@@ -266,3 +266,17 @@ def add_nuclei(results: Results, name: str = NAME) -> None:
     costs = {"good": (7_762_465, 720.0, 1228.8, 2.0), "bad": (1_942_337, 60.0, 812.0, 3.5)}
     predictions = {"bad": bad, "good": good}
     results.add(name, cases, predictions, costs=costs, test=CASES, unlabelled=[NEW])
+
+
+def add_baseline(results: Results, **predictions) -> None:
+    """Six equal cases as dataset `cells`; `floor` is a baseline, the others are networks."""
+    labels = squares()
+    cases = {
+        f"c{i}": (labels.astype(np.uint8)[None], (labels > 0).astype(np.uint16), labels)
+        for i in range(6)
+    }
+    predicted = {
+        name: {case: ((pred > 0).astype(np.uint16), pred, "test") for case in cases}
+        for name, pred in predictions.items()
+    }
+    results.add("cells", cases, predicted, baselines=("floor",), test=sorted(cases))

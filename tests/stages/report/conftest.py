@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from made_results import Results, add_nuclei
+from report_page import Page, render
 
 
 @pytest.fixture
@@ -17,3 +18,13 @@ def nuclei(tmp_path_factory) -> Results:
     made = Results(tmp_path_factory.mktemp("report") / "results")
     add_nuclei(made)
     return made
+
+
+@pytest.fixture(scope="session")
+def html(nuclei) -> str:
+    return render(nuclei)
+
+
+@pytest.fixture(scope="session")
+def page(html) -> Page:
+    return Page(html)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 from made_results import add_nuclei, make_plan, squares
+from report_page import Page, render
 
 from septum.config.schema import ClassSpec, Evaluate
 from septum.data.store import Case, Geometry, Prediction
@@ -84,3 +87,35 @@ def test_a_new_image_has_no_truth(results):
     assert card.truth == ""
     assert card.subset == "no annotation"
     assert [pane.caption for pane in card.panes] == ["4 objects", "4 objects"]
+
+
+def test_the_worst_case_comes_first_and_the_undefined_last(page):
+    ranks = [
+        (attributes["data-network"], int(attributes["data-rank"]))
+        for _, attributes, _ in page.all("figure", _class="pane")
+        if "data-network" in attributes
+    ]
+    scored = [rank for network, rank in ranks if network == "good"][:4]
+    assert scored == [0, 1, 2, 3]
+    assert page.texts("h4")[3] == "empty"
+
+
+def test_other_networks_are_hidden_until_chosen(page):
+    hidden = [
+        (attributes["data-network"], "hidden" in attributes)
+        for _, attributes, _ in page.all("figure", _class="pane")
+        if "data-network" in attributes
+    ]
+    assert set(hidden) == {("good", False), ("bad", True)}
+
+
+def test_the_gallery_says_how_many_it_leaves_out(nuclei):
+    settings = copy.deepcopy(nuclei.settings)
+    settings["report"]["gallery"] = 2
+    page = Page(render(nuclei, settings))
+    assert "2 of 4 cases are shown" in " ".join(page.texts("p"))
+    assert len(page.all("article")) == 2 + 1
+    settings["report"]["gallery"] = 0
+    page = Page(render(nuclei, settings))
+    assert not page.all("article")
+    assert "5 cases left out" in " ".join(page.texts("p"))

@@ -13,7 +13,7 @@ from PIL import Image
 from septum.metrics.errors import object_errors
 from septum.stages.report.colours import OBJECT_MARKS, PIXEL_MARKS, rgb
 from septum.stages.report.overlays import (
-    LONGEST,
+    MAX_SIDE_PX,
     Frame,
     choose_frame,
     draw_errors,
@@ -170,15 +170,15 @@ def test_touching_objects_keep_a_line_each():
 
 def test_small_images_are_enlarged_and_large_ones_reduced():
     assert Frame((), (100, 60)).shown == (300, 180)
-    assert Frame((), (LONGEST, 20)).shown == (LONGEST, 20)
-    assert Frame((), (2000, 1000)).shown == (LONGEST, LONGEST // 2)
-    assert Frame((), (5000, 2)).shown == (LONGEST, 1)
+    assert Frame((), (MAX_SIDE_PX, 20)).shown == (MAX_SIDE_PX, 20)
+    assert Frame((), (2000, 1000)).shown == (MAX_SIDE_PX, MAX_SIDE_PX // 2)
+    assert Frame((), (5000, 2)).shown == (MAX_SIDE_PX, 1)
 
 
 def test_enlarging_keeps_every_pixel():
     labels = np.arange(12).reshape(3, 4)
     frame = Frame((), (3, 4))
-    factor = LONGEST // 4
+    factor = MAX_SIDE_PX // 4
     expected = labels.repeat(factor, axis=0).repeat(factor, axis=1)
     np.testing.assert_array_equal(frame.labels(labels), expected)
 
@@ -214,5 +214,5 @@ def test_any_number_of_channels_and_a_constant_one(channels):
 def test_a_large_image_stays_small():
     noise = np.random.default_rng(0).integers(0, 255, (1, 1500, 1500)).astype(np.uint8)
     uri = picture(noise, Frame((), (1500, 1500)))
-    assert max(decoded(uri).shape) == LONGEST
+    assert max(decoded(uri).shape) == MAX_SIDE_PX
     assert len(uri) < 120_000

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 
-import numpy as np
 import pytest
 
-from septum.stages.report.labels import Box, place_labels, text_width
 from septum.stages.report.scatter import Mark, duration_axis, scatter, score_axis, unbeaten
-
-FRAME = Box(50, 4, 600, 290)
 
 
 def drawn(marks: list[Mark]) -> str:
@@ -40,40 +35,6 @@ def test_a_tenfold_cost_is_always_as_far():
     svg = drawn([Mark(n, c, 0.5, 0) for n, c in (("a", 6.0), ("b", 60.0), ("c", 600.0))])
     a, b, c = (float(x) for x in re.findall(r'<circle cx="([\d.]+)"', svg))
     assert b - a == pytest.approx(c - b, abs=0.11)
-
-
-@pytest.mark.parametrize("spread", [0.0, 2.0, 20.0, 60.0, 300.0])
-def test_names_of_twelve_experiments_cover_nothing(spread):
-    random = np.random.default_rng(0)
-    texts = [
-        "unet",
-        "unet_border",
-        "deeplabv3plus",
-        "monai:SwinUNETR",
-        "网络",
-        "WWWWWWWWWWWWWWWWWW",
-    ]
-    texts = [*texts, *(f"experiment {i}" for i in range(6))]
-    points = [
-        (float(np.clip(300 + spread * x, 60, 590)), float(np.clip(150 + spread * y, 14, 280)))
-        for x, y in random.uniform(-1, 1, (12, 2))
-    ]
-    boxes = place_labels(points, texts, FRAME)
-    assert all(box.inside(FRAME) for box in boxes)
-    for one, other in itertools.combinations(boxes, 2):
-        assert one.overlap(other) == 0
-    marks = [Box(x - 7, y - 7, x + 7, y + 7) for x, y in points]
-    for box, mark in itertools.product(boxes, marks):
-        assert box.overlap(mark) == 0
-    for box, text in zip(boxes, texts, strict=True):
-        assert box.right - box.left == pytest.approx(text_width(text))
-
-
-def test_a_name_stays_beside_its_mark_where_there_is_room():
-    (box,) = place_labels([(100, 100)], ["unet"], FRAME)
-    assert (box.left, (box.top + box.bottom) / 2) == (109, 100)
-    (box,) = place_labels([(590, 100)], ["unet"], FRAME)
-    assert box.right == 581, "on the other side at the edge"
 
 
 def test_a_line_leads_to_a_name_that_is_far_away():

@@ -119,9 +119,9 @@ def confusion_of(dataset: Dataset, experiment: Experiment) -> tuple[np.ndarray, 
 
 def _pooled(dataset: Dataset, experiment: Experiment) -> list[Row]:
     """Return the pooled rows in the order shown: things, stuff, all, each group's mean last."""
-    found = [row for row in experiment.pooled if row["subset"] == dataset.subset]
-    classes = [row for row in found if row["class"]]
-    groups = {str(row["class_name"]): row for row in found if not row["class"]}
+    scored = [row for row in experiment.pooled if row["subset"] == dataset.subset]
+    classes = [row for row in scored if row["class"]]
+    groups = {str(row["class_name"]): row for row in scored if not row["class"]}
     things = [row for row in classes if row["kind"] == "thing"]
     stuff = [row for row in classes if row["kind"] == "stuff"]
     if not classes:

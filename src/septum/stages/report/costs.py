@@ -49,13 +49,13 @@ def cost_charts(dataset: Dataset) -> list[CostChart]:
 
 def devices(dataset: Dataset) -> str:
     """Return on what the costs were measured, as part of a sentence."""
-    found = []
+    measured = []
     for key, what in (("device", "training"), ("predict_device", "inference")):
         names = dict.fromkeys(str(row.get(key) or "") for row in dataset.leaderboard)
         known = " and ".join(name for name in names if name)
         if known:
-            found.append(f"{what} on {known}")
-    return "; ".join(found)
+            measured.append(f"{what} on {known}")
+    return "; ".join(measured)
 
 
 def _chart(dataset: Dataset, costs: list[float], axis: str, caption: str) -> CostChart | None:

@@ -14,19 +14,19 @@ from septum.stages.report.text import NOTHING, size_text, value_text
 
 def data_rows(plan: Plan) -> list[tuple[str, str]]:
     """Return the fingerprint of a dataset as (what, value)."""
-    found = plan.fingerprint
+    fingerprint = plan.fingerprint
     rows = [
-        ("Cases", f"{found['cases']}, of them {found['annotated']} annotated"),
+        ("Cases", f"{fingerprint['cases']}, of them {fingerprint['annotated']} annotated"),
         ("Split", _split(plan)),
         ("Annotation", f"{plan.annotation}: {_classes(plan)}"),
-        ("Size", _range(found["size"])),
+        ("Size", _range(fingerprint["size"])),
         ("Pixel size", f"{size_text(plan.spacing, '.4g')} {SYMBOLS[plan.unit]}"),
-        ("Channels", f"{found['channels']}, {', '.join(found['dtypes'])}"),
+        ("Channels", f"{fingerprint['channels']}, {', '.join(fingerprint['dtypes'])}"),
     ]
-    share = (found.get("classes") or {}).get("pixel_share")
+    share = (fingerprint.get("classes") or {}).get("pixel_share")
     if share:
         rows.append(("Foreground", f"{1 - share.get('0', 0.0):.1%} of annotated pixels"))
-    objects = found.get("objects")
+    objects = fingerprint.get("objects")
     if objects and objects["count"]:
         per_case, diameter = objects["per_case"], objects["diameter_px"]
         rows += [
@@ -42,8 +42,8 @@ def data_rows(plan: Plan) -> list[tuple[str, str]]:
         ]
         if objects["multipart"]:
             rows.append(("In several pieces", f"{objects['multipart']} objects"))
-    if found.get("empty"):
-        rows.append(("Without any object", f"{found['empty']} annotated cases"))
+    if fingerprint.get("empty"):
+        rows.append(("Without any object", f"{fingerprint['empty']} annotated cases"))
     return rows
 
 

@@ -14,8 +14,10 @@ from markupsafe import Markup
 from septum.stages.report.colours import network_style
 
 Point = tuple[float, float]
-BAR = 210  # width of a bar in a table
-LETTERS = 24  # of a name beside a chart
+BAR_WIDTH = 210
+"""Of a bar in a table."""
+MAX_LETTERS = 24
+"""Of a name beside a chart."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def chart(
     width, height : int
         Units of the drawing.
     """
-    longest = max((min(len(line.label), LETTERS) for line in lines), default=0)
+    longest = max((min(len(line.label), MAX_LETTERS) for line in lines), default=0)
     left, right, top, bottom = 46, 44 + round(6.6 * longest), 10, 40
     inner = width - left - right, height - top - bottom
 
@@ -114,7 +116,7 @@ def interval_bar(
             )
         shape = Markup('<circle cx="{:.1f}" cy="12" r="{}" fill="{}"/>')
         parts.append(shape.format(_across(value, span), 6 if best else 5, colour))
-    return svg(parts, BAR, 24, label)
+    return svg(parts, BAR_WIDTH, 24, label)
 
 
 def interval_axis(span: Point) -> Markup:
@@ -125,12 +127,12 @@ def interval_axis(span: Point) -> Markup:
         )
         for tick in steps(*span, 4)
     ]
-    return svg(parts, BAR, 16, f"axis from {span[0]:g} to {span[1]:g}")
+    return svg(parts, BAR_WIDTH, 16, f"axis from {span[0]:g} to {span[1]:g}")
 
 
 def _across(value: float, span: Point) -> float:
     low, high = span
-    return 12 + (BAR - 24) * (min(max(value, low), high) - low) / (high - low)
+    return 12 + (BAR_WIDTH - 24) * (min(max(value, low), high) - low) / (high - low)
 
 
 def score_range(values: Iterable[float]) -> Point:
@@ -264,7 +266,7 @@ def _legend(lines: Sequence[Line], x: float, top: float) -> list[Markup]:
     for place, line in enumerate({line.label: line for line in lines}.values()):
         colour, dash = network_style(line.style)
         y = top + 8 + 17 * place
-        name = line.label if len(line.label) <= LETTERS else line.label[: LETTERS - 1] + "…"
+        name = line.label if len(line.label) <= MAX_LETTERS else line.label[: MAX_LETTERS - 1] + "…"
         texts.append(
             Markup(
                 '<line x1="{:.1f}" x2="{:.1f}" y1="{:.1f}" y2="{:.1f}" stroke="{}"'

@@ -7,10 +7,13 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-HEIGHT = 15.0  # of a line of text
-SMALL, CAPITAL, FULL = 7.0, 8.7, 12.5  # widths of letters, on the wide side
-AWAY = 9.0  # from a mark's middle to its name
-FAR = 16.0  # from where on a line leads to the name
+LINE_HEIGHT = 15.0
+SMALL_LETTER_WIDTH, CAPITAL_WIDTH, FULL_WIDTH = 7.0, 8.7, 12.5
+"""Of letters of 12 px, on the wide side; full width is that of Chinese characters."""
+LABEL_OFFSET = 9.0
+"""From the middle of a mark to its name."""
+MIN_LEADER_LENGTH = 16.0
+"""From where on a line leads from a mark to its name."""
 
 
 class Box(NamedTuple):
@@ -78,16 +81,18 @@ def leader(point: tuple[float, float], box: Box) -> tuple[float, float] | None:
     """Return where a line from a mark meets its name; None where the name is beside the mark."""
     x = min(max(point[0], box.left), box.right)
     y = min(max(point[1], box.top + 2), box.bottom - 2)
-    return (x, y) if math.dist(point, (x, y)) >= FAR else None
+    return (x, y) if math.dist(point, (x, y)) >= MIN_LEADER_LENGTH else None
 
 
 def text_width(text: str) -> float:
     """Return about how wide a text of 12 px is, whatever font the reader has."""
-    full = [unicodedata.east_asian_width(letter) in "WF" for letter in text]
-    return sum(
-        FULL if f else CAPITAL if letter.isupper() or letter in "mw" else SMALL
-        for letter, f in zip(text, full, strict=True)
-    )
+    return sum(map(_letter_width, text))
+
+
+def _letter_width(letter: str) -> float:
+    if unicodedata.east_asian_width(letter) in "WF":
+        return FULL_WIDTH
+    return CAPITAL_WIDTH if letter.isupper() or letter in "mw" else SMALL_LETTER_WIDTH
 
 
 def _crosses(
@@ -107,18 +112,18 @@ def _crosses(
 
 def _neighbours(i: int, points: Sequence[tuple[float, float]]) -> int:
     x, y = points[i]
-    return sum(abs(x - u) < 100 and abs(y - v) < 2 * HEIGHT for u, v in points) - 1
+    return sum(abs(x - u) < 100 and abs(y - v) < 2 * LINE_HEIGHT for u, v in points) - 1
 
 
 def _places(point: tuple[float, float], width: float) -> Iterator[Box]:
     """Yield boxes beside a point, then further and further above and below."""
     x, y = point
     for step in range(40):
-        for down in (0.0,) if step == 0 else (-step * HEIGHT / 2, step * HEIGHT / 2):
-            top = y + down - HEIGHT / 2
+        for down in (0.0,) if step == 0 else (-step * LINE_HEIGHT / 2, step * LINE_HEIGHT / 2):
+            top = y + down - LINE_HEIGHT / 2
             # beside the mark, or over and under it where there is room between
-            starts = [x + AWAY, x - AWAY - width]
-            if abs(down) >= AWAY + HEIGHT / 2:
+            starts = [x + LABEL_OFFSET, x - LABEL_OFFSET - width]
+            if abs(down) >= LABEL_OFFSET + LINE_HEIGHT / 2:
                 starts.insert(0, x - width / 2)
             for left in starts:
-                yield Box(left, top, left + width, top + HEIGHT)
+                yield Box(left, top, left + width, top + LINE_HEIGHT)

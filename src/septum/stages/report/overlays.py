@@ -2,7 +2,7 @@
 
 The image is stored once a case and the overlays are laid over it by the page, so that a
 prediction costs a few kilobytes. Of a volume one section is shown, small images are enlarged
-and large ones reduced to `LONGEST` pixels.
+and large ones reduced to `MAX_SIDE_PX` pixels.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from septum.data.store import VOID
 from septum.metrics.errors import ObjectErrors
 from septum.stages.report.colours import OBJECT_MARKS, PIXEL_MARKS, Mark, object_colour, rgb
 
-LONGEST = 384
-FILL = 0.42
+MAX_SIDE_PX = 384
+FILL_OPACITY = 0.42
 Canvas = np.ndarray  # (height, width, 4) uint8, RGBA
 
 
@@ -43,10 +43,10 @@ class Frame:
     def shown(self) -> tuple[int, int]:
         """Height and width on the page; whole multiples where enlarged."""
         longest = max(self.size)
-        if longest > LONGEST:
-            height, width = (max(1, round(n * LONGEST / longest)) for n in self.size)
+        if longest > MAX_SIDE_PX:
+            height, width = (max(1, round(n * MAX_SIDE_PX / longest)) for n in self.size)
             return height, width
-        factor = LONGEST // longest
+        factor = MAX_SIDE_PX // longest
         return self.size[0] * factor, self.size[1] * factor
 
     @property
@@ -103,7 +103,7 @@ def picture(image: np.ndarray, frame: Frame) -> str:
             stretched = [stretched[0], stretched[1], stretched[0]]
         colours = np.stack(stretched * (3 if len(stretched) == 1 else 1), axis=-1)
     shown = Image.fromarray(np.ascontiguousarray(colours))
-    if max(frame.size) > LONGEST:
+    if max(frame.size) > MAX_SIDE_PX:
         shown = shown.resize(frame.shown[::-1], Image.Resampling.BOX)
     return _data_uri(shown, lossless=False)
 
@@ -125,7 +125,7 @@ def draw_labels(
         if objects is not None and len(colours) < 2:
             classes = np.where(objects > 0, 0, classes)
         for number, colour in colours.items():
-            _fill(canvas, classes == number, colour, FILL)
+            _fill(canvas, classes == number, colour, FILL_OPACITY)
         _outline_classes(canvas, classes, colours, frame.line)
         if objects is not None and len(colours) > 1:
             _fill_classes(canvas, outlines(objects, frame.line), classes, colours)
@@ -194,8 +194,8 @@ def _draw_object_errors(
     line: int,
 ) -> None:
     (true_classes, true_objects), (pred_classes, pred_objects) = true, pred
-    found = np.isin(pred_objects, errors.pred("matched"))
-    _border(canvas, pred_objects, found, pred_classes, OBJECT_MARKS["matched"], colours, line)
+    matched = np.isin(pred_objects, errors.pred("matched"))
+    _border(canvas, pred_objects, matched, pred_classes, OBJECT_MARKS["matched"], colours, line)
     for kind in ("merged", "split", "spurious"):
         mark, area = OBJECT_MARKS[kind], np.isin(pred_objects, errors.pred(kind))
         _paint(canvas, area, mark)
@@ -262,7 +262,7 @@ def _paint(canvas: Canvas, area: np.ndarray, mark: Mark) -> None:
         _fill(canvas, area, mark.colour, 0.15)
         _fill(canvas, area & (x % 6 < 3) & (y % 6 < 3), mark.colour, 0.9)
     elif mark.filling == "solid":
-        _fill(canvas, area, mark.colour, FILL)
+        _fill(canvas, area, mark.colour, FILL_OPACITY)
 
 
 def _fill(canvas: Canvas, area: np.ndarray, colour: str, opacity: float) -> None:

@@ -134,15 +134,15 @@ def pair_rows(dataset: Dataset, bootstrap: int, seed: int) -> list[tuple[str, li
     rows = []
     for experiment, mine in zip(dataset.experiments, scores, strict=True):
         cells = []
-        for other in scores:
-            if other is mine:
+        for theirs in scores:
+            if theirs is mine:
                 cells.append(Cell(""))
                 continue
-            found = difference(mine, other, dataset.ranked_by, bootstrap, (seed, dataset.name))
-            text = NOTHING if math.isnan(found.value) else f"{found.value:+.3f}"
-            known = not math.isnan(found.low)
-            interval = f"{found.low:+.3f} to {found.high:+.3f}" if known else ""
-            cells.append(Cell(text, found.value, interval, found.excludes_zero))
+            gap = difference(mine, theirs, dataset.ranked_by, bootstrap, (seed, dataset.name))
+            text = NOTHING if math.isnan(gap.value) else f"{gap.value:+.3f}"
+            known = not math.isnan(gap.low)
+            interval = f"{gap.low:+.3f} to {gap.high:+.3f}" if known else ""
+            cells.append(Cell(text, gap.value, interval, gap.excludes_zero))
         rows.append((experiment.name, cells))
     return rows
 
@@ -171,14 +171,14 @@ def error_counts(row: Row) -> ErrorCounts | None:
     if not total > 0:
         return None
     wrong = {kind: number(row, kind) for kind in ("missed", "merged", "split")}
-    found = total - sum(wrong.values())
+    matched = total - sum(wrong.values())
     spurious = number(row, "spurious")
     return ErrorCounts(
         n_true=f"{total:.0f}",
-        parts=[("matched", found, "matched"), *((k, n, k) for k, n in wrong.items())],
+        parts=[("matched", matched, "matched"), *((k, n, k) for k, n in wrong.items())],
         cells=[
             (kind, f"{amount:.0f}", f"{amount / total:.1%}")
-            for kind, amount in [("matched", found), *wrong.items(), ("spurious", spurious)]
+            for kind, amount in [("matched", matched), *wrong.items(), ("spurious", spurious)]
         ],
     )
 

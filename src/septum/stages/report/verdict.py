@@ -11,7 +11,8 @@ from septum.stages.report.gallery import case_ranks
 from septum.stages.report.inputs import Dataset
 from septum.stages.report.text import interval_text, number_text, subset_name
 
-FEW = 10  # cases below which a bootstrap interval is a rough one
+MIN_CASES_INTERVAL = 10
+"""Cases below which a bootstrap interval is a rough one."""
 
 NAMES = {"pq_pooled": "pooled PQ", "dice": "Dice"}
 
@@ -33,32 +34,34 @@ def cautions(dataset: Dataset) -> list[str]:
     """Return what a reader must bear in mind."""
     if not dataset.leaderboard or dataset.subset == "none":
         return []
-    found = []
+    remarks = []
     cases = int(number(dataset.leaderboard[0], "cases"))
     if dataset.subset == "val":
-        found.append(
+        remarks.append(
             "There is no test set. Scores are on validation cases, on which the best epoch and "
             "the decoder were chosen: expect less on new images."
         )
     if cases == 1:
-        found.append("A single case: there is no telling how much scores vary between cases.")
-    elif cases < FEW:
-        found.append(f"Only {cases} cases: intervals from so few are rough, and tend to be short.")
+        remarks.append("A single case: there is no telling how much scores vary between cases.")
+    elif cases < MIN_CASES_INTERVAL:
+        remarks.append(
+            f"Only {cases} cases: intervals from so few are rough, and tend to be short."
+        )
     score = dataset.ranked_by if dataset.ranked_by != "pq_pooled" else "ap"
     undefined = int(number(dataset.leaderboard[0], f"{score}_undefined") or 0)
     if undefined:
-        found.append(
+        remarks.append(
             f"{undefined} of {cases} cases have no score (nothing annotated, nothing predicted) "
             "and are left out of the means."
         )
     if any(row["subset"] != dataset.subset for row in dataset.leaderboard):
-        found.append("Networks were scored on different subsets; they cannot be compared.")
-    return found + _never_predicted(dataset)
+        remarks.append("Networks were scored on different subsets; they cannot be compared.")
+    return remarks + _never_predicted(dataset)
 
 
 def _never_predicted(dataset: Dataset) -> list[str]:
     """Name the classes that an experiment cannot tell, such as stuff where it finds objects."""
-    found = []
+    remarks = []
     for experiment in dataset.experiments:
         pixels, _ = confusion_of(dataset, experiment)
         names = [
@@ -68,8 +71,8 @@ def _never_predicted(dataset: Dataset) -> list[str]:
         ]
         if names:
             missed = " and no pixel of ".join(names)
-            found.append(f"{experiment.name} predicts no pixel of {missed}: all of it is missed.")
-    return found
+            remarks.append(f"{experiment.name} predicts no pixel of {missed}: all of it is missed.")
+    return remarks
 
 
 def _lead(dataset: Dataset, first: Row, names: dict[str, str]) -> str:
@@ -116,17 +119,17 @@ def _against_baseline(dataset: Dataset, names: dict[str, str]) -> list[str]:
     worse, level = named(False), named(None)
     if len(worse) == len(compared):
         return [f"No network beats {baseline}, which needs no training."]
-    found = []
+    sentences = []
     if worse:
         verb = "does" if len(worse) == 1 else "do"
-        found.append(f"{_listed(worse)} {verb} not beat {baseline}, which needs no training.")
+        sentences.append(f"{_listed(worse)} {verb} not beat {baseline}, which needs no training.")
     if level:
         verb = "is" if len(level) == 1 else "are"
-        found.append(
+        sentences.append(
             f"{_listed(level)} {verb} ahead of {baseline} by no more than the choice of cases "
             "may explain."
         )
-    return found
+    return sentences
 
 
 def _listed(names: list[str]) -> str:

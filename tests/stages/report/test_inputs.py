@@ -1,0 +1,85 @@
+"""What is read: the results that are named, and no others."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+from made_results import add_nuclei
+from report_page import render
+
+from septum.errors import SeptumError
+from septum.stages.report.inputs import Model, Used, read_dataset, read_model
+
+
+def test_folds_of_an_earlier_configuration_are_not_shown(results):
+    add_nuclei(results, "one")
+    before = render(results)
+    fold = results.folder / "one/good/fold0"
+    shutil.copytree(fold, fold.with_name("fold3"))
+    assert render(results) == before
+    results.settings["datasets"][0]["experiments"]["good"]["folds"] = [0, 3]
+    assert "good &lt;net&gt;, fold 3" in render(results)
+
+
+def test_a_model_of_a_fold_that_is_missing_is_named(results):
+    add_nuclei(results, "one")
+    results.settings["datasets"][0]["experiments"]["good"]["folds"] = [0, 1]
+    with pytest.raises(SeptumError, match=r"good/fold1/model\.safetensors"):
+        render(results)
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("leaderboard.csv", "leaderboard.csv"),
+        ("plan.json", "plan.json"),
+        ("good/cases.csv", "cases.csv"),
+        ("good/pooled.csv", "pooled.csv"),
+        ("good/confusion.csv", "confusion.csv"),
+        ("good/predicted/1of1", "1of1"),
+    ],
+)
+def test_a_missing_result_is_named_and_nothing_is_written(results, file, message):
+    add_nuclei(results, "one")
+    path = results.folder / "one" / file
+    path.rename(path.with_name("away"))
+    with pytest.raises(SeptumError, match=message):
+        render(results)
+    assert not (results.folder / "report.html").exists()
+
+
+def test_a_broken_model_file_is_named(results):
+    add_nuclei(results, "one")
+    (results.folder / "one/bad/fold0/model.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0not json")
+    with pytest.raises(SeptumError, match="no model file of Septum"):
+        render(results)
+
+
+def test_a_model_file_is_read_without_its_weights(nuclei):
+    (folder,) = (nuclei.folder / dataset.folder for dataset in nuclei.contents.datasets)
+    assert read_model(folder / "good/fold0/model.safetensors") == Model(
+        network="unet",
+        head="semantic",
+        options={"width": 8},
+        decoder={"method": "watershed", "threshold": 0.45, "min_size": 16, "score": 0.5},
+        normalisation={"scheme": "percentile", "lower": 1.0, "upper": 99.8},
+        patch=(32, 32),
+        weights=12,  # 3 × 4; running statistics are not learnt
+    )
+
+
+def test_what_predicted_is_read_from_a_prediction_of_each_kind(nuclei):
+    dataset = read_dataset(nuclei.folder, nuclei.contents.datasets[0])
+    decoder = {"method": "watershed", "threshold": 0.45, "min_size": 16, "score": 0.5}
+    expected = {"0": Used(decoder, (64, 128))}
+    assert [experiment.used for experiment in dataset.experiments] == [expected, expected]
+
+
+def test_the_report_reads_model_files_without_pytorch():
+    code = "import sys, septum.stages.report.stage; print('torch' in sys.modules)"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
