@@ -97,7 +97,7 @@ def read_record(path: Path, kind: type[Kind]) -> Kind:
     except UnicodeDecodeError:
         raise problem(path, f"is no text, and so no parameters of {owner}", remedy) from None
     except ValidationError as error:
-        first, keys = error.errors()[0], {one["loc"][:1] for one in error.errors()}
+        first, keys = error.errors()[0], {fault["loc"][:1] for fault in error.errors()}
         if kind is Fitted and ("merge",) in keys:
             remedy = "give the models of the two, or name the images in `unlabelled` of the dataset"
             raise problem(path, "is of a merge, which looks at no image itself", remedy) from None
@@ -121,12 +121,12 @@ def common_baseline(baselines: Sequence[Fitted]) -> Fitted:
         Of one method and one kind of data, at least one.
     """
 
-    def agreement(one: Fitted) -> tuple[int, float]:
+    def agreement(baseline: Fitted) -> tuple[int, float]:
         shared = sum(
-            one.parameters[key] == value
-            for other in baselines
-            for key, value in other.parameters.items()
+            baseline.parameters[key] == value
+            for fold in baselines
+            for key, value in fold.parameters.items()
         )
-        return shared, one.score or 0.0
+        return shared, baseline.score or 0.0
 
     return max(baselines, key=agreement)  # the first of equals

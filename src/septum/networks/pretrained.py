@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from septum.errors import problem
-from septum.networks.statedict import local_file, read_state_dict
+from septum.networks.state_dict import local_file, read_state_dict
 
 _FULLY_CONNECTED = {"classifier.0": "fc6", "classifier.3": "fc7"}
 _CLASSIFIERS = ("classifier", "fc")
@@ -75,7 +75,7 @@ def load_pretrained(network: nn.Module, source: str | Path, *, sha256: str | Non
     source : str or Path
         File or http(s) address of a state dict with torchvision's names.
     sha256 : str, optional
-        Checksum of the file (`septum.networks.statedict.local_file` says when it is needed).
+        Checksum of the file (`septum.networks.state_dict.local_file` says when it is needed).
 
     Returns
     -------

@@ -20,7 +20,7 @@ from septum.config.schema import Run
 from septum.errors import SeptumError, problem
 from septum.networks.pretrained import Report, load_pretrained, transfer
 from septum.networks.segmenter import Segmenter
-from septum.networks.statedict import read_state_dict
+from septum.networks.state_dict import read_state_dict
 
 log = logging.getLogger(__name__)
 
