@@ -25,7 +25,7 @@ include: "pipeline/evaluate.smk"
 
 
 onstart:
-    asked.write_batch_lists()
+    asked.write_handed_files()
 
 
 wildcard_constraints:

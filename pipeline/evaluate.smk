@@ -94,9 +94,11 @@ rule report:
         mem_mb=resources.mem_mb(4000),
         runtime=60,
     params:
-        settings=settings.report,
+        # written when a run starts; what it says counts by `shown`
+        contents=paths.report_contents(),
+        shown=settings.report,
         seed=settings.seed,
         code=code.of("septum.stages.report.stage"),
     shell:
-        "python -m septum report --settings {params.settings:q} --seed {params.seed} "
+        "python -m septum report --contents {params.contents:q} --seed {params.seed} "
         "--out {output:q} > {log:q} 2>&1"

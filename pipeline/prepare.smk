@@ -40,7 +40,7 @@ rule prepare:
     params:
         dataset=settings.dataset,
         settings=settings.prepare,
-        # written when a run starts; what it says, and the files named in it, count by `batch`
+        # written when a run starts; what it says, and the files that it names, count by `batch`
         cases=paths.batch_list(),
         batch=settings.batch,
         code=code.with_readers("septum.stages.prepare.stage"),

@@ -40,7 +40,7 @@ REQUIRED = {
     "evaluate": "--settings --cases --predicted --plan --out-cases --out-classes --out-pooled "
     "--out-confusion --out-objects",
     "rank": "--dataset --out",
-    "report": "--settings --out",
+    "report": "--contents --out",
 }
 
 

@@ -183,17 +183,6 @@ def test_a_fold_more_leaves_the_trained_fold_alone(finished):
     assert trained == ["results/demo_nuclei/unet/fold1/model.safetensors"]
 
 
-def test_the_report_is_made_of_the_configured_folds(finished):
-    settings = changed(finished.settings, train={"folds": [0, 1]})
-    output = finished.run("--dry-run", "--printshellcmds", settings=settings).stdout
-    (report,) = re.findall(r"^rule report:\n(.*?)\n\n", output, flags=re.M | re.S)
-    for fold in (0, 1):
-        assert f"results/demo_nuclei/unet/fold{fold}/model.safetensors" in report
-        assert f"results/demo_nuclei/floor/fold{fold}/parameters.json" in report
-    assert re.search(r'"unet":\{"folds":\[0,1\],"name":"unet","run":\{"dataset":', report)
-    assert re.search(r'"floor":\{"baseline":\{.*?\},"folds":\[0,1\],"name":"floor"', report)
-
-
 @pytest.mark.parametrize(
     ("module", "rules"),
     [

@@ -94,13 +94,23 @@ def test_experiments_of_a_dataset(params):
 
 
 def test_the_report_is_told_datasets_experiments_and_folds(params):
-    shown = ReportContents.model_validate_json(params.report)
+    shown = ReportContents.model_validate_json(params.report_contents)
     assert (shown.report.title, shown.evaluate.convention) == ("Septum report", "coco")
     cells, demo = shown.datasets
     assert (cells.name, cells.folder, cells.batches) == ("cells", "cells", ["1of2", "2of2"])
     floor, merged = cells.experiments["floor"], demo.experiments["both_1-067df25a"]
     assert (floor.name, floor.folds, floor.kind) == ("floor", [0, 2], "classical")
     assert (merged.name, merged.folds, merged.kind) == ("both (1)", [0, 2], "merged")
+
+
+def test_the_report_follows_its_settings_and_not_those_of_the_leaderboard(tmp_path):
+    before = Params(small_study(tmp_path))
+    after = Params(small_study(tmp_path, report={"gallery": 3}))
+    assert len(before.report) == 16
+    assert before.report != after.report
+    assert before.leaderboard == after.leaderboard
+    more = Params(small_study(tmp_path, report={"bootstrap": 200}))
+    assert more.leaderboard == '{"bootstrap":200}'
 
 
 def test_the_report_is_told_what_the_configuration_sets(tmp_path):
@@ -110,7 +120,7 @@ def test_the_report_is_told_what_the_configuration_sets(tmp_path):
         "normalisation": {"scheme": "zscore"},
     }
     settings["experiments"]["pixels"] |= {"decode": {"min_size": 7}, "predict": {"tile": [96, 96]}}
-    text = Params(Study.validated(settings)).report
+    text = Params(Study.validated(settings)).report_contents
     cells = ReportContents.model_validate_json(text).datasets[0]
     assert (cells.weights.sigma, cells.normalisation.scheme) == (3.5, "zscore")
     run = cells.experiments["pixels"].run

@@ -14,7 +14,9 @@ from small_study import Job, context, small_settings
 from septum.config.checks import RESERVED
 from septum.errors import SeptumError
 from septum.workflow.batch_list import read_batch_list
+from septum.workflow.handed_file import read_section_file
 from septum.workflow.paths import Paths
+from septum.workflow.report_contents import ReportContents
 from septum.workflow.rules import Rules, one_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,23 +56,25 @@ def test_a_checkpoint_that_is_not_there_is_an_error(tmp_path, monkeypatch):
     Rules(settings, [], context(main=False))
 
 
-def test_batch_lists_are_written_where_they_changed(tmp_path, monkeypatch):
+def test_handed_files_are_written_where_they_changed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     settings = small_settings(tmp_path)
     asked = Rules(settings, [], context())
     assert not (tmp_path / "out").exists(), "a dry run writes nothing"
-    asked.write_batch_lists()
+    asked.write_handed_files()
     lists = sorted((tmp_path / "out/cells/batches").iterdir())
     assert [path.name for path in lists] == ["1of2.json", "2of2.json"]
     assert len(list((tmp_path / "out/demo/batches").iterdir())) == 6
     assert [case.name for case in read_batch_list(lists[1])] == ["a", "b"]
-    for path in lists:
+    contents = tmp_path / "out/report.json"
+    assert read_section_file(ReportContents, contents).datasets[0].name == "cells"
+    for path in (*lists, contents):
         os.utime(path, ns=(1, 1))
     (tmp_path / "images/d.tif").touch()
     (tmp_path / "labels/d.tif").touch()
-    Rules(settings, [], context()).write_batch_lists()
+    Rules(settings, [], context()).write_handed_files()
     # the sha256 of `d` is an even number, and so it is of the first batch
-    assert [path.stat().st_mtime_ns == 1 for path in lists] == [False, True]
+    assert [path.stat().st_mtime_ns == 1 for path in (*lists, contents)] == [False, True, True]
     assert [case.name for case in read_batch_list(lists[0])] == ["c", "d"]
 
 

@@ -1,24 +1,16 @@
-"""The file that says which cases a batch has, handed from the workflow to ``septum prepare``.
-
-A file and no argument, since a batch may have any number of cases and Linux limits an argument to
-128 KiB. It is written when a run starts, and by no dry run. It is no input of the rule, but a
-digest of it is a parameter: a batch is prepared anew for other cases, and not for a newer file.
-"""
+"""The file that says which cases a batch has, for ``septum prepare``."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from septum.config.schema import Section, canonical_json, parse_section
+from septum.config.schema import Section, canonical_json
 from septum.data.case_files import CaseFiles
-from septum.errors import SeptumError, problem
-
-REMEDY = "Snakemake writes it when a run starts; docs/workflow.md says what is in it"
+from septum.workflow.handed_file import read_section_file
 
 
 class ListedCase(Section):
@@ -53,14 +45,7 @@ def read_batch_list(path: str | Path) -> list[CaseFiles]:
     SeptumError
         If the file cannot be read or is no list of cases.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise problem(path, f"cannot be read ({error})", REMEDY) from None
-    try:
-        batch: BatchList = parse_section(BatchList, text, str(path))
-    except SeptumError as error:
-        raise SeptumError([replace(found, remedy=REMEDY) for found in error.problems]) from None
+    batch = read_section_file(BatchList, path)
     return [
         CaseFiles(name, case.images, case.labels, case.parts) for name, case in batch.cases.items()
     ]

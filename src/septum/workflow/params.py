@@ -9,11 +9,11 @@ setting that is left out does not rerun it.
 from __future__ import annotations
 
 import functools
-import hashlib
 from typing import Any
 
 from septum.config.schema import Section, canonical_json
 from septum.workflow.batch_list import batch_list_text
+from septum.workflow.handed_file import text_digest
 from septum.workflow.inputs import Wildcards
 from septum.workflow.report_contents import (
     ReportContents,
@@ -58,8 +58,8 @@ class Params:
         """Return a digest of a batch's cases, and of their files that Snakemake does not watch."""
         cases = self._study.batches[wildcards.dataset][wildcards.batch]
         made_by_a_rule = self._study.spec(wildcards.dataset).demo is not None
-        listed = hashlib.sha256(batch_list_text(cases).encode("utf-8")).hexdigest()[:16]
-        return f"{listed}-{unwatched_digest([] if made_by_a_rule else cases)}"
+        unwatched = unwatched_digest([] if made_by_a_rule else cases)
+        return f"{text_digest(batch_list_text(cases))}-{unwatched}"
 
     # ---- plan, augment and weights ----
 
@@ -130,6 +130,11 @@ class Params:
 
     @functools.cached_property
     def report(self) -> str:
+        """A digest of what the report shows."""
+        return text_digest(self.report_contents)
+
+    @functools.cached_property
+    def report_contents(self) -> str:
         """What the report shows (`septum.workflow.report_contents`)."""
         contents = ReportContents(
             report=self._config.report,

@@ -70,8 +70,9 @@ class ReportedDataset(Section):
 
 
 class ReportContents(Section):
-    """All that the report shows, and how."""
+    """All that the report shows, and how; a file for ``septum report``."""
 
+    version: Literal[1] = 1
     report: Report = Report()
     evaluate: Evaluate = Evaluate()
     datasets: list[ReportedDataset]
@@ -79,4 +80,5 @@ class ReportContents(Section):
 
 def report_json(contents: ReportContents) -> str:
     """Return the contents as canonical JSON, short: what is at its default is left out."""
-    return canonical_json(contents.model_dump(mode="json", exclude_defaults=True))
+    plain = contents.model_dump(mode="json", exclude_defaults=True)
+    return canonical_json({"version": contents.version, **plain})

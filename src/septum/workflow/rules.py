@@ -13,8 +13,8 @@ from typing import Any
 
 from septum.config.repeated_keys import repeated_keys
 from septum.errors import SeptumError
-from septum.io.atomic import write_text
 from septum.workflow.batch_list import batch_list_text
+from septum.workflow.handed_file import write_if_changed
 from septum.workflow.inputs import Inputs
 from septum.workflow.params import Params
 from septum.workflow.resources import Context, Resources
@@ -74,8 +74,8 @@ class Rules:
             if missing:
                 raise SeptumError(missing)
 
-    def write_batch_lists(self) -> None:
-        """Write the file of each batch that names its cases, where it is not there as it should be.
+    def write_handed_files(self) -> None:
+        """Write what is handed to stages in files, where it changed.
 
         Raises
         ------
@@ -84,10 +84,8 @@ class Rules:
         """
         for dataset, batches in self.study.batches.items():
             for batch, cases in batches.items():
-                path = Path(self.paths.batch_list(dataset, batch))
-                text = batch_list_text(cases)
-                if not path.is_file() or path.read_bytes() != text.encode("utf-8"):
-                    write_text(path, text)
+                write_if_changed(self.paths.batch_list(dataset, batch), batch_list_text(cases))
+        write_if_changed(self.paths.report_contents(), self.settings.report_contents)
 
 
 def one_of(names: Iterable[str]) -> str:

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 
-from septum.config.arguments import add_out, add_seed, add_settings
+from septum.config.arguments import add_out, add_seed
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Declare the settings; results are read from the folder that the report is written to."""
-    add_settings(parser, "which results are shown, and how")
+    """Declare what is shown; results are read from the folder that the report is written to."""
+    parser.add_argument(
+        "--contents",
+        type=Path,
+        required=True,
+        metavar="JSON",
+        help="a file that says which results are shown, and how (docs/workflow.md)",
+    )
     add_seed(parser)
     add_out(parser, "report.html, in the folder of results")
 
 
 def run(arguments: Namespace) -> None:
     """Write the report."""
-    from septum.config.schema import parse_section
     from septum.stages.report.stage import write_report
+    from septum.workflow.handed_file import read_section_file
     from septum.workflow.report_contents import ReportContents
 
-    contents = parse_section(ReportContents, arguments.settings)
+    contents = read_section_file(ReportContents, arguments.contents)
     write_report(
         contents=contents, results=arguments.out.parent, seed=arguments.seed, out=arguments.out
     )

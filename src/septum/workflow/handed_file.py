@@ -1,0 +1,69 @@
+"""Files that the workflow hands to its stages, where a command has no room for what they say.
+
+Linux limits one argument of a command to 128 KiB. These files are written when a run starts, and
+by no dry run. They are no inputs of their rules, but a digest of each is a parameter: a rule is run
+again where its file says something else, and not where it is newer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from septum.config.schema import Section, parse_section
+from septum.errors import SeptumError, problem
+from septum.io.atomic import write_text
+
+REMEDY = "Snakemake writes it when a run starts; docs/workflow.md says what is in it"
+
+AnySection = TypeVar("AnySection", bound=Section)
+
+
+def read_section_file(kind: type[AnySection], path: str | Path) -> AnySection:
+    """Read a file that holds a section as JSON.
+
+    Parameters
+    ----------
+    kind : type
+        The section.
+    path : str or Path
+
+    Raises
+    ------
+    SeptumError
+        If the file cannot be read, or with all that is wrong in it.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise problem(path, f"cannot be read ({error})", REMEDY) from None
+    try:
+        return parse_section(kind, text, str(path))
+    except SeptumError as error:
+        raise SeptumError([replace(found, remedy=REMEDY) for found in error.problems]) from None
+
+
+def write_if_changed(path: str | Path, text: str) -> None:
+    """Write a file, unless it holds that text already.
+
+    Raises
+    ------
+    SeptumError
+        If the place cannot be written.
+    """
+    path = Path(path)
+    if not path.is_file() or path.read_bytes() != text.encode("utf-8"):
+        write_text(path, text)
+
+
+def text_digest(text: str) -> str:
+    """Return 16 hex digits that tell one text from another.
+
+    Examples
+    --------
+    >>> text_digest("abc")  # of `printf abc | sha256sum`
+    'ba7816bf8f01cfea'
+    """
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
