@@ -45,7 +45,6 @@ OURS = [each for each in IMPORTS if each.imported.split(".")[0] == "septum"]
 TO_CUT: set[tuple[str, str]] = set()
 TO_SPLIT = {
     "septum.commands.check.audit",
-    "septum.config.schema",
     "septum.decoding.objects",
     "septum.inference.predictor",
 }

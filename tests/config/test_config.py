@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from septum.config import config
+from septum.config.load import load_config, validate
+from septum.config.runs import left_out, runs
 from septum.config.schema import Run, canonical_json, parse_section
 from septum.errors import SeptumError
 
@@ -24,7 +25,7 @@ def minimal(**changes):
 
 def problems(raw) -> dict[str, str]:
     with pytest.raises(SeptumError) as error:
-        config.validate(raw)
+        validate(raw)
     return {p.where: f"{p.what} -> {p.remedy}" for p in error.value.problems}
 
 
@@ -32,21 +33,21 @@ def test_the_narrower_level_wins_key_by_key():
     raw = minimal(train={"lr": 0.5, "batch": 3})
     raw["datasets"]["nuclei"]["train"] = {"batch": 4, "epochs": 7}
     raw["experiments"]["net"]["train"] = {"epochs": 9}
-    train = config.validate(raw).run("nuclei", "net").train
+    train = validate(raw).run("nuclei", "net").train
     assert (train.lr, train.batch, train.epochs, train.steps) == (0.5, 4, 9, 100)
 
 
 def test_an_entry_set_to_null_is_switched_off():
     raw = minimal()
     raw["datasets"]["demo"] = None
-    assert list(config.validate(raw).datasets) == ["nuclei"]
+    assert list(validate(raw).datasets) == ["nuclei"]
 
 
 def test_later_files_override_earlier_ones_key_by_key(tmp_path):
     first, second = tmp_path / "a.yaml", tmp_path / "b.yaml"
     first.write_text("datasets: {a: {images: '{case}.png'}, b: {images: '{case}.png'}}\nseed: 1\n")
     second.write_text("datasets: {b: null, a: {exclude: [x]}}\n")
-    loaded = config.load(first, second, overrides={"seed": 5})
+    loaded = load_config(first, second, overrides={"seed": 5})
     assert list(loaded.datasets) == ["a"]
     assert loaded.datasets["a"].images == "{case}.png"
     assert loaded.datasets["a"].exclude == ["x"]
@@ -56,13 +57,13 @@ def test_later_files_override_earlier_ones_key_by_key(tmp_path):
 def test_classes_may_be_plain_names():
     raw = minimal()
     raw["datasets"]["nuclei"].update(annotation="semantic", classes={1: "cell"})
-    assert config.validate(raw).datasets["nuclei"].classes[1].kind == "stuff"
+    assert validate(raw).datasets["nuclei"].classes[1].kind == "stuff"
     raw["datasets"]["nuclei"].update(annotation="instance")
-    assert config.validate(raw).datasets["nuclei"].classes[1].kind == "thing"
+    assert validate(raw).datasets["nuclei"].classes[1].kind == "thing"
 
 
 def test_a_demo_knows_its_annotation_and_classes():
-    loaded = config.validate({"datasets": {"d": {"demo": "tissue"}}})
+    loaded = validate({"datasets": {"d": {"demo": "tissue"}}})
     assert loaded.datasets["d"].annotation == "panoptic"
     assert {c.kind for c in loaded.datasets["d"].classes.values()} == {"thing", "stuff"}
 
@@ -74,7 +75,7 @@ def test_canonical_json_ignores_order_and_sees_a_swap():
 
 
 def test_a_section_survives_the_command_line():
-    run = config.validate(minimal()).run("nuclei", "net")
+    run = validate(minimal()).run("nuclei", "net")
     assert parse_section(Run, canonical_json(run)) == run
 
 
@@ -176,7 +177,7 @@ def test_a_file_that_is_no_mapping_is_named(tmp_path, text):
     path = tmp_path / "config.yaml"
     path.write_text(text)
     with pytest.raises(SeptumError, match=r"config\.yaml"):
-        config.load(path)
+        load_config(path)
 
 
 def test_a_key_that_stands_twice_is_an_error(tmp_path):
@@ -189,7 +190,7 @@ def test_a_key_that_stands_twice_is_an_error(tmp_path):
         "datasets: {cells: {images: ['{case}.png', '{case}.tif']}}\n"
     )
     with pytest.raises(SeptumError) as error:
-        config.load(path)
+        load_config(path)
     assert [(p.where, p.what) for p in error.value.problems] == [
         (str(path), "has experiments.b.train.lr twice, in lines 3 and 3"),
         (str(path), "has experiments.a twice, in lines 2 and 4"),
@@ -198,7 +199,7 @@ def test_a_key_that_stands_twice_is_an_error(tmp_path):
 
 def test_shipped_configuration_states_the_defaults():
     """config.yaml shows each section's defaults, as its first lines promise."""
-    loaded = config.load(ROOT / "config.yaml")
+    loaded = load_config(ROOT / "config.yaml")
     for name in ("augment", "weights", "train", "predict", "decode", "evaluate", "report", "jobs"):
         shown, default = getattr(loaded, name), type(getattr(loaded, name))()
         assert shown == default
@@ -206,7 +207,7 @@ def test_shipped_configuration_states_the_defaults():
 
 
 def test_settings_are_plain_json():
-    json.loads(canonical_json(config.load(ROOT / "config.yaml")))
+    json.loads(canonical_json(load_config(ROOT / "config.yaml")))
 
 
 def test_what_a_head_cannot_do_shows_once_though_several_datasets_ask():
@@ -217,7 +218,7 @@ def test_what_a_head_cannot_do_shows_once_though_several_datasets_ask():
         },
     }
     with pytest.raises(SeptumError) as caught:
-        config.validate(raw)
+        validate(raw)
     (problem,) = caught.value.problems
     assert problem.where == "experiments.stars.decode.method"
     assert "choose one of: auto, flows" in problem.remedy
@@ -240,19 +241,19 @@ def test_what_a_baseline_cannot_do_shows_before_any_data_are_read(dataset, metho
     assert list(found) == ["experiments.floor.datasets"]
     assert says in found["experiments.floor.datasets"]
     del raw["experiments"]["floor"]["datasets"]
-    loaded = config.validate(raw)
-    assert list(loaded.runs()) == [("fine", "floor")]
-    assert [says in problem.what for problem in loaded.left_out()] == [True]
+    loaded = validate(raw)
+    assert list(runs(loaded)) == [("fine", "floor")]
+    assert [says in problem.what for problem in left_out(loaded)] == [True]
 
 
 def test_a_baseline_follows_the_folds_of_its_dataset():
     raw = minimal(train={"folds": [1, 2], "lr": 0.5})
     raw["experiments"]["floor"] = {"method": "watershed", "options": {"h": 2}}
-    loaded = config.validate(raw)
+    loaded = validate(raw)
     assert loaded.folds("nuclei", "floor") == [1, 2]
     raw["datasets"]["nuclei"]["train"] = {"folds": "all"}
     raw["experiments"]["net"]["train"] = {"folds": [3]}
-    loaded = config.validate(raw)
+    loaded = validate(raw)
     assert loaded.folds("nuclei", "floor") == "all"
     assert loaded.folds("nuclei", "net") == [3]
     assert loaded.baseline("nuclei", "floor").model_dump() == {
@@ -265,7 +266,7 @@ def test_a_baseline_follows_the_folds_of_its_dataset():
 
 def test_a_crf_is_off_unless_given_and_never_for_heads_that_regress():
     crf = {"intensity_sigma": 0.1, "iterations": 5}
-    loaded = config.validate(minimal(predict={"crf": crf})).run("nuclei", "net").predict
+    loaded = validate(minimal(predict={"crf": crf})).run("nuclei", "net").predict
     assert (loaded.crf.intensity_sigma, loaded.crf.iterations) == (0.1, 5)
     assert (loaded.crf.appearance_sigma, loaded.crf.smoothness_weight) == (10.0, 3.0)
     raw = minimal()
@@ -273,7 +274,7 @@ def test_a_crf_is_off_unless_given_and_never_for_heads_that_regress():
     found = problems(raw)
     assert list(found) == ["experiments.net.predict.crf"]
     raw["experiments"]["net"]["predict"] = {"crf": False}
-    assert config.validate(raw).run("nuclei", "net").predict.crf is None
+    assert validate(raw).run("nuclei", "net").predict.crf is None
 
 
 def test_what_is_set_for_all_is_for_the_heads_that_it_fits():
@@ -282,7 +283,7 @@ def test_what_is_set_for_all_is_for_the_heads_that_it_fits():
         "net": {"network": "unet"},
         "far": {"network": "unet", "head": "distance"},
     }
-    loaded = config.validate(raw)
+    loaded = validate(raw)
     net, far = (loaded.run("nuclei", name) for name in ("net", "far"))
     assert (net.predict.crf.intensity_sigma, net.decode.method) == (0.1, "components")
     assert (far.predict.crf, far.decode.method) == (None, "auto")
@@ -294,12 +295,12 @@ def test_what_is_set_for_all_is_for_the_heads_that_it_fits():
 def test_detectors_need_windows_that_share_pixels(network):
     raw = minimal(predict={"overlap": 0})
     raw["experiments"] = {"maps": {"network": "unet"}, "boxes": {"network": network}}
-    loaded = config.validate(raw)
+    loaded = validate(raw)
     assert loaded.run("nuclei", "maps").predict.overlap == 0
     assert loaded.run("nuclei", "boxes").predict.overlap == 0.25
     raw["experiments"]["maps"]["predict"] = {"overlap": 0}
     raw["experiments"]["boxes"]["predict"] = {"overlap": 0.1}
-    assert config.validate(raw).run("nuclei", "boxes").predict.overlap == 0.1
+    assert validate(raw).run("nuclei", "boxes").predict.overlap == 0.1
     for overlap in (0, 1e-17):
         raw["experiments"]["boxes"]["predict"] = {"overlap": overlap}
         found = problems(raw)
@@ -311,7 +312,7 @@ def test_detectors_need_windows_that_share_pixels(network):
 def test_null_takes_a_key_of_an_experiment_back():
     raw = minimal()
     raw["experiments"]["net"] |= {"head": None, "options": {"padded": True, "width": None}}
-    found = config.validate(raw).experiments["net"]
+    found = validate(raw).experiments["net"]
     assert (found.head, found.options) == ("semantic", {"padded": True})
 
 
@@ -322,4 +323,4 @@ def test_where_nothing_at_all_can_be_computed_the_reasons_are_errors():
     raw["experiments"]["floor"] = {"method": "watershed"}
     assert list(problems(raw)) == ["experiments.far.head", "experiments.floor.datasets"]
     raw["experiments"]["net"] = {"network": "unet"}
-    assert list(config.validate(raw).runs()) == [("d", "net")]
+    assert list(runs(validate(raw))) == [("d", "net")]

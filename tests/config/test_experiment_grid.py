@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from septum.commands.check.audit import check
-from septum.config import config
+from septum.config.load import validate
+from septum.config.runs import left_out, runs
 from septum.errors import SeptumError
 
 
@@ -15,7 +16,7 @@ def raw(**experiments):
 
 def problems(settings) -> dict[str, str]:
     with pytest.raises(SeptumError) as error:
-        config.validate(settings)
+        validate(settings)
     found = error.value.problems
     assert len({p.where for p in found}) == len(found)
     return {p.where: f"{p.what} -> {p.remedy}" for p in found}
@@ -23,7 +24,7 @@ def problems(settings) -> dict[str, str]:
 
 def test_a_cross_product_of_networks_heads_and_seeds():
     entry = {"network": ["unet", "monai:DynUNet"], "head": ["semantic", "border"], "seed": [3, 8]}
-    loaded = config.validate(raw(grid=entry, plain={"network": "unet"}))
+    loaded = validate(raw(grid=entry, plain={"network": "unet"}))
     found = {n: (e.network, e.head, e.seed) for n, e in loaded.experiments.items()}
     assert list(found.items()) == [
         ("grid-unet-semantic-seed3", ("unet", "semantic", 3)),
@@ -36,23 +37,23 @@ def test_a_cross_product_of_networks_heads_and_seeds():
         ("grid-monai_DynUNet-border-seed8", ("monai:DynUNet", "border", 8)),
         ("plain", ("unet", "semantic", None)),
     ]
-    assert list(loaded.runs()) == [("d", name) for name in found]
+    assert list(runs(loaded)) == [("d", name) for name in found]
 
 
 def test_only_lists_are_named_and_an_element_more_changes_no_other_name():
     entry = {"network": "unet", "head": "border", "seed": [1]}
-    assert list(config.validate(raw(a=entry)).experiments) == ["a-seed1"]
+    assert list(validate(raw(a=entry)).experiments) == ["a-seed1"]
     entry["seed"] = [0, 1]
-    assert list(config.validate(raw(a=entry)).experiments) == ["a-seed0", "a-seed1"]
+    assert list(validate(raw(a=entry)).experiments) == ["a-seed0", "a-seed1"]
 
 
 @pytest.mark.parametrize("first", ["grid", "grid-unet"])
 def test_a_combination_is_switched_off_by_its_name(first):
     entries = {"grid": {"network": ["unet", "fcn8s", "segnet"]}, "grid-unet": None}
     entries = {first: entries[first], **entries}
-    assert list(config.validate(raw(**entries)).experiments) == ["grid-fcn8s", "grid-segnet"]
+    assert list(validate(raw(**entries)).experiments) == ["grid-fcn8s", "grid-segnet"]
     staged = {"network": ["segnet"], "start_from": "grid"}
-    found = config.validate(raw(**entries, next=staged)).experiments["next-segnet"]
+    found = validate(raw(**entries, next=staged)).experiments["next-segnet"]
     assert found.start_from == "grid-segnet"
 
 
@@ -62,7 +63,7 @@ def test_options_of_a_network_win_over_those_of_the_entry():
         "options": {"width": 4, "dropout": 0.1},
         "train": {"epochs": 7},
     }
-    found = config.validate(raw(a=entry)).experiments
+    found = validate(raw(a=entry)).experiments
     assert found["a-unet"].options == {"width": 16, "dropout": 0.1}
     assert found["a-fcn8s"].options == {"width": 4, "dropout": 0.1}
     assert [e.train for e in found.values()] == [{"epochs": 7}, {"epochs": 7}]
@@ -71,7 +72,7 @@ def test_options_of_a_network_win_over_those_of_the_entry():
 
 def test_the_seed_of_an_experiment_is_its_own_or_that_of_all():
     settings = {**raw(a={"network": "unet", "seed": 5}, b={"network": "unet"}), "seed": 2}
-    loaded = config.validate(settings)
+    loaded = validate(settings)
     assert [loaded.train_seed(name) for name in "ab"] == [5, 2]
 
 
@@ -112,7 +113,7 @@ def test_names_that_collide_are_refused(rival):
 def test_the_check_names_the_option_of_the_network_it_is_of(tmp_path):
     entry = {"network": {"unet": {"width": 4}, "fcn8s": {"widht": 0.1}}, "seed": [1, 2]}
     settings = {**raw(grid=entry, other={"network": "unet", "options": {"widht": 1}})}
-    loaded = config.validate({**settings, "results": str(tmp_path)})
+    loaded = validate({**settings, "results": str(tmp_path)})
     with pytest.raises(SeptumError) as error:
         check(loaded)
     where = [p.where for p in error.value.problems]
@@ -123,18 +124,18 @@ def test_of_a_grid_that_names_no_datasets_each_combination_runs_where_it_can():
     settings = raw(grid={"network": "unet", "head": ["semantic", "flows"]})
     settings["datasets"] = {"objects": {"demo": "nuclei"}, "classes": {"images": "{case}.png"}}
     settings["datasets"]["classes"] |= {"labels": "l/{case}.png", "annotation": "semantic"}
-    loaded = config.validate(settings)
-    assert list(loaded.runs()) == [
+    loaded = validate(settings)
+    assert list(runs(loaded)) == [
         ("objects", "grid-semantic"),
         ("objects", "grid-flows"),
         ("classes", "grid-semantic"),
     ]
-    (left_out,) = loaded.left_out()
-    assert left_out.what == "'flows' tells objects apart, and classes has classes only"
+    (problem,) = left_out(loaded)
+    assert problem.what == "'flows' tells objects apart, and classes has classes only"
 
 
 def test_methods_make_a_grid_too():
-    loaded = config.validate(raw(floor={"method": ["watershed", "mean_shift"]}))
+    loaded = validate(raw(floor={"method": ["watershed", "mean_shift"]}))
     assert {name: spec.method for name, spec in loaded.experiments.items()} == {
         "floor-watershed": "watershed",
         "floor-mean_shift": "mean_shift",

@@ -20,8 +20,9 @@ ALLOWED = {"septum", "pydantic", "pydantic_core", "annotated_types", "yaml", "_y
 
 
 def test_configuration_and_workflow_import_the_standard_library_pydantic_and_yaml_only():
-    files = [file for room in ROOMS for file in sorted((SOURCE / room).glob("[!_]*.py"))]
-    modules = [f"septum.{file.parent.name}.{file.stem}" for file in files]
+    files = [file for room in ROOMS for file in sorted((SOURCE / room).rglob("[!_]*.py"))]
+    paths = [file.relative_to(SOURCE).with_suffix("") for file in files]
+    modules = [".".join(("septum", *path.parts)) for path in paths]
     assert {"septum.config.registry", "septum.workflow.discovery"} <= set(modules)
     # what is loaded before the first of them came with the interpreter and its site packages
     code = f"import sys; before = set(sys.modules); import {', '.join(modules)}; "

@@ -8,8 +8,11 @@ import pytest
 from pydantic import ValidationError
 
 from septum.config import registry
+from septum.config.dataset import Dataset
+from septum.config.decode_section import Decode, decode_fields
+from septum.config.experiment import Experiment
 from septum.config.registry import Method, Parameter
-from septum.config.schema import Dataset, Decode, Experiment, Export, decode_fields
+from septum.config.schema import Export
 
 TABLES = ("NETWORKS", "HEADS", "METHODS", "READERS", "WRITERS", "BASELINES")
 RECORDS = [record for table in TABLES for record in getattr(registry, table).values()]

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from septum.config import config
+from septum.config.load import validate
 from septum.errors import SeptumError
 from septum.workflow import discovery as cases
 
@@ -20,7 +20,7 @@ def touch(root, *names):
 
 def configure(root, **dataset):
     raw = {"data_root": str(root), "datasets": {"d": dataset}}
-    return config.validate(raw)
+    return validate(raw)
 
 
 def messages(loaded):

@@ -7,7 +7,8 @@ from edited_source import copy_of_source, edit
 from small_study import Job, small_study
 
 from septum.config import registry
-from septum.config.schema import Dataset, Decode, Export, Run
+from septum.config.dataset import Dataset
+from septum.config.schema import Decode, Export, Run
 from septum.data.case_files import CaseFiles
 from septum.io.code_digest import code_digest
 from septum.workflow.stage_code import Code, network_addresses, reader_addresses

@@ -16,7 +16,7 @@ from pydantic import Field
 from scipy import ndimage
 from skimage.filters import threshold_otsu
 
-from septum.config.schema import Section
+from septum.config.section import Section
 from septum.errors import problem
 from septum.instances.relabel import drop_small, number_in_raster_order
 

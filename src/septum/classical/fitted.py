@@ -10,7 +10,8 @@ from pydantic import Field, ValidationError
 
 from septum import __version__
 from septum.classical.create import create
-from septum.config.schema import ClassSpec, Section
+from septum.config.schema import ClassSpec
+from septum.config.section import Section
 from septum.data.plan import Plan
 from septum.errors import problem
 

@@ -16,8 +16,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Print the leaderboards."""
-    from septum.config import config
+    from septum.config.load import load_config
     from septum.stages.leaderboard.text import print_leaderboards
 
-    settings = config.load(*arguments.config)
+    settings = load_config(*arguments.config)
     print_leaderboards(settings, arguments.results or Path(settings.results))

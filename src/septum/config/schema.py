@@ -1,47 +1,37 @@
-"""The blocks of the configuration as typed models: keys, types, defaults and what they mean.
+"""The settings of the stages as typed sections: keys, types, defaults and what they mean.
 
-Each stage is handed its own block as JSON (`canonical_json`, `parse_section`); how the blocks
-make up a configuration, and which level wins, is in `septum.config.config`. Imported whenever the
-Snakefile is parsed (once per cluster job), hence no heavy import here.
+Each stage is handed its own section as JSON (`canonical_json`, `parse_section`). The sections of
+datasets and experiments are in `septum.config.dataset` and `septum.config.experiment`; how all of
+them make up a configuration, and which level wins, is in `septum.config.config`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
-    create_model,
     field_validator,
     model_validator,
 )
 
 from septum.config import registry
-from septum.config.demo_cases import DEMO_CASES
+from septum.config.decode_section import Decode
 from septum.config.messages import problems_of
+from septum.config.section import Auto, Section
 from septum.config.weight_sources import is_address
 from septum.errors import SeptumError
 
-Auto = Literal["auto"]
-ReaderName = Literal["auto", *registry.READERS]
-HeadName = Literal[*registry.HEADS]
-MethodName = Literal["auto", *registry.METHODS]
 FormatName = Literal[*registry.WRITERS]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=1)]
+Folds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] | Literal["all"]
 Seed = Annotated[int, Field(strict=True, ge=0, lt=2**32)]
-
-
-class Section(BaseModel):
-    """A block of the configuration: unknown keys are errors, values do not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ClassSpec(Section):
@@ -99,7 +89,7 @@ class Weights(Section):
 class Train(Section):
     """The one training loop of every architecture (`septum.stages.train.stage`)."""
 
-    folds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] | Literal["all"] = [0]
+    folds: Folds = Field([0])
     patch: list[Count] | Auto = "auto"
     batch: Count = 8
     epochs: Count = 100
@@ -162,44 +152,6 @@ class Predict(Section):
         return None if given is False else given
 
 
-def decode_fields(methods: Iterable[registry.Method]) -> dict[str, Any]:
-    """Return the fields of the section ``decode`` for pydantic: the parameters of all methods.
-
-    Raises
-    ------
-    ValueError
-        If two methods disagree about a parameter.
-    """
-    parameters: dict[str, registry.Parameter] = {}
-    for parameter in (p for method in methods for p in method.parameters):
-        if parameters.setdefault(parameter.name, parameter) != parameter:
-            raise ValueError(f"{parameter.name} differs between ways of decoding")
-    fields: dict[str, Any] = {}
-    for name, parameter in parameters.items():
-        bounds = Field(
-            gt=parameter.above, ge=parameter.least, lt=parameter.below, le=parameter.most
-        )
-        number = int if parameter.kind == "count" else float
-        value = Annotated[number, bounds]
-        fields[name] = (value | Auto, "auto") if parameter.auto else (value, ...)
-    return fields
-
-
-class _Decode(Section):
-    """From maps to instances (`septum.decoding`); what is `auto` is tuned on validation cases."""
-
-    method: MethodName = "auto"
-
-
-Decode = create_model(
-    "Decode",
-    __base__=_Decode,
-    __doc__=_Decode.__doc__,
-    __module__=__name__,
-    **decode_fields(registry.METHODS.values()),
-)
-
-
 class Evaluate(Section):
     """Scores per case (`septum.metrics`)."""
 
@@ -210,7 +162,7 @@ class Evaluate(Section):
 class Export(Section):
     """What is delivered beside the label maps (`septum.stages.export.stage`)."""
 
-    formats: list[FormatName] = ["table"]
+    formats: list[FormatName] = Field(["table"])
 
 
 class Report(Section):
@@ -225,108 +177,6 @@ class Jobs(Section):
     """How work is cut into jobs."""
 
     cases_per_job: Count | Auto = "auto"
-
-
-class Dataset(Section):
-    """Images and their labels, found by patterns."""
-
-    images: str | list[str] | None = None
-    labels: str | None = None
-    instances: str | None = None
-    segments: str | None = None
-    unlabelled: str | list[str] | None = None
-    demo: Literal["nuclei", "tissue", "volumes"] | None = None
-    reader: ReaderName = "auto"
-    annotation: Literal["instance", "binary", "semantic", "panoptic"] = "instance"
-    classes: dict[Annotated[int, Field(ge=1)], ClassSpec] | None = None
-    void: Annotated[int, Field(ge=0)] | Literal["auto", "none"] = "auto"
-    spacing: list[Positive] | None = None
-    group: str | None = None
-    table: str | None = None
-    exclude: list[str] = []
-    normalisation: Normalisation = Normalisation()
-    split: Split = Split()
-    augment: dict[str, Any] = {}
-    weights: dict[str, Any] = {}
-    train: dict[str, Any] = {}
-    predict: dict[str, Any] = {}
-    decode: dict[str, Any] = {}
-    export: dict[str, Any] = {}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _fill_in(cls, data: Any) -> Any:
-        """Accept ``{1: nucleus}`` for ``{1: {name: nucleus}}``; a demo knows its own classes."""
-        if not isinstance(data, dict):
-            return data
-        demo = DEMO_CASES.get(data.get("demo", ""))
-        if demo is not None:
-            classes = {key: {"name": n, "kind": kind} for key, (n, kind) in demo.classes.items()}
-            data = {"annotation": demo.annotation, "classes": classes, **data}
-        if isinstance(data.get("classes"), dict):
-            kind = "stuff" if data.get("annotation") == "semantic" else "thing"
-            classes = {
-                key: {"name": spec, "kind": kind} if isinstance(spec, str) else spec
-                for key, spec in data["classes"].items()
-            }
-            data = {**data, "classes": classes}
-        return data
-
-    @field_validator("classes")
-    @classmethod
-    def _told_apart(cls, classes: dict[int, ClassSpec] | None) -> dict[int, ClassSpec] | None:
-        """Refuse a name that several classes share: in scores and tables names stand alone."""
-        seen: dict[str, int] = {}
-        for number, spec in (classes or {}).items():
-            if seen.setdefault(spec.name, number) != number:
-                raise ValueError(f"{seen[spec.name]} and {number} are both called {spec.name!r}")
-        return classes
-
-    @property
-    def has_labels(self) -> bool:
-        """Whether there is anything to train on."""
-        return self.labels is not None or self.demo is not None
-
-    @property
-    def layout(self) -> Literal["one", "pair", "coco", "by_class"]:
-        """Which files hold the labels of a case (`septum.stages.prepare.label_files`)."""
-        if self.segments is not None:
-            return "coco"
-        if self.instances is not None:
-            return "pair"
-        return "by_class" if "{class}" in (self.labels or "") else "one"
-
-    @property
-    def label_patterns(self) -> dict[str, str]:
-        """The keys and patterns of a case's label maps; of several classes, by their ids."""
-        found = {"labels": self.labels, "instances": self.instances}
-        if self.layout == "by_class":
-            classes = sorted((self.classes or {}).items())
-            names = {f"labels ({spec.name})": spec.name for _, spec in classes}
-            found = {key: self.labels.replace("{class}", name) for key, name in names.items()}
-        return {key: pattern for key, pattern in found.items() if pattern is not None}
-
-    @property
-    def void_number(self) -> int | None:
-        """The number in the label files that marks void pixels, if any does."""
-        return self.void if isinstance(self.void, int) else None
-
-    @property
-    def spatial_dims(self) -> int | None:
-        """Axes of the images, as far as the configuration says."""
-        if self.demo is not None:
-            return DEMO_CASES[self.demo].spatial_dims
-        return None if self.spacing is None else len(self.spacing)
-
-    @property
-    def image_patterns(self) -> list[str]:
-        """The patterns of the annotated images, one a channel file."""
-        return _as_list(self.images)
-
-    @property
-    def unlabelled_patterns(self) -> list[str]:
-        """The patterns of the images without labels, one a channel file."""
-        return _as_list(self.unlabelled)
 
 
 class Pretrained(Section):
@@ -352,55 +202,6 @@ class Merge(Section):
         return f"{self.instances} + {self.semantic}"
 
 
-class Experiment(Section):
-    """A network, its head, and what differs from the top-level sections; or a baseline; or a merge.
-
-    In a file, an entry with lists stands for several of them (`septum.config.experiment_grid`).
-
-    One of ``network``, ``method`` (a classical baseline) and ``merge`` (of two experiments) is
-    given. A baseline takes ``options`` and ``datasets``, a merge ``datasets``; all other keys
-    are for networks.
-    """
-
-    network: str | None = None
-    method: str | None = None
-    merge: Merge | None = None
-    options: dict[str, Any] = {}
-    head: HeadName = "semantic"
-    datasets: list[str] | Literal["all"] = "all"
-    seed: Seed | None = None
-    pretrained: Pretrained | None = None
-    start_from: str | None = None
-    train: dict[str, Any] = {}
-    predict: dict[str, Any] = {}
-    decode: dict[str, Any] = {}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _tidy(cls, data: Any) -> Any:
-        """Drop what is set to null, of the options too (a second file takes it back so)."""
-        data = without_nulls(data)
-        if isinstance(data, Mapping) and "options" in data:
-            data = {**data, "options": without_nulls(data["options"])}
-        if isinstance(data, Mapping):
-            network = registry.NETWORKS.get(str(data.get("network")))
-            if network is not None and network.head is not None:
-                data = {"head": network.head, **data}
-        return data
-
-    @property
-    def kind(self) -> Literal["network", "classical", "merged"]:
-        """What it is, in one word."""
-        if self.method is not None:
-            return "classical"
-        return "network" if self.merge is None else "merged"
-
-    @field_validator("pretrained", mode="before")
-    @classmethod
-    def _source_alone(cls, given: Any) -> Any:
-        return {"source": given} if isinstance(given, str) else given
-
-
 class Run(Section):
     """Everything that decides one training: an experiment on a dataset, all levels merged."""
 
@@ -422,7 +223,7 @@ class Baseline(Section):
     dataset: str
     experiment: str
     method: str
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
 
 
 def canonical_json(section: BaseModel | Mapping[str, Any]) -> str:
@@ -441,16 +242,3 @@ def parse_section(kind: type[Section], text: str, where: str = "--settings") -> 
         return kind.model_validate_json(text)
     except ValidationError as error:
         raise SeptumError(problems_of(error, where, kind)) from None
-
-
-def without_nulls(block: Any) -> Any:
-    """Drop the keys that are set to null; what is no mapping is left to the validation."""
-    if not isinstance(block, Mapping):
-        return block
-    return {key: value for key, value in block.items() if value is not None}
-
-
-def _as_list(patterns: str | list[str] | None) -> list[str]:
-    if patterns is None:
-        return []
-    return [patterns] if isinstance(patterns, str) else list(patterns)

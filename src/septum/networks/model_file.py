@@ -19,7 +19,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from septum import __version__
-from septum.config.schema import ClassSpec, Section, canonical_json
+from septum.config.schema import ClassSpec, canonical_json
+from septum.config.section import Section
 from septum.errors import SeptumError, problem
 from septum.heads.heads import HEADS
 from septum.io.atomic import atomic_path

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from septum.config.schema import Section, canonical_json
+from septum.config.schema import canonical_json
+from septum.config.section import Section
 from septum.data.case_files import CaseFiles
 from septum.workflow.handed_file import read_section_file
 

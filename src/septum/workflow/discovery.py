@@ -14,8 +14,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from septum.config.config import Config
+from septum.config.dataset import Dataset
 from septum.config.demo_cases import DEMO_CASES
-from septum.config.schema import Dataset
+from septum.config.runs import runs
 from septum.data.case_files import CaseFiles, safe_name
 from septum.errors import Problem, SeptumError, problem
 from septum.workflow.image_size import count_pixels
@@ -93,7 +94,7 @@ def resolve(config: Config, path: str) -> Path:
 def missing_checkpoints(config: Config) -> dict[str, Problem]:
     """Return which experiments' ``pretrained`` file is not there, of those that are to run."""
     found = {}
-    for experiment in dict.fromkeys(experiment for _, experiment in config.runs()):
+    for experiment in dict.fromkeys(experiment for _, experiment in runs(config)):
         given = config.experiments[experiment].pretrained
         if given is None or given.is_address:
             continue

@@ -11,7 +11,8 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from septum.config.schema import Section, canonical_json
+from septum.config.schema import canonical_json
+from septum.config.section import Section
 from septum.workflow.batch_list import batch_list_text
 from septum.workflow.handed_file import text_digest
 from septum.workflow.inputs import Wildcards

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from septum.config.repeated_keys import repeated_keys
+from septum.config.load import repeated_keys
 from septum.errors import SeptumError
 from septum.workflow.batch_list import batch_list_text
 from septum.workflow.handed_file import write_if_changed

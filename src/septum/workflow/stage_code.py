@@ -12,8 +12,9 @@ import functools
 from collections.abc import Callable, Iterable, Iterator
 
 from septum.config import registry
+from septum.config.dataset import Dataset
 from septum.config.reader_by_suffix import readers_of
-from septum.config.schema import Dataset, Run
+from septum.config.schema import Run
 from septum.data.case_files import CaseFiles
 from septum.io.code_digest import code_digest
 from septum.workflow.inputs import Wildcards

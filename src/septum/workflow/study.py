@@ -10,9 +10,12 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
-from septum.config import config as configuration
 from septum.config.config import Config
-from septum.config.schema import Baseline, Dataset, Merge, Run, Section
+from septum.config.dataset import Dataset
+from septum.config.load import validate
+from septum.config.runs import left_out, runs
+from septum.config.schema import Baseline, Merge, Run
+from septum.config.section import Section
 from septum.data.case_files import safe_name
 from septum.errors import Problem
 from septum.workflow.discovery import find_batches, find_cases, missing_checkpoints, resolve
@@ -63,7 +66,7 @@ class Study:
         self.experiments = {safe_name(name): name for name in config.experiments}
         self.cases = {key: find_cases(config, name) for key, name in self.datasets.items()}
         self.batches = {key: find_batches(config, cases) for key, cases in self.cases.items()}
-        self.runs = [RunKey(*map(safe_name, names)) for names in config.runs()]
+        self.runs = [RunKey(*map(safe_name, names)) for names in runs(config)]
         # of bound methods, so that what is remembered goes with the study
         self.settings = functools.cache(self._settings)
         self.section = functools.cache(self._section)
@@ -73,7 +76,7 @@ class Study:
     @classmethod
     def validated(cls, raw: Mapping[str, Any]) -> Study:
         """Return the study of a plain mapping (Snakemake's ``config``)."""
-        return cls(configuration.validate(raw))
+        return cls(validate(raw))
 
     # ---- datasets ----
 
@@ -152,7 +155,7 @@ class Study:
 
     def left_out(self) -> Iterator[Problem]:
         """Yield why an experiment that names no datasets does not run on one."""
-        yield from dict.fromkeys(map(self.config.as_written, self.config.left_out()))
+        yield from dict.fromkeys(map(self.config.as_written, left_out(self.config)))
 
     def missing_checkpoints(self) -> list[Problem]:
         """Return the checkpoints that are not there, of trainings that have yet to start."""

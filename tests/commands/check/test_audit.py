@@ -12,7 +12,7 @@ from coco_files import write_json, write_png
 from PIL import Image
 
 from septum.commands.check.audit import check
-from septum.config.config import validate
+from septum.config.load import validate
 from septum.errors import SeptumError
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from septum import cli
-from septum.config import config
+from septum.config.config import Config
+from septum.config.load import validate
 from septum.errors import SeptumError
 from septum.stages.leaderboard.scores import read_rows
 from septum.stages.leaderboard.text import print_leaderboards, table_lines
@@ -28,8 +29,8 @@ def ranked(results: Path, dataset: str, folder: str | None = None, subset: str =
     return file
 
 
-def settings(*datasets: str, **others) -> config.Config:
-    return config.validate(
+def settings(*datasets: str, **others) -> Config:
+    return validate(
         {
             "datasets": {name: {"demo": "nuclei"} for name in datasets},
             "experiments": {name: {"network": "unet"} for name in "pq"},

@@ -9,7 +9,8 @@ import pytest
 
 from septum.classical.fitted import read_record
 from septum.cli import main
-from septum.config import config
+from septum.config.load import validate
+from septum.config.runs import left_out, runs
 from septum.config.schema import ClassSpec, Merge
 from septum.data.plan import Plan
 from septum.data.store import (
@@ -301,11 +302,11 @@ def raw(merge, **more):
 def test_a_merge_runs_where_things_and_stuff_are_annotated():
     given = raw({"instances": "boxes", "semantic": "pixels"})
     given["datasets"]["nuclei"] = {"images": "{case}.png", "labels": "{case}.tif"}
-    found = config.validate(given)
-    runs = list(found.runs())
-    assert ("nerve", "both") in runs
-    assert ("nuclei", "both") not in runs
-    assert any("annotation of nuclei is 'instance'" in p.what for p in found.left_out())
+    found = validate(given)
+    computed = list(runs(found))
+    assert ("nerve", "both") in computed
+    assert ("nuclei", "both") not in computed
+    assert any("annotation of nuclei is 'instance'" in p.what for p in left_out(found))
     assert found.folds("nerve", "both") == [0]
 
 
@@ -333,7 +334,7 @@ def test_a_merge_runs_where_things_and_stuff_are_annotated():
 )
 def test_what_cannot_be_merged_is_said(merge, more, key, words):
     with pytest.raises(SeptumError) as error:
-        config.validate(raw(merge, **more))
+        validate(raw(merge, **more))
     assert [p.where for p in error.value.problems] == [f"experiments.both.{key}".rstrip(".")]
     assert words in str(error.value)
 
@@ -342,4 +343,4 @@ def test_both_must_be_trained_on_the_same_folds():
     given = raw({"instances": "boxes", "semantic": "pixels"}, datasets=["nerve"])
     given["experiments"]["pixels"]["train"] = {"folds": [1]}
     with pytest.raises(SeptumError, match=r"different folds of nerve: \[0\] and \[1\]"):
-        config.validate(given)
+        validate(given)

@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from septum.config.schema import ClassSpec, Dataset, Split, Weights
+from septum.config.dataset import Dataset
+from septum.config.schema import ClassSpec, Split, Weights
 from septum.data.intensity import statistics
 from septum.data.plan import Plan, read_plan
 from septum.data.store import (

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from septum.config.schema import Dataset
+from septum.config.dataset import Dataset
 from septum.data.store import VOID
 from septum.errors import SeptumError
 from septum.stages.prepare.annotation import annotate, annotate_classes, annotate_pair

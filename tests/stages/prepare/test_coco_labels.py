@@ -9,7 +9,8 @@ import pytest
 import tifffile
 from coco_files import CATEGORIES, write_json, write_png
 
-from septum.config.schema import ClassSpec, Dataset
+from septum.config.dataset import Dataset
+from septum.config.schema import ClassSpec
 from septum.data.case_files import CaseFiles
 from septum.data.store import VOID, Geometry, Prediction
 from septum.data.writers.coco_panoptic import CocoPanopticWriter

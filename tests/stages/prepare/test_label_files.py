@@ -11,8 +11,9 @@ import tifffile
 from coco_files import write_json, write_png
 from PIL import Image
 
-from septum.config import config
-from septum.config.schema import ClassSpec, Dataset
+from septum.config.dataset import Dataset
+from septum.config.load import validate
+from septum.config.schema import ClassSpec
 from septum.data.case_files import CaseFiles
 from septum.data.plan import read_plan
 from septum.data.store import VOID, case_paths, open_case
@@ -75,7 +76,7 @@ def lab(tmp_path_factory) -> Path:
 
 def found(lab: Path, **options):
     raw = {"data_root": str(lab), "datasets": {"d": PANOPTIC | options}}
-    loaded = config.validate(raw)
+    loaded = validate(raw)
     return loaded.datasets["d"], cases.find_cases(loaded, "d")
 
 

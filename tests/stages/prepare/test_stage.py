@@ -11,7 +11,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from septum.config.schema import Dataset
+from septum.config.dataset import Dataset
 from septum.data import store
 from septum.data.case_files import CaseFiles
 from septum.data.intensity import statistics

@@ -22,7 +22,9 @@ from torch import nn
 
 from septum.classical import create as classical
 from septum.config.config import Config
-from septum.config.schema import Baseline, Dataset, Run
+from septum.config.dataset import Dataset
+from septum.config.runs import left_out, runs
+from septum.config.schema import Baseline, Run
 from septum.data.case_files import CaseFiles
 from septum.data.plan import Plan
 from septum.data.readers.coco_panoptic import read_segments
@@ -87,8 +89,10 @@ def check(config: Config) -> None:
     for line in _table([a.plan for a in audits if a.plan is not None]):
         print(line)
     notes = [note for a in audits for note in a.notes]
-    left_out = dict.fromkeys(map(config.as_written, config.left_out()))
-    notes += [f"left out: {problem.what} ({problem.where})" for problem in left_out]
+    notes += [
+        f"left out: {problem.what} ({problem.where})"
+        for problem in dict.fromkeys(map(config.as_written, left_out(config)))
+    ]
     for note in [*notes, *_disk_notes(config, audits), *_device_notes(config)]:
         print(f"note: {note}")
     if problems:
@@ -223,7 +227,7 @@ def _existing(config: Config) -> Path:
 
 def _check_experiments(config: Config, plans: dict[str, Plan | None]) -> Iterator[Problem]:
     """Yield what is wrong with the networks or baselines, patches, tiles and folds."""
-    for dataset, experiment in config.runs():
+    for dataset, experiment in runs(config):
         plan, key = plans[dataset], f"experiments.{experiment}"
         spec = config.experiments[experiment]
         if spec.network is not None:
@@ -326,7 +330,7 @@ def _disk_notes(config: Config, audits: Sequence[Audit]) -> Iterator[str]:
 
 
 def _device_notes(config: Config) -> Iterator[str]:
-    networks = [(d, e) for d, e in config.runs() if config.experiments[e].network is not None]
+    networks = [(d, e) for d, e in runs(config) if config.experiments[e].network is not None]
     wanted = {e for d, e in networks if config.run(d, e).train.device == "gpu"}
     if wanted and not torch.cuda.is_available():
         yield f"{', '.join(sorted(wanted))}: train.device is gpu, and this machine has none"

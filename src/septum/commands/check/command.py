@@ -16,7 +16,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> None:
     """Check configuration and data."""
     from septum.commands.check.audit import check
-    from septum.config import config
+    from septum.config.load import load_config
 
     overrides = {} if arguments.data_root is None else {"data_root": arguments.data_root}
-    check(config.load(*arguments.config, overrides=overrides))
+    check(load_config(*arguments.config, overrides=overrides))

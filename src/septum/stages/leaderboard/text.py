@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from septum.config.config import Config
+from septum.config.runs import runs
 from septum.data.case_files import safe_name
 from septum.errors import Problem, SeptumError, problem
 from septum.stages.leaderboard.cost_text import UNKNOWN, cost_texts
@@ -49,7 +50,7 @@ def print_leaderboards(config: Config, results: Path) -> None:
         With every dataset that has no leaderboard yet, after the others are printed; if one is
         damaged; if no dataset is scored at all.
     """
-    datasets = list(dict.fromkeys(dataset for dataset, _ in config.runs()))
+    datasets = list(dict.fromkeys(dataset for dataset, _ in runs(config)))
     if not datasets:
         what = "are on no dataset with labels, so nothing is scored"
         raise problem("experiments", what, "name the configuration files that the run was given")

@@ -23,7 +23,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Plan a dataset."""
-    from septum.config.schema import Dataset, parse_section
+    from septum.config.dataset import Dataset
+    from septum.config.schema import parse_section
     from septum.data.store import case_paths
     from septum.stages.plan.stage import plan_dataset
     from septum.workflow.groups import find_groups

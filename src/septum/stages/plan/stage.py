@@ -8,7 +8,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from septum.config.schema import ClassSpec, Dataset
+from septum.config.dataset import Dataset
+from septum.config.schema import ClassSpec
 from septum.data.plan import Plan
 from septum.data.store import case_paths, read_case
 from septum.errors import SeptumError, problem

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from septum.config.schema import Dataset
+from septum.config.dataset import Dataset
 from septum.data.readers.label_map import DIVISOR, renumber, split_panoptic
 from septum.data.store import VOID
 from septum.errors import Problem, SeptumError, problem

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from septum.config.schema import ClassSpec, Dataset
+from septum.config.dataset import Dataset
+from septum.config.schema import ClassSpec
 from septum.data.readers.coco_panoptic import Segments
 from septum.data.readers.label_map import renumber
 from septum.data.store import VOID

@@ -24,7 +24,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Prepare the cases of a batch."""
-    from septum.config.schema import Dataset, parse_section
+    from septum.config.dataset import Dataset
+    from septum.config.schema import parse_section
     from septum.stages.prepare.stage import prepare_batch
     from septum.workflow.batch_list import read_batch_list
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from septum.config.schema import Dataset
+from septum.config.dataset import Dataset
 from septum.data.case_files import CaseFiles
 from septum.data.readers.choose import choose_reader, read_labels
 from septum.data.readers.coco_panoptic import read_ids, read_segments

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from septum.config.schema import Dataset
+from septum.config.dataset import Dataset
 from septum.data.case_files import CaseFiles
 from septum.data.intensity import statistics
 from septum.data.readers.choose import check_reader, read_image

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from septum.config import config
+from septum.config.load import validate
 from septum.errors import SeptumError
 
 FCN = {"a": {"network": "fcn32s"}, "b": {"network": "fcn16s", "start_from": "a"}}
@@ -20,7 +20,7 @@ def raw(experiments, **datasets):
 
 def problems(settings) -> list[tuple[str, str]]:
     with pytest.raises(SeptumError) as error:
-        config.validate(settings)
+        validate(settings)
     return [(p.where, p.what) for p in error.value.problems]
 
 
@@ -31,7 +31,7 @@ def test_settings_of_a_run_say_what_it_starts_from():
         "c": {"network": "fcn8s", "pretrained": "vgg/v.pth"},
         "d": {"network": "fcn8s", "pretrained": given},
     }
-    loaded = config.validate(raw(experiments))
+    loaded = validate(raw(experiments))
     runs = {name: loaded.run("d", name) for name in "abcd"}
     assert (runs["a"].start_from, runs["a"].pretrained) == (None, None)
     assert (runs["b"].start_from, runs["b"].pretrained) == ("a", None)
@@ -51,7 +51,7 @@ def test_combinations_start_from_those_of_the_same_parts():
         },
         "c": {"network": "fcn8s", "start_from": "a-border-seed1"},
     }
-    found = config.validate(raw(experiments)).experiments
+    found = validate(raw(experiments)).experiments
     starts = {name: spec.start_from for name, spec in found.items() if spec.start_from}
     assert starts == {
         "b-fcn16s-semantic-seed2": "a-semantic-seed2",
@@ -100,10 +100,10 @@ def test_a_circle_is_told_once_and_those_beside_it_are_not():
 def test_folds_that_both_are_trained_on(theirs):
     experiments = FCN | {"a": {"network": "fcn32s", "train": {"folds": theirs}}}
     experiments["b"] = FCN["b"] | {"train": {"folds": "all"}}
-    config.validate(raw(experiments, d={"split": {"folds": 2}}))
+    validate(raw(experiments, d={"split": {"folds": 2}}))
     given = {"split": {"file": "split.json", "folds": 2}}
     if theirs == "all":
-        config.validate(raw(experiments, d=given))
+        validate(raw(experiments, d=given))
     else:
         key = "experiments.b.start_from"
         found = problems(raw(experiments, d=given))

@@ -1,22 +1,17 @@
-"""Which experiment starts from the weights of which (``start_from``), checked before anything runs.
-
-Imported with the configuration, hence no heavy import here.
-"""
+"""Whether an experiment can start from the weights that it names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from septum.config.config import Config
+from septum.config.runs import runs
+from septum.config.schema import Split, Train
 from septum.config.weight_sources import checksum_problem
 from septum.errors import Problem, SeptumError, nearest
 
-if TYPE_CHECKING:
-    from septum.config.config import Config
-    from septum.config.schema import Split, Train
 
-
-def staging_problems(config: Config) -> Iterator[Problem]:
+def start_problems(config: Config) -> Iterator[Problem]:
     """Yield what is wrong with ``pretrained`` and ``start_from`` of the experiments."""
     for name, spec in config.experiments.items():
         key, other = f"experiments.{name}.start_from", spec.start_from
@@ -59,9 +54,9 @@ def _cycle(config: Config, name: str) -> list[str]:
 def _run_problems(config: Config, name: str, other: str) -> Iterator[Problem]:
     """Yield the datasets and folds of an experiment that the other is not trained on."""
     key = f"experiments.{name}.start_from"
-    runs = set(config.runs())
-    for dataset in (d for d, experiment in config.runs() if experiment == name):
-        if (dataset, other) not in runs:
+    computed = dict.fromkeys(runs(config))
+    for dataset in (d for d, experiment in computed if experiment == name):
+        if (dataset, other) not in computed:
             what = f"{other!r} does not run on {dataset}"
             yield Problem(key, what, f"name the same datasets in experiments.{other}.datasets")
             continue
