@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from small_study import Job, context, small_settings
 
-from septum.config.checks import RESERVED
+from septum.config.checks.names import RESERVED
 from septum.errors import SeptumError
 from septum.workflow.batch_list import read_batch_list
 from septum.workflow.handed_file import read_section_file
