@@ -120,6 +120,11 @@ def test_a_patch_that_the_network_does_not_accept_says_what_it_was_made_of(train
     assert used(network(patch=(188, 188), train=train))["train.patch"] == ("188 × 188 px", source)
 
 
+def test_a_window_of_the_size_of_the_patch_was_not_doubled():
+    found = used(network(patch=(512, 512), tile=(512, 512)))
+    assert found["predict.tile"] == ("512 × 512 px", "derived: the training patch")
+
+
 def test_networks_without_weight_maps_have_no_sigma():
     found = used(network(train={"border_weights": False}))
     assert not {"weights.sigma", "weights.class_balance"} & found.keys()

@@ -115,7 +115,7 @@ def used_settings(dataset: Dataset, experiment: Experiment) -> list[Setting]:
         _patch(model, plan, run),
         *(_weights(dataset) if run.train.border_weights else ()),
         *_options(model, plan, run),
-        *_tile(experiment, run),
+        *_tile(experiment, model, run),
         *_smallest_object(model, plan, run.decode),
     ]
 
@@ -131,6 +131,7 @@ def _owners_text(owners: Sequence[str], networks: Sequence[str]) -> str:
 
 
 def _normalisation(model: Model, plan: Plan, settings: Normalisation) -> Setting:
+    """Return how intensities are normalised: a scheme, and what it was given or measured."""
     used = model.normalisation
     # the plan says why the scheme, then why the window
     why_scheme, _, why_window = plan.derived["normalisation"].partition("; ")
@@ -199,11 +200,13 @@ def _options(model: Model, plan: Plan, run: Run) -> Iterator[Setting]:
         yield Setting(f"options.{option}", name, f"{text}{unit}", source)
 
 
-def _tile(experiment: Experiment, run: Run) -> Iterator[Setting]:
+def _tile(experiment: Experiment, model: Model, run: Run) -> Iterator[Setting]:
     """Yield the window of predictions, one for all folds."""
     for used in [used for used in experiment.used.values() if used.tile][:1]:
-        auto = "derived: the training patch, doubled as long as memory allows"
-        source = auto if run.predict.tile == "auto" else SET
+        source = SET
+        if run.predict.tile == "auto":
+            grown = "" if used.tile == model.patch else ", doubled as long as memory allows"
+            source = f"derived: the training patch{grown}"
         yield Setting("predict.tile", "Window of prediction", f"{size_text(used.tile)} px", source)
 
 
