@@ -11,31 +11,14 @@ import pycocotools.cocoeval
 import pycocotools.mask
 import pytest
 import tifffile
+from scored import line, objects_of
 
-from septum.errors import SeptumError
-from septum.metrics.boxes import box_areas, box_pairs, boxes_of
 from septum.metrics.coco import area_ranges, coco_precision
-from septum.metrics.objects import pool, read_objects, scored_objects
-from septum.metrics.overlap import OverlapTable
-from septum.metrics.pairs import count_pairs
-from septum.metrics.segments import Segments
-
-
-def objects_of(true, pred, scores=None, void=None):
-    """Return the scored objects of two instance maps, or of (semantic, instance) pairs."""
-    true, pred = (m if isinstance(m, tuple) else ((m > 0).astype(int), m) for m in (true, pred))
-    classes = {int(i) for semantic in (true[0], pred[0]) for i in np.unique(semantic)} - {0}
-    pairs = count_pairs(Segments(*true, classes, "t"), Segments(*pred, classes, "p"), void)
-    table = OverlapTable.from_pairs(pairs, classes).same_class()
-    return scored_objects(table, true, pred, scores)
-
-
-def line(*runs):
-    """Return a row of labels from (label, length) runs."""
-    return np.concatenate([np.full(length, label) for label, length in runs])[None]
-
+from septum.metrics.objects import pool
 
 TRUE = line((1, 8), (0, 2), (2, 8), (0, 2), (3, 8), (0, 8))
+
+
 # 1 found whole, 3 by 5 of its 8 pixels, 2 missed, 2' where there is nothing
 PRED = line((1, 8), (0, 12), (3, 5), (0, 3), (2, 8))
 
@@ -77,19 +60,6 @@ def test_objects_are_pooled_before_the_curve():
     np.testing.assert_array_equal(pooled.of_cases([1, 3]).mask_rows, [])
 
 
-def test_two_boxes_of_the_lecture():
-    # 2 x 2 and 2 x 3, overlapping in 1 x 1: 1 / (4 + 6 - 1)
-    true, pred = np.zeros((2, 3, 5), int)
-    true[0:2, 0:2] = 1
-    pred[1:3, 1:4] = 1
-    assert OverlapTable.from_labels(true, pred).ious.tolist() == [1 / 9]
-    boxes = boxes_of(true, [1]), boxes_of(pred, [1])
-    assert [box.tolist() for box in boxes] == [[[0, 0, 2, 2]], [[1, 1, 3, 4]]]
-    assert [box_areas(box).tolist() for box in boxes] == [[4], [6]]
-    assert box_pairs(*boxes)[2].size == 0  # only halves and more are kept
-    assert box_pairs(boxes[1], boxes[1])[2].tolist() == [1.0]
-
-
 def test_boxes_overlap_where_masks_do_not():
     true, pred = np.ones((4, 4), int), np.zeros((4, 4), int)
     true[1:3, 1:3] = 0
@@ -100,30 +70,6 @@ def test_boxes_overlap_where_masks_do_not():
     true[0, 0] = true[3, 3] = 0  # not one pixel is shared
     true[1:3, 1:3] = 1
     assert coco_precision(objects_of(true, pred), "box").ap == 1
-
-
-def test_ids_may_be_large_and_absent():
-    labels = np.array([[0, 7, 7], [2**32 - 1, 0, 0]], np.uint32)
-    np.testing.assert_array_equal(
-        boxes_of(labels, [2**32 - 1, 9, 7]), [[1, 0, 2, 1], [0, 0, 0, 0], [0, 1, 1, 3]]
-    )
-
-
-def test_box_pairs_are_those_of_all_pairs():
-    rng = np.random.default_rng(5)
-    for axes in (1, 2, 3):
-        start = rng.integers(0, 12, (2, 600, axes))
-        boxes = np.concatenate([start, start + rng.integers(1, 9, start.shape)], axis=2)
-        one, other = boxes[0][:, None], boxes[1][None]
-        sides = np.minimum(one, other)[..., axes:] - np.maximum(one, other)[..., :axes]
-        shared = np.prod(sides.clip(0), axis=-1)
-        areas = [np.prod(b[..., axes:] - b[..., :axes], axis=-1) for b in (one, other)]
-        ious = shared / (areas[0] + areas[1] - shared)
-        rows, cols, found = box_pairs(*boxes)
-        expected = np.nonzero(ious >= 0.5)
-        assert len(rows) > 20
-        np.testing.assert_array_equal([rows, cols], expected)
-        np.testing.assert_array_equal(found, ious[expected])
 
 
 def test_void_excuses_what_lies_in_it():
@@ -163,26 +109,6 @@ def test_what_does_not_occur_is_undefined():
     assert np.isnan(list(area_ranges(only).values())[1]).all()
     assert coco_precision(objects_of(empty + 1, empty)).ap == 0
     assert np.isnan(coco_precision(only).of_class(9).ap).all()
-
-
-def test_every_instance_needs_a_score():
-    with pytest.raises(SeptumError, match="holds 2 scores, and an instance 3"):
-        objects_of(TRUE, PRED, [0.9, 0.8])
-
-
-def test_objects_come_back_from_their_file(tmp_path):
-    pooled = pool([objects_of(TRUE, PRED, [0.9, 0.8, 0.7]), None])
-    for name in ("a.npz", "b.npz"):
-        pooled.save(tmp_path / name)
-    back = read_objects(tmp_path / "a.npz")
-    for name, array in vars(pooled).items():
-        np.testing.assert_array_equal(getattr(back, name), array)
-        assert getattr(back, name).dtype == array.dtype
-    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
-    (tmp_path / "a.npz").write_bytes(b"PK")
-    for name in ("a.npz", "c.npz"):
-        with pytest.raises(SeptumError, match="holds no scored objects"):
-            read_objects(tmp_path / name)
 
 
 def scene(rng, shape=(96, 128), grid=16):

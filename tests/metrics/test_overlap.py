@@ -6,10 +6,12 @@ from hypothesis.extra import numpy as hnp
 
 from septum.errors import SeptumError
 from septum.metrics.overlap import OverlapTable
-from septum.metrics.pairs import LabelMap, count_pairs
+from septum.metrics.pairs import count_pairs
 from septum.metrics.segments import Segments
 
 IDS = [0, 0, 1, 2, 7, 4209, 2**32 - 1]
+
+
 SHAPES = st.sampled_from([(7,), (4, 5), (3, 4, 3)])
 
 
@@ -77,19 +79,6 @@ def test_counts_are_those_of_masks(data, shape, dtype):
     assert as_dict(table) == {pair: pixels for pair, pixels in expected.items() if pixels}
 
 
-def test_many_pairs_over_several_blocks_equal_a_sort():
-    # 3 million pixels, read in blocks, and more pairs than the first hash table holds
-    rng = np.random.default_rng(5)
-    true = rng.integers(0, 300, (3, 1000, 1000)).astype(np.uint16)
-    pred = rng.integers(0, 200, (3, 1000, 1000)).astype(np.int32)
-    codes, pixels = np.unique(true.astype(np.int64) * 200 + pred, return_counts=True)
-    pairs = count_pairs(true, pred)
-    assert (pairs.true.astype(np.int64) * 200 + pairs.pred.astype(np.int64)).tolist() == (
-        codes.tolist()
-    )
-    assert pairs.pixels.tolist() == pixels.tolist()
-
-
 def test_order_in_memory_does_not_matter():
     rng = np.random.default_rng(6)
     true, pred = rng.integers(0, 5, (2, 9, 8)).astype(np.uint16)
@@ -112,22 +101,6 @@ def test_real_labels_agree_with_scikit_image(real_data):
     }
     assert len(expected) > 100
     assert as_dict(table) == expected
-
-
-def test_segments_are_instances_of_things_and_classes_of_stuff():
-    # class 1 is stuff, class 2 things; the ids 5 in stuff and background mean nothing
-    semantic = np.array([0, 0, 1, 1, 2, 2, 2])
-    instance = np.array([0, 5, 5, 0, 7, 8, 0])
-    codes = Segments(semantic, instance, [2], "labels").codes(slice(None))
-    assert codes.tolist() == [
-        *[0, 0, 1 << 32, 1 << 32],
-        *[2 << 32 | 7, 2 << 32 | 8, 2 << 32],
-    ]
-    table = OverlapTable.from_pairs(
-        count_pairs(*[Segments(semantic, instance, [2], "labels")] * 2), things=[2]
-    )
-    assert list(zip(table.true_classes, table.true_ids, strict=True)) == [(1, 0), (2, 7), (2, 8)]
-    assert table.true_areas.tolist() == [2, 1, 1]
 
 
 def test_tables_of_classes():
@@ -157,18 +130,3 @@ def test_what_is_no_label_map(labels, message):
     with pytest.raises(SeptumError, match=message) as caught:
         OverlapTable.from_labels(np.zeros(3, int), labels)
     assert caught.value.problems[0].where == "predicted labels"
-
-
-def test_shapes_must_agree():
-    with pytest.raises(SeptumError, match=r"predicted labels.*\(3,\).*\(4,\)"):
-        count_pairs(np.zeros(4, int), np.zeros(3, int))
-    with pytest.raises(SeptumError, match="void mask"):
-        count_pairs(np.zeros(4, int), np.zeros(4, int), np.zeros(5, bool))
-    with pytest.raises(SeptumError, match="instance map and the semantic map"):
-        Segments(np.zeros(4, int), np.zeros(5, int), [1], "labels")
-    with pytest.raises(SeptumError, match="no instance map"):
-        Segments(np.zeros(4, int), None, [1], "labels")
-
-
-def test_a_list_is_a_label_map():
-    assert LabelMap([1, 2, 3], "labels").shape == (3,)

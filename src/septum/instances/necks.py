@@ -30,6 +30,17 @@ def split_necks(labels: np.ndarray, *, ratio: float = 0.5) -> np.ndarray:
     -------
     (*spatial) int32 array
         Parts 1 … n in raster order; each lies in one object.
+
+    Examples
+    --------
+    Two squares of 3 × 3 pixels, joined by a neck that is one pixel wide:
+
+    >>> eight = np.ones((3, 8), int)
+    >>> eight[[0, 2], 3:5] = 0
+    >>> split_necks(eight)
+    array([[1, 1, 1, 0, 0, 2, 2, 2],
+           [1, 1, 1, 1, 2, 2, 2, 2],
+           [1, 1, 1, 0, 0, 2, 2, 2]], dtype=int32)
     """
     padded = np.pad(labels, 1)
     # from the centre of a pixel to the outline, not to the centre of the first pixel beyond

@@ -65,6 +65,14 @@ def two_nearest(
     Notes
     -----
     Exact up to float32 rounding. Holds 20 bytes a pixel besides the input and the result.
+
+    Examples
+    --------
+    >>> d1, d2 = two_nearest(np.array([1, 1, 0, 0, 0, 2]))
+    >>> d1
+    array([0., 0., 1., 2., 1., 0.], dtype=float32)
+    >>> d2
+    array([5., 4., 3., 2., 3., 4.], dtype=float32)
     """
     ids = _compact(labels)
     steps = _steps(spacing, ids.ndim)

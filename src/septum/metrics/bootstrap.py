@@ -50,6 +50,11 @@ def resample(count: int, names: Sequence[str], *seed: object) -> np.ndarray:
     Returns
     -------
     (count, len(names)) float array
+
+    Examples
+    --------
+    >>> resample(100, ["a", "b", "c"], 0).sum(axis=1).tolist() == [3.0] * 100
+    True
     """
     n = len(names)
     draws = rng("bootstrap", *seed, *names).multinomial(n, np.full(n, 1 / n), size=count)
@@ -85,6 +90,13 @@ def estimate(value: float, resampled: np.ndarray, cases: int) -> Estimate:
     """Return a value with the 2.5 and 97.5 percentiles of its resamples.
 
     One case tells nothing about the spread between cases: its interval is NaN.
+
+    Examples
+    --------
+    >>> estimate(20.0, np.arange(41.0), cases=8)
+    Estimate(value=20.0, low=1.0, high=39.0)
+    >>> estimate(0.5, np.array([0.5, 0.5]), cases=1)
+    Estimate(value=0.5, low=nan, high=nan)
     """
     known = resampled[np.isfinite(resampled)]
     if cases < 2 or not known.size or not np.isfinite(value):

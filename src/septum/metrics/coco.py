@@ -21,6 +21,7 @@ import numpy as np
 
 from septum.jit import compiled
 from septum.metrics.objects import ScoredObjects
+from septum.metrics.ratio import means
 
 IOUS = np.linspace(0.5, 0.95, 10)
 """The thresholds, rounded as pycocotools' are: 0.6000000000000001 is one of them."""
@@ -47,12 +48,12 @@ class CocoPrecision:
     @property
     def ap(self) -> np.ndarray:
         """Mean over thresholds and classes, (b,)."""
-        return _mean(self.values.mean(axis=2), axis=1)
+        return means(self.values.mean(axis=2), axis=1)
 
     def at(self, threshold: float) -> np.ndarray:
         """Mean over classes at one of the thresholds, (b,)."""
         (position,) = np.flatnonzero(np.isclose(IOUS, threshold))
-        return _mean(self.values[:, :, position], axis=1)
+        return means(self.values[:, :, position], axis=1)
 
     def of_class(self, class_id: int) -> CocoPrecision:
         """Return that of one class, NaN where it does not occur."""
@@ -187,11 +188,3 @@ def _averages(found, cases, weights, total, recalls):  # noqa: ANN001, ANN202
             area += best
         averages[b] = area / recalls.size
     return averages
-
-
-def _mean(values: np.ndarray, axis: int) -> np.ndarray:
-    """Return means without NaN; NaN where there is nothing else."""
-    known = ~np.isnan(values)
-    count = known.sum(axis=axis)
-    total = np.where(known, values, 0.0).sum(axis=axis)
-    return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)

@@ -80,6 +80,18 @@ def object_errors(true: OverlapTable | np.ndarray, pred: np.ndarray | None = Non
     ------
     SeptumError
         Where the maps do not fit together.
+
+    Examples
+    --------
+    Objects 1 and 2 are predicted as one, 3 is missed, and 6 is where there is nothing.
+
+    >>> true = np.array([1, 1, 2, 2, 0, 3, 3, 0])
+    >>> pred = np.array([5, 5, 5, 5, 0, 0, 0, 6])
+    >>> errors = object_errors(true, pred)
+    >>> errors.true_kinds.tolist(), errors.pred_kinds.tolist()
+    (['merged', 'merged', 'missed'], ['merged', 'spurious'])
+    >>> errors.counts
+    {'matched': 0, 'missed': 1, 'split': 0, 'merged': 2, 'spurious': 1}
     """
     table = overlap_table(true, pred)
     rows, cols = table.rows, table.cols

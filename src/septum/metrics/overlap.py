@@ -62,6 +62,17 @@ class OverlapTable:
         ------
         SeptumError
             Where shapes differ or a map holds no valid labels.
+
+        Examples
+        --------
+        Objects 1 and 5 share two of the four pixels that they cover together.
+
+        >>> true, pred = np.array([1, 1, 1, 0, 2]), np.array([0, 5, 5, 5, 0])
+        >>> table = OverlapTable.from_labels(true, pred)
+        >>> table.true_ids, table.true_areas
+        (array([1, 2], dtype=uint32), array([3, 1]))
+        >>> table.rows, table.cols, table.intersections, table.ious
+        (array([0]), array([0]), array([2]), array([0.5]))
         """
         return cls.from_pairs(count_pairs(true, pred, void))
 
@@ -156,7 +167,7 @@ class OverlapTable:
 
 
 def overlap_table(true: OverlapTable | np.ndarray, pred: np.ndarray | None) -> OverlapTable:
-    """Return the table itself, or make it of two label maps.
+    """Return a table as it is, or make one of two label maps.
 
     Raises
     ------

@@ -111,6 +111,12 @@ def count_pairs(
     ------
     SeptumError
         Where shapes differ or a map holds no valid labels.
+
+    Examples
+    --------
+    >>> pairs = count_pairs(np.array([0, 1, 1, 1]), np.array([0, 0, 5, 5]))
+    >>> pairs.true, pairs.pred, pairs.pixels
+    (array([0, 1, 1], dtype=uint64), array([0, 0, 5], dtype=uint64), array([1, 1, 2]))
     """
     true = true if hasattr(true, "codes") else LabelMap(true, "true labels")
     pred = pred if hasattr(pred, "codes") else LabelMap(pred, "predicted labels")

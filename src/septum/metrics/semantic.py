@@ -52,6 +52,15 @@ class Confusion:
             Classes to name even where they do not occur.
         void : bool array, optional
             Pixels to leave out.
+
+        Examples
+        --------
+        >>> confusion = Confusion.from_labels(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]))
+        >>> confusion.counts
+        array([[1, 1],
+               [0, 2]])
+        >>> confusion.iou.round(2), confusion.pixel_accuracy
+        (array([0.5 , 0.67]), 0.75)
         """
         return cls._make(count_pairs(true, pred, void), 0, classes)
 

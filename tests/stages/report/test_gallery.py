@@ -11,7 +11,7 @@ from report_page import Page, render
 
 from septum.config.schema import ClassSpec, Evaluate
 from septum.data.store import Case, Geometry, Prediction
-from septum.stages.evaluate.stage import evaluate_case
+from septum.metrics.case import evaluate_case
 from septum.stages.leaderboard.scores import Scores
 from septum.stages.report.gallery import case_ranks, find_errors, make_gallery
 from septum.stages.report.inputs import Experiment, read_dataset

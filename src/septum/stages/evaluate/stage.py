@@ -32,8 +32,6 @@ from septum.metrics.objects import pool
 from septum.metrics.semantic import Confusion
 from septum.stages.evaluate.pooled import COLUMNS, pooled_rows
 
-__all__ = ["CASE_COLUMNS", "CLASS_COLUMNS", "CaseScores", "evaluate_case", "evaluate_experiment"]
-
 WHERE_COLUMNS = ("case", "fold", "subset")
 CASE_COLUMNS = (
     *WHERE_COLUMNS,
