@@ -15,8 +15,7 @@ from scipy import ndimage
 
 from septum.config.demo_cases import DEMO_CASES
 from septum.datasets.demo import DEMOS, write_demo
-from septum.datasets.demo_images import draw_nuclei, draw_tissue, draw_volumes
-from septum.datasets.simulation import grow_cells
+from septum.datasets.demo_images import draw_nuclei, draw_volumes
 from septum.errors import SeptumError
 from septum.seeds import rng
 
@@ -103,21 +102,6 @@ def test_equal_seeds_give_equal_files_and_others_do_not(tmp_path, nuclei):
     assert not np.array_equal(images[1], written)
 
 
-def test_tissue_is_panoptic():
-    image, labels = draw_tissue(np.random.default_rng(3))
-    assert image.shape == (176, 176, 3)
-    assert image.dtype == np.uint8
-    classes, objects = labels // 1000, labels % 1000
-    assert np.unique(classes).tolist() == [0, 1, 2, 3]
-    assert not objects[classes != 1].any(), "stuff carries no object number"
-    ids = np.unique(objects[classes == 1])
-    assert ids.tolist() == list(range(1, len(ids) + 1))
-    assert len(ids) > 40
-    means = [image[classes == c].mean(axis=0) for c in (1, 2, 3)]
-    assert means[0].mean() < means[1].mean() < means[2].mean(), "nuclei dark, lumen bright"
-    assert means[1][1] < means[1][0], "the stroma is pink: green is what eosin absorbs"
-
-
 def test_volumes_are_anisotropic_nifti(tmp_path):
     demo = DEMOS["volumes"]
     image, labels = draw_volumes(np.random.default_rng(1))
@@ -141,50 +125,6 @@ def test_nifti_bytes_do_not_hold_the_time(tmp_path, monkeypatch):
     assert (tmp_path / "a.nii.gz").read_bytes() == (tmp_path / "b.nii.gz").read_bytes()
 
 
-def test_cells_are_whole_and_of_the_size_that_was_asked_for():
-    cells = grow_cells(
-        np.random.default_rng(0),
-        (200, 200),
-        count=40,
-        radius=10.0,
-        spacing=(1.0, 1.0),
-        clustering=0.0,
-    )
-    pieces = [ndimage.label(cells.labels == i)[1] for i in range(1, cells.count + 1)]
-    assert pieces == [1] * cells.count
-    inner = np.setdiff1d(
-        np.arange(1, cells.count + 1),
-        np.concatenate([cells.labels[[0, -1]].ravel(), cells.labels[:, [0, -1]].ravel()]),
-    )
-    radii = np.sqrt(np.bincount(cells.labels.ravel())[inner] / np.pi)
-    assert 9.0 < np.median(radii) < 11.0
-    assert cells.depth[cells.labels == 0].max() == 0
-    assert 0.8 < cells.depth.max() <= 1.0
-
-
-def test_no_cell_has_its_centre_where_it_must_not():
-    forbidden = np.zeros((120, 120), bool)
-    forbidden[:, :60] = True
-    cells = grow_cells(
-        np.random.default_rng(0),
-        (120, 120),
-        count=60,
-        radius=6.0,
-        spacing=(1.0, 1.0),
-        clustering=0.5,
-        forbidden=forbidden,
-    )
-    assert cells.count > 5
-    assert not cells.labels[:, :45].any()
-
-
 def test_an_unknown_dataset_names_the_known_ones(tmp_path):
     with pytest.raises(SeptumError, match="nuclei, tissue, volumes"):
         write_demo("stars", tmp_path)
-
-
-def test_draws_do_not_touch_the_global_generator():
-    np.random.seed(5)  # noqa: NPY002
-    before = np.random.get_state()[1].copy()  # noqa: NPY002
-    draw_nuclei(np.random.default_rng(0))
-    np.testing.assert_array_equal(before, np.random.get_state()[1])  # noqa: NPY002

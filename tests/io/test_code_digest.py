@@ -39,7 +39,7 @@ def load(action):
     return sorted(name for name in sys.modules if name.split(".")[0] == "septum")
 
 def make(name):
-    importlib.import_module("septum.networks.create").create(name, 2, 1, 2)
+    importlib.import_module("septum.networks.create").create_network(name, 2, 1, 2)
 
 found, libraries = {}, {}
 for module in [*light, *stages, *methods]:
