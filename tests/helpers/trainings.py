@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import time
+
 import numpy as np
+import pytest
 
 from septum.config.schema import ClassSpec, Decode, Predict, Run, Train
 from septum.data import store
@@ -108,3 +112,26 @@ def inputs(data, run, **changes):
 
 def run_training(data, out, run, **changes):
     train(out=out / "model.safetensors", **inputs(data, run, **changes))
+
+
+def history(out):
+    with (out / "history.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def delete_outputs(out):
+    """Do what a workflow does with the outputs of a job before it starts it again."""
+    for name in ("model.safetensors", "history.csv", "curves.png", "costs.json"):
+        (out / name).unlink(missing_ok=True)
+
+
+def wait_for_epochs(out, epochs, process=None):
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
+        if process is not None and process.poll() is not None:
+            pytest.fail("the training ended before it could be killed")
+        path = out / "checkpoints" / "last.ckpt"
+        if path.exists() and len(history(out)) >= epochs:
+            return
+        time.sleep(0.01)
+    pytest.fail("the training did not get anywhere")

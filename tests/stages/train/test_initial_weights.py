@@ -10,7 +10,7 @@ import pooch
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from trainings import inputs, run_training, settings, write_dataset
+from trainings import inputs, run_training, settings
 
 from septum.errors import SeptumError
 from septum.networks.model_file import read_header
@@ -18,13 +18,6 @@ from septum.stages.train.epochs import set_up
 
 OPTIONS = {"width": 1 / 16, "dropout": 0.0}
 LEVELS = [(4, 2), (8, 2), (16, 3), (32, 3), (32, 3)]  # of VGG-16 at this width; fc: 256
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("blobs")
-    write_dataset(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
