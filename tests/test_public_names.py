@@ -17,6 +17,7 @@ NAMES = {
     "average_precision",
     "border_weight_map",
     "create_network",
+    "load_config",
     "match",
     "network_names",
     "panoptic_quality",

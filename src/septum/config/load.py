@@ -31,6 +31,17 @@ def load_config(*paths: str | Path, overrides: Mapping[str, Any] | None = None) 
     ------
     SeptumError
         With every problem found, each naming its key.
+
+    Examples
+    --------
+    >>> from tempfile import NamedTemporaryFile
+    >>> text = "datasets: {nuclei: {images: 'images/{case}.tif', labels: 'masks/{case}.tif'}}"
+    >>> with NamedTemporaryFile("w", suffix=".yaml") as file:
+    ...     _ = file.write(text)
+    ...     file.flush()
+    ...     config = load_config(file.name, overrides={"seed": 5})
+    >>> config.seed, config.datasets["nuclei"].annotation
+    (5, 'instance')
     """
     merged: dict[str, Any] = {}
     repeated = Problems()
