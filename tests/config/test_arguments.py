@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from septum.config import arguments
-from septum.errors import SeptumError
 
 
 def parsed(add, *given, typed: str = "", **options):
@@ -94,20 +93,3 @@ def test_a_job_uses_all_threads_unless_it_is_told_otherwise():
     arguments.add_threads(parser)
     assert arguments.threads_to_use(parser.parse_args(["--threads", "3"])) == 3
     assert arguments.threads_to_use(parser.parse_args([])) == os.cpu_count()
-
-
-def test_a_json_object():
-    assert arguments.parse_object('{"a": [1]}', "--x", "a") == {"a": [1]}
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ('{"a": ', "--x: is not valid JSON"),
-        ("[]", "--x: is no JSON object with the keys a, b"),
-        ('{"a": 1}', "--x: is no JSON object with the keys a, b"),
-    ],
-)
-def test_what_is_no_json_object_with_its_keys(text, says):
-    with pytest.raises(SeptumError, match=says):
-        arguments.parse_object(text, "--x", "a", "b")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from septum import cli
 from septum.config import registry
 from septum.io import code_digest
 
@@ -104,6 +105,8 @@ def test_nothing_is_imported_by_a_name_that_is_made_at_run_time_but_by_the_regis
         for path in code_digest.PACKAGE.rglob("*.py")
         if re.search(r"import_module|__import__|runpy", path.read_text(encoding="utf-8"))
     }
+    # the command line is in no digest
+    by_name -= {"septum.cli"}
     assert by_name <= {"septum.config.registry", "septum.networks.docs.factsheet"}
 
 
@@ -200,3 +203,10 @@ def test_the_checks_of_a_configuration_run_nothing_again(stage):
     checks = {f"septum.config.{name}" for name in names} | {"septum.workflow.discovery"}
     assert not checks & reached
     assert not {name for name in reached if name.startswith("septum.config.checks")}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_an_edit_of_an_argument_runs_nothing_again(stage):
+    commands = {command.module for command in cli.COMMANDS.values()}
+    commands |= {"septum.cli", "septum.config.arguments"}
+    assert not commands & code_digest.reachable(stage)

@@ -11,8 +11,8 @@ from septum import cli
 
 TYPED = [
     (
-        "prepare --dataset cells --settings {} --cases {} --out o",
-        {"dataset": "cells", "settings": "{}", "cases": "{}", "out": Path("o")},
+        "prepare --dataset cells --settings {} --cases c.json --out o",
+        {"dataset": "cells", "settings": "{}", "cases": Path("c.json"), "out": Path("o")},
     ),
     (
         "plan --dataset cells --settings {} --cases a b --split --table t.csv --out o",
@@ -165,8 +165,8 @@ TYPED = [
         },
     ),
     (
-        "report --settings {} --seed 1 --out results/report.html",
-        {"settings": "{}", "seed": 1, "out": Path("results/report.html")},
+        "report --contents c.json --seed 1 --out results/report.html",
+        {"contents": Path("c.json"), "seed": 1, "out": Path("results/report.html")},
     ),
 ]
 

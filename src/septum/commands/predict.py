@@ -10,7 +10,6 @@ from septum.config.arguments import (
     add_paths,
     add_settings,
     add_threads,
-    parse_object,
 )
 from septum.errors import problem
 
@@ -41,7 +40,7 @@ def run(arguments: Namespace) -> None:
 def _predict_by_baseline(arguments: Namespace) -> None:
     from septum.stages.predict.classical import predict_images
 
-    if parse_object(arguments.settings, "--settings"):
+    if arguments.settings != "{}":
         what = "is for networks: a baseline has no tiles, batches or device"
         raise problem("--settings", what, "leave it out")
     predict_images(

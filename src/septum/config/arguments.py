@@ -6,13 +6,9 @@ and commands, which declare their arguments by them.
 
 from __future__ import annotations
 
-import json
 import os
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import Any
-
-from septum.errors import problem
 
 
 def add_settings(parser: ArgumentParser, what: str, *, default: str | None = None) -> None:
@@ -89,31 +85,3 @@ def add_out(parser: ArgumentParser, what: str) -> None:
 def threads_to_use(arguments: Namespace) -> int:
     """Return the threads that a job may use: all, unless it is told otherwise."""
     return arguments.threads or os.cpu_count() or 1
-
-
-def parse_object(text: str, option: str, *keys: str) -> dict[str, Any]:
-    """Return the JSON object that an option gives.
-
-    Parameters
-    ----------
-    text : str
-        The option's value.
-    option : str
-        Its name, for messages.
-    *keys : str
-        Which the object must have.
-
-    Raises
-    ------
-    SeptumError
-        If the text is not valid JSON, no object, or lacks a key.
-    """
-    try:
-        parsed = json.loads(text)
-    except ValueError as error:
-        what = f"is not valid JSON ({error})"
-        raise problem(option, what, "mend it; in a shell it stands in single quotes") from None
-    if not isinstance(parsed, dict) or not parsed.keys() >= set(keys):
-        what = f"is no JSON object{' with the keys ' if keys else ''}{', '.join(keys)}"
-        raise problem(option, what, "`snakemake --printshellcmds` shows what the workflow gives")
-    return parsed

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 
-from septum.config.arguments import add_dataset, add_out, add_settings
+from septum.config.arguments import add_dataset, add_out, add_path, add_settings
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the dataset, its settings, and which files each case has."""
     add_dataset(parser)
     add_settings(parser, "reader, annotation, classes, spacing")
-    parser.add_argument(
-        "--cases",
-        type=Path,
-        required=True,
-        metavar="JSON",
-        help="a file that names the cases and their files (docs/workflow.md)",
-    )
+    add_path(parser, "cases", "JSON file that names the cases and their files (docs/workflow.md)")
     add_out(parser, "folder of the batch")
 
 

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 
-from septum.config.arguments import add_out, add_seed
+from septum.config.arguments import add_out, add_path, add_seed
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare what is shown; results are read from the folder that the report is written to."""
-    parser.add_argument(
-        "--contents",
-        type=Path,
-        required=True,
-        metavar="JSON",
-        help="a file that says which results are shown, and how (docs/workflow.md)",
-    )
+    what = "JSON file that says which results are shown, and how (docs/workflow.md)"
+    add_path(parser, "contents", what)
     add_seed(parser)
     add_out(parser, "report.html, in the folder of results")
 
