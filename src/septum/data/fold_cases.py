@@ -8,7 +8,7 @@ from pathlib import Path
 
 from septum.data.plan import Plan
 from septum.data.store import case_paths
-from septum.errors import Problem, SeptumError, problem
+from septum.errors import Problem, Problems, problem
 from septum.io.zarr_arrays import read_attributes
 
 
@@ -69,13 +69,12 @@ def find_fold_cases(
     _require_any(train, plan, fold, "train")
     _require_any(validation, plan, fold, "validate")
     names = [*found.train, *found.validation]
-    problems = list(_not_prepared(names, found.paths))
+    problems = Problems(_not_prepared(names, found.paths))
     if maps is not None:
         remedy = "run weights, or set train.border_weights to false"
         without = [name for name in names if name in found.paths and name not in maps]
-        problems += [Problem(name, "has no weight map", remedy) for name in without]
-    if problems:
-        raise SeptumError(problems)
+        problems.extend(Problem(name, "has no weight map", remedy) for name in without)
+    problems.raise_if_any()
     return found
 
 
@@ -96,8 +95,7 @@ def find_validation_cases(plan: Plan, fold: int, cases: Sequence[Path]) -> list[
     """
     paths, names = case_paths(cases), plan.val_cases(fold)
     _require_any(names, plan, fold, "validate")
-    if problems := list(_not_prepared(names, paths)):
-        raise SeptumError(problems)
+    Problems(_not_prepared(names, paths)).raise_if_any()
     return [paths[name] for name in names]
 
 

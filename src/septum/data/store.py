@@ -18,7 +18,7 @@ import numpy as np
 import zarr
 
 from septum.data.case_files import distinct_name, safe_name
-from septum.errors import Problem, SeptumError, problem
+from septum.errors import Problems, problem
 from septum.io import ngff
 from septum.io.atomic import PREFIX, atomic_path
 from septum.io.zarr_arrays import (
@@ -253,13 +253,13 @@ def case_paths(folders: Iterable[str | Path]) -> dict[str, Path]:
         If a folder is missing, something in it is damaged, or a name occurs twice.
     """
     found: dict[str, Path] = {}
-    problems: list[Problem] = []
+    problems = Problems()
     for folder in folders:
         try:
             entries = sorted(os.listdir(folder))
         except OSError as error:
             what = f"cannot be read ({error.strerror})"
-            problems.append(Problem(str(folder), what, "run the stage that writes it"))
+            problems.add(folder, what, "run the stage that writes it")
             continue
         for entry in entries:
             if not entry.endswith(".zarr") or entry.startswith(PREFIX):
@@ -268,14 +268,13 @@ def case_paths(folders: Iterable[str | Path]) -> dict[str, Path]:
             name = read_attributes(path).get("name")
             if name is None:
                 what = "does not say of which case it is"
-                problems.append(Problem(str(path), what, "delete it, and run the workflow again"))
+                problems.add(path, what, "delete it, and run the workflow again")
             elif name in found:
                 what = f"holds the case {name!r}, and so does {found[name]}"
-                problems.append(Problem(str(path), what, "remove the one that is out of date"))
+                problems.add(path, what, "remove the one that is out of date")
             else:
                 found[name] = path
-    if problems:
-        raise SeptumError(problems)
+    problems.raise_if_any()
     return found
 
 

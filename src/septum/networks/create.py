@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from septum.config import registry
-from septum.errors import Problem, SeptumError, nearest, problem
+from septum.errors import Problems, nearest, problem
 
 if TYPE_CHECKING:
     from septum.networks.blocks import Network
@@ -112,18 +112,17 @@ def check_options(
         With every problem found.
     """
     known = _options(network_class(name))
-    problems = []
+    problems = Problems()
     for key, value in options.items():
         if key not in known:
             what = f"the network {name!r} has no option {key!r}"
-            problems.append(Problem(f"{where}.{key}", what, nearest(key, known)))
+            problems.add(f"{where}.{key}", what, nearest(key, known))
             continue
         try:
             known[key][0].validate_python(value)
         except ValidationError as error:
-            problems.append(Problem(f"{where}.{key}", *_complaint(value, error, known[key][0])))
-    if problems:
-        raise SeptumError(problems)
+            problems.add(f"{where}.{key}", *_complaint(value, error, known[key][0]))
+    problems.raise_if_any()
     return {key: options.get(key, default) for key, (_, default) in known.items()}
 
 

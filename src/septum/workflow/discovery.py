@@ -18,7 +18,7 @@ from septum.config.dataset import Dataset
 from septum.config.demo_cases import DEMO_CASES
 from septum.config.runs import runs
 from septum.data.case_files import CaseFiles, safe_name
-from septum.errors import Problem, SeptumError, problem
+from septum.errors import Problem, Problems, problem
 from septum.workflow.image_size import count_pixels
 from septum.workflow.patterns import compile_pattern
 
@@ -46,7 +46,7 @@ def find_cases(config: Config, dataset: str) -> list[CaseFiles]:
     if spec.demo is not None:
         return _demo_cases(config, dataset, spec)
     key = f"datasets.{dataset}"
-    problems: list[Problem] = []
+    problems = Problems()
     images = _scan_channels(config, spec, spec.image_patterns, f"{key}.images", problems)
     labels = _find_labels(config, dataset, images, problems)
     cases = [CaseFiles(name, files, *labels.get(name, ())) for name, files in images.items()]
@@ -56,11 +56,10 @@ def find_cases(config: Config, dataset: str) -> list[CaseFiles]:
     for name, files in unlabelled.items():
         if name in images:
             what = f"the case {name!r} is found by `images` and by `unlabelled`"
-            problems.append(Problem(files[0], what, "rename one of the files"))
+            problems.add(files[0], what, "rename one of the files")
         cases.append(CaseFiles(name, files))
-    problems += _broken_links(cases)
-    if problems:
-        raise SeptumError(problems)
+    problems.extend(_broken_links(cases))
+    problems.raise_if_any()
     return sorted(cases, key=lambda case: case.name)
 
 
@@ -141,7 +140,7 @@ def _excluded(name: str, spec: Dataset) -> bool:
 
 
 def _scan_channels(
-    config: Config, spec: Dataset, patterns: Sequence[str], key: str, problems: list[Problem]
+    config: Config, spec: Dataset, patterns: Sequence[str], key: str, problems: Problems
 ) -> dict[str, tuple[str, ...]]:
     """Return the files of each case, one a pattern; each must be there."""
     channels = [_scan(config, pattern, key, problems) for pattern in patterns]
@@ -152,33 +151,34 @@ def _scan_channels(
         for pattern, channel in zip(patterns, channels, strict=True):
             if channel and name not in channel:
                 what = f"the case {name!r} has no file {pattern.replace('{case}', name)}"
-                problems.append(Problem(key, what, f"add it, or leave it out: exclude: [{name!r}]"))
+                problems.add(key, what, f"add it, or leave it out: exclude: [{name!r}]")
         found[name] = tuple(channel[name] for channel in channels if name in channel)
     return found
 
 
-def _scan(config: Config, pattern: str, key: str, problems: list[Problem]) -> dict[str, str]:
+def _scan(config: Config, pattern: str, key: str, problems: Problems) -> dict[str, str]:
     """Return the file of each case that a pattern finds."""
     found: dict[str, str] = {}
     twice: Counter[str] = Counter()
-    path, known = resolve(config, pattern), len(problems)
+    path, fits = resolve(config, pattern), False
     parts = path.parts[1:] if path.anchor else path.parts
     for name, file in _walk(path.anchor, parts, None):
+        fits = True
         if not _is_text(file):
-            problems.append(Problem(key, f"the path {file!r} is not UTF-8", "rename the file"))
+            problems.add(key, f"the path {file!r} is not UTF-8", "rename the file")
             continue
         twice[name] += 1
         first = found.setdefault(name, file)
         if twice[name] == 2:
             what = f"the case {name!r} is found twice: {first} and {file}"
-            problems.append(Problem(key, what, "make the pattern tell them apart, or rename one"))
-    if not found and len(problems) == known:
+            problems.add(key, what, "make the pattern tell them apart, or rename one")
+    if not fits:
         what = f"{path} matches nothing"
-        problems.append(Problem(key, what, "check the path and the part that {case} stands for"))
+        problems.add(key, what, "check the path and the part that {case} stands for")
     return found
 
 
-def _scan_labels(config: Config, pattern: str, key: str, problems: list[Problem]) -> dict[str, str]:
+def _scan_labels(config: Config, pattern: str, key: str, problems: Problems) -> dict[str, str]:
     """As `_scan`, but a last part without ``{case}`` is a folder's content: one mask an object."""
     head, _, tail = pattern.rpartition("/")
     if "*" not in tail or "{case}" in tail:
@@ -188,7 +188,7 @@ def _scan_labels(config: Config, pattern: str, key: str, problems: list[Problem]
 
 
 def _find_labels(
-    config: Config, dataset: str, names: Iterable[str], problems: list[Problem]
+    config: Config, dataset: str, names: Iterable[str], problems: Problems
 ) -> dict[str, tuple[str, tuple[str, ...]]]:
     """Return the first label file of each case, and its others."""
     spec, key = config.datasets[dataset], f"datasets.{dataset}"
@@ -206,13 +206,13 @@ def _find_labels(
                     f"or leave it out by `exclude: [{name!r}]`"
                 )
                 what = f"the case {name!r} has no label {wanted}"
-                problems.append(Problem(f"{key}.{part}", what, remedy))
+                problems.add(f"{key}.{part}", what, remedy)
     beside: tuple[str, ...] = ()
     if spec.segments is not None:
         beside = (str(resolve(config, spec.segments)),)
         if not os.path.isfile(beside[0]):
             remedy = "give the JSON file that belongs to the PNG files of `labels`"
-            problems.append(Problem(f"{key}.segments", f"{beside[0]} does not exist", remedy))
+            problems.add(f"{key}.segments", f"{beside[0]} does not exist", remedy)
     return {name: (files[0], (*files[1:], *beside)) for name, files in found.items()}
 
 

@@ -16,7 +16,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from septum.config.schema import Split
-from septum.errors import Problem, SeptumError, problem
+from septum.errors import Problem, Problems, problem
 
 JSON_KEYS = ("test", "val", "train", "folds")
 NAME_COLUMNS = ("case", "id", "name")
@@ -88,9 +88,7 @@ def read_split_file(path: str | Path) -> GivenSplit:
     except (OSError, UnicodeDecodeError) as error:
         raise problem(path, f"cannot be read ({error})", "give a text file in UTF-8") from None
     given = readers[path.suffix.lower()](path, text)
-    problems = list(_listed_twice(given))
-    if problems:
-        raise SeptumError(problems)
+    Problems(_listed_twice(given)).raise_if_any()
     return given
 
 
@@ -134,26 +132,25 @@ def _from_json(path: Path, text: str) -> GivenSplit:
         found = found["split"]
     if not isinstance(found, Mapping) or not any(key in found for key in JSON_KEYS):
         raise problem(path, "has no split in it", "give lists under test, train and val, or folds")
-    problems = []
+    problems = Problems()
     for key in found:
         if key not in JSON_KEYS:
             close = difflib.get_close_matches(str(key), JSON_KEYS, n=1)
             remedy = f"did you mean {close[0]!r}?" if close else f"use {', '.join(JSON_KEYS)}"
-            problems.append(Problem(str(path), f"{key!r} is not a known key", remedy))
+            problems.add(path, f"{key!r} is not a known key", remedy)
     if "val" in found and "folds" in found:
-        problems.append(Problem(str(path), "has both val and folds", "keep one of them"))
+        problems.add(path, "has both val and folds", "keep one of them")
     for key in ("test", "val", "train"):
         if not _is_names(found.get(key, [])):
-            problems.append(Problem(str(path), f"{key} is no list of case names", "make it one"))
+            problems.add(path, f"{key} is no list of case names", "make it one")
     folds = found.get("folds", [found["val"]] if "val" in found else [])
     if not isinstance(folds, list) or not all(_is_names(fold) and fold for fold in folds):
         what = "val is empty" if "val" in found else "folds is no list of lists of case names"
-        problems.append(Problem(str(path), what, "give each fold its validation cases"))
+        problems.add(path, what, "give each fold its validation cases")
     if len(folds) == 1 and "val" not in found:
         what = "folds holds a single fold"
-        problems.append(Problem(str(path), what, "call it val, or give two folds or more"))
-    if problems:
-        raise SeptumError(problems)
+        problems.add(path, what, "call it val, or give two folds or more")
+    problems.raise_if_any()
     return GivenSplit(
         str(path),
         test=tuple(found.get("test", [])),
@@ -170,15 +167,14 @@ def _from_csv(path: Path, text: str) -> GivenSplit:
         what = f"needs the columns case (or id) and split; it has {header}"
         raise problem(path, what, "mend the first line; the separator is a comma")
     parts: dict[str, list[str]] = {part: [] for part in PARTS}
-    problems = []
+    problems = Problems()
     for number, row in enumerate(rows, start=2):
         if row["split"] in parts:
             parts[row["split"]].append(row[name])
         else:
             what = f"line {number}: split is {row['split']!r}"
-            problems.append(Problem(str(path), what, f"use one of {', '.join(PARTS)}"))
-    if problems:
-        raise SeptumError(problems)
+            problems.add(path, what, f"use one of {', '.join(PARTS)}")
+    problems.raise_if_any()
     return GivenSplit(
         str(path),
         test=tuple(parts["test"]),

@@ -11,7 +11,7 @@ import torch
 from coco_files import write_json, write_png
 from PIL import Image
 
-from septum.commands.check.audit import check
+from septum.commands.check.configuration import check
 from septum.config.load import validate
 from septum.errors import SeptumError
 

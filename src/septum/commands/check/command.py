@@ -15,7 +15,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Check configuration and data."""
-    from septum.commands.check.audit import check
+    from septum.commands.check.configuration import check
     from septum.config.load import load_config
 
     overrides = {} if arguments.data_root is None else {"data_root": arguments.data_root}

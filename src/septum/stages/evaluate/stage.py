@@ -24,7 +24,7 @@ from septum.data.store import (
     read_case,
     read_prediction,
 )
-from septum.errors import Problem, SeptumError, problem
+from septum.errors import Problem, Problems, SeptumError, problem
 from septum.io.atomic import write_text
 from septum.io.tables import csv_text
 from septum.metrics.case import AP_COLUMNS, CaseScores, Row, evaluate_case
@@ -153,16 +153,12 @@ def _check_complete(plan: Plan, chosen: Mapping[str, Row], truths: Mapping[str, 
     """Make sure that no case drops out of the scores unseen."""
     folds = {row["fold"] for row in chosen.values() if row["subset"] == "val"}
     expected = [name for k, fold in enumerate(plan.folds) if str(k) in folds for name in fold]
-    problems = [
-        Problem(name, "has no prediction", "predict it, or run the workflow again")
-        for name in sorted({*plan.test, *expected} - chosen.keys())
-    ]
-    problems += [
-        Problem(name, "is predicted, but is not among the cases", "give its batch folder")
-        for name in sorted(chosen.keys() - truths.keys())
-    ]
-    if problems:
-        raise SeptumError(problems)
+    problems = Problems()
+    for name in sorted({*plan.test, *expected} - chosen.keys()):
+        problems.add(name, "has no prediction", "predict it, or run the workflow again")
+    for name in sorted(chosen.keys() - truths.keys()):
+        problems.add(name, "is predicted, but is not among the cases", "give its batch folder")
+    problems.raise_if_any()
 
 
 def _score(truth: Path, prediction: Path, plan: Plan, settings: Evaluate) -> CaseScores:

@@ -21,7 +21,7 @@ from septum.data.store import (
 from septum.data.writers.base import ObjectWriter
 from septum.data.writers.format_fits import format_problems
 from septum.data.writers.label_maps import export_prediction, stems_of
-from septum.errors import SeptumError, problem
+from septum.errors import Problems, problem
 from septum.io.atomic import atomic_path
 
 
@@ -59,9 +59,7 @@ def export_predictions(
         raise problem("--plan", "is missing", "give the plan.json of the cases' dataset")
     if resolved is not None:
         of_plan = (resolved.dataset, resolved.spatial_dims, resolved.annotation)
-        problems = list(format_problems(settings.formats, "export.formats", *of_plan))
-        if problems:
-            raise SeptumError(problems)
+        Problems(format_problems(settings.formats, "export.formats", *of_plan)).raise_if_any()
     predictions = [open_prediction(path) for path in case_paths(predicted).values()]
     stems = stems_of(predictions)
     with atomic_path(out) as folder:

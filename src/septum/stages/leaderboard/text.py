@@ -9,7 +9,7 @@ from pathlib import Path
 from septum.config.config import Config
 from septum.config.runs import runs
 from septum.data.case_files import safe_name
-from septum.errors import Problem, SeptumError, problem
+from septum.errors import Problems, problem
 from septum.stages.leaderboard.cost_text import UNKNOWN, cost_texts
 from septum.stages.leaderboard.scores import Row, number, read_rows
 from septum.stages.leaderboard.stage import (
@@ -56,20 +56,19 @@ def print_leaderboards(config: Config, results: Path) -> None:
         raise problem("experiments", what, "name the configuration files that the run was given")
     # the table has the names of folders, which are safe in any path
     names = {safe_name(name): name for name in config.experiments}
-    problems = []
+    problems = Problems()
     for dataset in datasets:
         file = results / safe_name(dataset) / "leaderboard.csv"
         if not file.is_file():
             remedy = "run `snakemake --cores all` with the same configuration first"
-            problems.append(Problem(str(file), f"{dataset} has no leaderboard yet", remedy))
+            problems.add(file, f"{dataset} has no leaderboard yet", remedy)
             continue
         rows = read_rows(file, {"dataset", "experiment"})
         rows = [
             {**row, "experiment": names.get(row["experiment"], row["experiment"])} for row in rows
         ]
         print("\n".join(table_lines(rows)), end="\n\n")
-    if problems:
-        raise SeptumError(problems)
+    problems.raise_if_any()
     report = results / "report.html"
     if report.is_file():
         print(f"Report: {report.resolve()}")

@@ -29,7 +29,7 @@ from septum.data.store import (
     read_prediction,
 )
 from septum.decoding.panoptic import least_stuff, panoptic_merge
-from septum.errors import Problem, SeptumError, problem
+from septum.errors import Problems, problem
 from septum.io.atomic import write_json
 from septum.io.data_digest import data_digest
 from septum.io.usage import (
@@ -200,18 +200,17 @@ def _jobs(
     objects: Mapping[str, Path], pixels: Mapping[str, Path], semantic: Path
 ) -> list[tuple[str, Path, str, str]]:
     """Return the cases with subset and fold, in which the two predictions agree."""
-    jobs, problems = [], []
+    jobs, problems = [], Problems()
     remedy = "train both experiments on the same folds, and run the workflow again"
     for name, path in objects.items():
         by = _predicted_by(path)
         if name not in pixels:
-            problems.append(Problem(name, f"has no prediction in {semantic}", remedy))
+            problems.add(name, f"has no prediction in {semantic}", remedy)
         elif (other := _predicted_by(pixels[name])) != by:
             what = f"is predicted by fold {by[1]} in one experiment, and by {other[1]} in the other"
-            problems.append(Problem(name, what, remedy))
+            problems.add(name, what, remedy)
         jobs.append((name, path, *by))
-    if problems:
-        raise SeptumError(problems)
+    problems.raise_if_any()
     return sorted(jobs, key=lambda job: (job[3], job[0]))
 
 
@@ -228,20 +227,19 @@ def _samples(
     paths: Sequence[Path], objects: Mapping[str, Path], pixels: Mapping[str, Path], fold: int
 ) -> list[_Sample]:
     """Return what is tuned on: validation cases, or the centres of large ones."""
-    samples, problems = [], []
+    samples, problems = [], Problems()
     for path, window in central_windows(paths, most=MAX_PIXELS, least=LEAST_PIXELS):
         case = open_case(path)
         places = [found.get(case.name) for found in (objects, pixels)]
         if None in places or any(_predicted_by(p) != ("val", str(fold)) for p in places):
             what = f"is a validation case of fold {fold} that its models did not predict"
-            problems.append(Problem(case.name, what, "run the workflow again"))
+            problems.add(case.name, what, "run the workflow again")
             continue
         one, other = map(open_prediction, places)
         true = np.asarray(case.semantic[window]), np.asarray(case.instance[window])
         found = np.asarray(one.semantic[window]), np.asarray(one.instance[window]), one.scores
         samples.append((true, found, np.asarray(other.semantic[window])))
-    if problems:
-        raise SeptumError(problems)
+    problems.raise_if_any()
     return samples
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from septum.errors import Problem, SeptumError
+from septum.errors import Problems
 from septum.stages.plan.case_facts import CaseFacts
 
 OBJECT_PERCENTILES = (0, 1, 5, 25, 50, 75, 95, 99, 100)
@@ -64,7 +64,7 @@ def check_alike(facts: Sequence[CaseFacts], where: str) -> None:
         Naming the cases whose number of axes or channels, or whose unit of length, differs
         from what most have.
     """
-    problems: list[Problem] = []
+    problems = Problems()
     kinds: list[tuple[str, Callable[[CaseFacts], Any], str]] = [
         ("spatial axes", lambda f: len(f.size), "make a dataset of each kind"),
         ("channels", lambda f: f.channels, "make a dataset of each kind, or convert the images"),
@@ -78,9 +78,8 @@ def check_alike(facts: Sequence[CaseFacts], where: str) -> None:
             shown = ", ".join(f"{f.name!r} ({get(f)})" for f in odd[:5])
             more = f" and {len(odd) - 5} more" if len(odd) > 5 else ""
             problem = f"{what}: {usual} in most cases, but not in {shown}{more}"
-            problems.append(Problem(where, problem, remedy))
-    if problems:
-        raise SeptumError(problems)
+            problems.add(where, problem, remedy)
+    problems.raise_if_any()
 
 
 def ball_diameter(volume: np.ndarray, ndim: int) -> np.ndarray:

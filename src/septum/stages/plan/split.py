@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from septum.config.schema import Split
-from septum.errors import Problem, SeptumError, problem
+from septum.errors import Problem, Problems, SeptumError, problem
 from septum.seeds import rng
 from septum.workflow.split_file import GivenSplit
 
@@ -125,9 +125,8 @@ def follow_file(
         With every problem: a name that is no case, a case that is not listed, a group that
         straddles two parts, nothing to train or validate on.
     """
-    problems = [*_strangers(given, amounts, others), *_unlisted(given, amounts)]
-    if problems:
-        raise SeptumError(problems)
+    problems = Problems([*_strangers(given, amounts, others), *_unlisted(given, amounts)])
+    problems.raise_if_any()
     test, train, *folds = (
         tuple(sorted(name for name in names if name in amounts)) for _, names in given.parts()
     )
@@ -137,9 +136,9 @@ def follow_file(
         empty = [part for part, names in given.parts() if part not in ("test", "train")]
         for part, names in zip(empty, folds, strict=True):
             if not names:
-                problems.append(Problem(given.path, f"{part} has no case", "list some"))
+                problems.add(given.path, f"{part} has no case", "list some")
         if not train and len(folds) < 2:
-            problems.append(Problem(given.path, "leaves no case to train on", "list some"))
+            problems.add(given.path, "leaves no case to train on", "list some")
     else:
         drawn = settings.model_copy(update={"test": 0.0})
         joined = merge_groups(linked, [pair for pair in together if {*pair} <= {*train}])
@@ -147,9 +146,8 @@ def follow_file(
             {name: amounts[name] for name in train}, joined, drawn, seed=seed, dataset=dataset
         )
         partition = Partition(test, inner.folds)
-    problems += _straddling(given, partition, linked)
-    if problems:
-        raise SeptumError(problems)
+    problems.extend(_straddling(given, partition, linked))
+    problems.raise_if_any()
     return partition
 
 

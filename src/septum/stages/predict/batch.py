@@ -20,7 +20,7 @@ from septum.config.schema import ClassSpec
 from septum.data.readers.choose import choose_reader, read_image
 from septum.data.store import Geometry, Prediction, write_prediction
 from septum.data.writers.label_maps import export_prediction, export_stem
-from septum.errors import Problem, SeptumError, problem
+from septum.errors import Problems, SeptumError, problem
 from septum.io.atomic import atomic_path
 from septum.io.units import in_micrometers
 from septum.io.usage import CaseCosts, PredictionCosts, usage, write_costs
@@ -53,18 +53,17 @@ def one_a_fold(folds: Iterable[tuple[Path, int | None]]) -> dict[int, Path]:
         Naming every file that says no fold, or one that another has.
     """
     found: dict[int, Path] = {}
-    problems = []
+    problems = Problems()
     for path, fold in folds:
         if fold is None:
             remedy = "give a file that the workflow wrote"
-            problems.append(Problem(str(path), "does not say which fold it is of", remedy))
+            problems.add(path, "does not say which fold it is of", remedy)
         elif fold in found:
             what = f"is of fold {fold}, and so is {found[fold]}"
-            problems.append(Problem(str(path), what, "give one file a fold"))
+            problems.add(path, what, "give one file a fold")
         else:
             found[fold] = path
-    if problems:
-        raise SeptumError(problems)
+    problems.raise_if_any()
     return dict(sorted(found.items()))
 
 
@@ -161,15 +160,15 @@ def find_stems(
     """
     stems: dict[Path, str] = {}
     taken: dict[str, Path] = {}
-    problems = []
+    problems = Problems()
     for path in map(Path, dict.fromkeys(images)):
         if not os.path.exists(path):
-            problems.append(Problem(str(path), "does not exist", "check the path"))
+            problems.add(path, "does not exist", "check the path")
             continue
         try:
             choose_reader(path, reader)
         except SeptumError as error:
-            problems += error.problems
+            problems.extend(error.problems)
             continue
         # any part of the name will do: the whole name without its suffix is wanted
         stem = export_stem(path.name.split(".")[0], Geometry((), source={"path": str(path)}))
@@ -177,14 +176,13 @@ def find_stems(
         names = [stem.lower(), *([f"{stem}_classes".lower()] if two_maps else [])]
         for rival in {taken[name] for name in names if name in taken}:
             what = f"would give a result of the same name as {rival}"
-            problems.append(Problem(str(path), what, "predict them into different folders"))
+            problems.add(path, what, "predict them into different folders")
         if path.parent.resolve() == out.resolve():
             what = "lies in the folder of the results, which might replace it"
-            problems.append(Problem(str(path), what, "give another folder by --out"))
+            problems.add(path, what, "give another folder by --out")
         stems[path] = stem
         taken |= dict.fromkeys(names, path)
-    if problems:
-        raise SeptumError(problems)
+    problems.raise_if_any()
     return stems
 
 
@@ -215,7 +213,7 @@ def segment_images(
     SeptumError
         At the end: all images that could not be segmented; the others are done.
     """
-    problems: list[Problem] = []
+    problems = Problems()
     for path, stem in stems.items():
         try:
             image, geometry = read_image(path, reader, where="--reader")
@@ -229,9 +227,8 @@ def segment_images(
             written = export_prediction(out, found, stem=stem)
             _report(" ".join(map(str, written)), str(path), found, time.monotonic() - start)
         except SeptumError as error:
-            problems += error.problems
-    if problems:
-        raise SeptumError(dict.fromkeys(problems))
+            problems.extend(error.problems)
+    problems.raise_if_any()
 
 
 def _gives_two_maps(trained: Trained) -> bool:

@@ -17,7 +17,7 @@ from septum.classical.fitted import Fitted, common_baseline, read_fitted
 from septum.data.plan import read_plan
 from septum.data.readers.choose import check_reader
 from septum.data.store import Geometry, Prediction, case_paths, read_case
-from septum.errors import Problem, SeptumError
+from septum.errors import Problems
 from septum.io.atomic import require_writable
 from septum.stages.predict.batch import (
     files_of,
@@ -120,14 +120,13 @@ def _read(paths: Sequence[str | Path]) -> dict[Path, Fitted]:
     found = {path: read_fitted(path) for path in map(Path, paths)}
     kinds = ("method", "spatial_dims", "in_channels", "annotation", "classes")
     first, of_first = next(iter(found.items()))
-    problems = []
+    problems = Problems()
     for path, fitted in found.items():
         differing = [name for name in kinds if getattr(fitted, name) != getattr(of_first, name)]
         if differing:
             what = f"does not go with {first}: they differ in {', '.join(differing)}"
-            problems.append(Problem(str(path), what, "give files of one experiment"))
-    if problems:
-        raise SeptumError(problems)
+            problems.add(path, what, "give files of one experiment")
+    problems.raise_if_any()
     return found
 
 

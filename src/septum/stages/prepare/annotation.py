@@ -30,7 +30,7 @@ from scipy import ndimage
 from septum.config.dataset import Dataset
 from septum.data.readers.label_map import DIVISOR, renumber, split_panoptic
 from septum.data.store import VOID
-from septum.errors import Problem, SeptumError, problem
+from septum.errors import Problem, Problems, SeptumError, problem
 
 MAX_CLASS = VOID - 1
 _NAMED = 5  # ids a message lists
@@ -144,7 +144,8 @@ def annotate_classes(
     semantic = np.zeros(maps[0].shape, np.uint16)
     instance = np.zeros(maps[0].shape, np.uint32)
     void = np.logical_or.reduce([labels == dataset.void_number for labels in maps])
-    problems, count, ignored, renumbered = [], 0, 0, False
+    problems = Problems()
+    count, ignored, renumbered = 0, 0, False
     for (number, spec), labels, path in zip(classes, maps, paths, strict=True):
         labels = np.where(void, 0, labels)
         inside = labels > 0
@@ -153,7 +154,7 @@ def annotate_classes(
             if shared:
                 what = f"marks {shared} pixels of the case {case!r} as {spec.name}, which {first}"
                 remedy = "give each pixel one class, or mark it as `void`"
-                problems.append(Problem(str(path), f"{what} marks as {earlier.name}", remedy))
+                problems.add(path, f"{what} marks as {earlier.name}", remedy)
         semantic[inside] = number
         own, objects = renumber(labels)
         if spec.kind == "stuff":
@@ -162,8 +163,7 @@ def annotate_classes(
             renumbered |= int(labels.max(initial=0)) > objects
             instance[inside] = own[inside] + np.uint32(count)
             count += objects
-    if problems:
-        raise SeptumError(problems)
+    problems.raise_if_any()
     semantic[void] = VOID
     counts = {"objects": count, "renumbered": renumbered, "unnumbered": 0}
     counts |= {"ignored": ignored} if ignored else {}

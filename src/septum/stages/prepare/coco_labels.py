@@ -17,7 +17,7 @@ from septum.config.schema import ClassSpec
 from septum.data.readers.coco_panoptic import Segments
 from septum.data.readers.label_map import renumber
 from septum.data.store import VOID
-from septum.errors import Problem, SeptumError, nearest, problem
+from septum.errors import Problem, Problems, SeptumError, nearest, problem
 from septum.stages.prepare.annotation import MAX_CLASS, Annotation, count_void
 
 _NAMED = 5  # ids a message lists
@@ -87,16 +87,15 @@ def _segments_of(ids: np.ndarray, segments: Segments, path: Path) -> dict[int, M
         raise problem(where, what, f"add it, or leave the image out by `exclude` ({path})")
     found = {int(segment["id"]): segment for segment in segments.of_image[path.name]}
     present = set(np.unique(ids).tolist()) - {0}
-    problems = []
+    problems = Problems()
     if absent := sorted(set(found) - present):
         what = f"names segments that {path} does not have: {_some(absent)}"
-        problems.append(Problem(str(where), what, "mend segments_info, or export both anew"))
+        problems.add(where, what, "mend segments_info, or export both anew")
     if unknown := sorted(present - set(found)):
         what = f"holds segment ids that {where} does not name: {_some(unknown)}"
         remedy = "add them to segments_info, write 0 where there is no label, or export both anew"
-        problems.append(Problem(str(path), what, remedy))
-    if problems:
-        raise SeptumError(problems)
+        problems.add(path, what, remedy)
+    problems.raise_if_any()
     return found
 
 
@@ -111,19 +110,18 @@ def _class_numbers(segments: Segments, dataset: Dataset, key: str) -> dict[int, 
             raise problem(segments.path, what, f"declare {key}.classes, which are found by name")
         return usable | own
     by_name = {spec.name: i for i, spec in categories.items()}
-    problems = []
+    problems = Problems()
     for number, spec in dataset.classes.items():
         if spec.name not in by_name:
             same = categories.get(number)
             rival = "" if same is None else f"; its category {number} is {same.name!r}"
             what = f"declares {number} as {spec.name!r}, but {segments.path} has no such category"
-            problems.append(Problem(f"{key}.classes", what + rival, nearest(spec.name, by_name)))
+            problems.add(f"{key}.classes", what + rival, nearest(spec.name, by_name))
             continue
         category = by_name[spec.name]
         own.setdefault(category, number)
-        problems += _disagreement(spec, category, segments, key, is_void=category == void)
-    if problems:
-        raise SeptumError(problems)
+        problems.extend(_disagreement(spec, category, segments, key, is_void=category == void))
+    problems.raise_if_any()
     return own
 
 

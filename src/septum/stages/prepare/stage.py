@@ -25,7 +25,7 @@ from septum.data.store import (
     case_path,
     write_case,
 )
-from septum.errors import Problem, SeptumError, problem
+from septum.errors import Problem, Problems, SeptumError, problem
 from septum.io.atomic import atomic_path
 from septum.io.units import in_micrometers
 from septum.stages.prepare.annotation import Annotation
@@ -60,19 +60,14 @@ def prepare_batch(
     # os.path, since Path.is_dir raises where the name is too long
     if os.path.isdir(out) and any(not name.endswith(".zarr") for name in os.listdir(out)):
         raise problem(out, "holds other files than cases", "give a new or an empty folder")
-    problems: list[Problem] = []
+    problems = Problems()
     with atomic_path(out) as folder:
         folder.mkdir()
         for files in cases:
-            try:
-                case = load_case(dataset, dataset_name, files)
-            except SeptumError as error:
-                problems += error.problems
-                continue
-            write_case(case_path(folder, case.name), case)
-        if problems:
-            # a mistake in the configuration shows once, not once a case
-            raise SeptumError(dict.fromkeys(problems))
+            case = _attempt(problems, load_case, dataset, dataset_name, files)
+            if case is not None:
+                write_case(case_path(folder, case.name), case)
+        problems.raise_if_any()
 
 
 def load_case(dataset: Dataset, dataset_name: str, files: CaseFiles) -> Case:
@@ -98,7 +93,7 @@ def load_case(dataset: Dataset, dataset_name: str, files: CaseFiles) -> Case:
         that are no whole numbers, classes that are not declared.
     """
     check_reader(dataset.reader, f"datasets.{dataset_name}.reader")
-    problems: list[Problem] = []
+    problems = Problems()
     found = _attempt(problems, _load_image, dataset, dataset_name, files.images)
     annotation, place = None, None
     if files.labels is not None:
@@ -108,7 +103,7 @@ def load_case(dataset: Dataset, dataset_name: str, files: CaseFiles) -> Case:
             annotation = _attempt(problems, annotate_maps, maps, dataset, dataset_name, files)
     if found is not None and place is not None:
         shape = maps[0].shape
-        problems += _disagreements(found[0], found[1], shape, place, files, dataset)
+        problems.extend(_disagreements(found[0], found[1], shape, place, files, dataset))
     if problems or found is None:
         raise SeptumError(problems)
     image, geometry = found
@@ -124,40 +119,35 @@ def load_case(dataset: Dataset, dataset_name: str, files: CaseFiles) -> Case:
     )
 
 
-def _attempt(
-    problems: list[Problem], action: Callable[..., Result], *arguments: Any
-) -> Result | None:
-    try:
+def _attempt(problems: Problems, action: Callable[..., Result], *arguments: Any) -> Result | None:
+    """Return the result of an action, or add its problems and return None."""
+    with problems.caught():
         return action(*arguments)
-    except SeptumError as error:
-        problems += error.problems
-        return None
+    return None
 
 
 def _load_image(
     dataset: Dataset, dataset_name: str, paths: Sequence[str]
 ) -> tuple[np.ndarray, Geometry]:
     """Read the image files of a case and stack their channels."""
-    problems: list[Problem] = []
+    problems = Problems()
     parts = []
     read = partial(read_image, where=f"datasets.{dataset_name}.reader")
     for path in paths:
         part = _attempt(problems, read, path, dataset.reader)
         if part is not None:
-            problems += _bad_pixels(part[0], path)
+            problems.extend(_bad_pixels(part[0], path))
             parts.append(part)
-    if problems:
-        raise SeptumError(problems)
+    problems.raise_if_any()
     first, geometry = parts[0]
     for path, (image, place) in zip(paths[1:], parts[1:], strict=True):
         if image.shape[1:] != first.shape[1:]:
             what = f"has shape {image.shape[1:]}, but {paths[0]} of the same case {first.shape[1:]}"
-            problems.append(Problem(path, what, "images of one case must show the same pixels"))
+            problems.add(path, what, "images of one case must show the same pixels")
         elif not _same_spacing(geometry, place):
             what = f"has spacing {_show(place)}, but {paths[0]} of the same case {_show(geometry)}"
-            problems.append(Problem(path, what, "mend the spacing in one of the files"))
-    if problems:
-        raise SeptumError(problems)
+            problems.add(path, what, "mend the spacing in one of the files")
+    problems.raise_if_any()
     image = np.concatenate([image for image, _ in parts]) if len(parts) > 1 else first
     return image, _override(geometry, dataset, dataset_name, paths[0])
 

@@ -13,7 +13,7 @@ import numpy as np
 from septum.data import store
 from septum.data.fold_cases import FoldCases
 from septum.data.intensity import percentile
-from septum.errors import Problem, SeptumError, problem
+from septum.errors import Problems, problem
 from septum.heads.heads import Head
 from septum.io.zarr_arrays import open_array
 from septum.seeds import rng
@@ -128,12 +128,12 @@ def load_training_cases(
     SeptumError
         Naming every case that is not annotated.
     """
-    loaded, problems = [], []
+    loaded, problems = [], Problems()
     for name in names:
         path = cases.paths[name]
         case = store.read_case(path) if in_memory else store.open_case(path)
         if case.semantic is None:
-            problems.append(Problem(name, "has no labels to train on", "label it, or exclude it"))
+            problems.add(name, "has no labels to train on", "label it, or exclude it")
             continue
         classes: Any = WindowedTarget(case.semantic, case.instance, head)
         weights: Any = None
@@ -151,8 +151,7 @@ def load_training_cases(
                 name, case.image, classes, weights, statistics, foreground, _instance(case, head)
             )
         )
-    if problems:
-        raise SeptumError(problems)
+    problems.raise_if_any()
     return loaded
 
 

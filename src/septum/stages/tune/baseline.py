@@ -11,7 +11,7 @@ from septum.classical.fitted import Fitted, data_of
 from septum.config.schema import Baseline
 from septum.data.fold_cases import find_validation_cases
 from septum.data.plan import Plan
-from septum.errors import SeptumError
+from septum.errors import Problems
 from septum.io.atomic import write_json
 from septum.io.data_digest import data_digest
 from septum.io.usage import COSTS, TrainingCosts, usage, write_costs
@@ -53,8 +53,7 @@ def fit(
         If the dataset is none for the method (`septum.config.baseline_fits.misfits`), a
         validation case is missing, or method or options are wrong.
     """
-    if problems := list(misfits_of_plan(baseline, plan)):
-        raise SeptumError(problems)
+    Problems(misfits_of_plan(baseline, plan)).raise_if_any()
     create(baseline.method, baseline.options, where=f"experiments.{baseline.experiment}.options")
     paths = find_validation_cases(plan, fold, cases)
     start = time.monotonic()
