@@ -1,4 +1,4 @@
-"""The stages that make elastic copies and weight maps of a batch of cases."""
+"""The stage that makes elastic copies of a batch of cases."""
 
 from __future__ import annotations
 
@@ -6,90 +6,25 @@ import logging
 
 import numpy as np
 import pytest
-from scipy import ndimage
+from disc_batch import make_plan, weigh, write, write_batch
 
 from septum.augmentation.elastic import ElasticDeformation
-from septum.config.schema import Augment, ClassSpec, Weights
-from septum.data.plan import Plan
+from septum.config.schema import Augment
 from septum.data.store import (
-    Case,
-    Geometry,
     case_path,
     case_paths,
     read_case,
-    write_case,
 )
 from septum.errors import SeptumError
-from septum.instances.touching import separate_touching
-from septum.io.atomic import write_json
-from septum.io.zarr_arrays import open_array, read_attributes
 from septum.seeds import seed_of
 from septum.stages.augment.stage import augment_batch, separate_pieces
-from septum.stages.weights.stage import weights_batch
 
 SETTINGS = Augment(copies=2, sigma=4.0)
 
 
-def nuclei(seed, shape=(48, 56)):
-    """Return an image and an instance map of discs, some of which touch."""
-    random = np.random.default_rng(seed)
-    grid, instance = np.ogrid[tuple(map(slice, shape))], np.zeros(shape, np.uint32)
-    for number in range(1, 7):
-        centre = [random.uniform(0, n) for n in shape]
-        inside = sum((axis - c) ** 2 for axis, c in zip(grid, centre, strict=True)) < 64
-        instance[inside & (instance == 0)] = number
-    image = ndimage.gaussian_filter((instance > 0) * 200.0, 1)[None]
-    return np.rint(image).astype(np.uint8), instance
-
-
-def write(folder, name, seed=0, annotation="instance", spacing=(1.0, 1.0)):
-    image, instance = nuclei(seed)
-    semantic = (instance > 0).astype(np.uint16)
-    case = Case(
-        name=name,
-        image=image,
-        semantic=None if annotation is None else semantic,
-        instance=instance if annotation == "instance" else None,
-        geometry=Geometry(spacing, "micrometer", source={"reader": "tiff", "path": "x.tif"}),
-        statistics={"percentiles": {"0": [0.0], "100": [200.0]}, "mean": [31.0], "std": [7.0]},
-    )
-    write_case(case_path(folder, name), case)
-    return case
-
-
-def make_plan(path, *, train=(), folds=((),), test=()):
-    plan = Plan(
-        dataset="discs",
-        spatial_dims=2,
-        in_channels=1,
-        spacing=(1.0, 1.0),
-        unit="micrometer",
-        annotation="instance",
-        classes={1: ClassSpec(name="object")},
-        normalisation={"scheme": "none"},
-        patch=(32, 32),
-        weights={"sigma": 5.0, "class_weights": {"0": 0.75, "1": 2.5}},
-        min_size=0,
-        fingerprint={},
-        test=list(test),
-        folds=[list(names) for names in folds],
-        train=list(train),
-        unlabelled=[],
-        derived={},
-    )
-    write_json(path, plan.to_json())
-    return path
-
-
 @pytest.fixture
 def batch(tmp_path):
-    """Write a batch of four cases, one of them in the test set and one without labels."""
-    folder = tmp_path / "cases" / "b0"
-    for seed, name in enumerate(["zelle ä", "b", "held out"]):
-        write(folder, name, seed)
-    write(folder, "raw", 7, annotation=None)
-    make_plan(tmp_path / "plan.json", train=["zelle ä"], folds=[["b"], []], test=["held out"])
-    return tmp_path
+    return write_batch(tmp_path)
 
 
 def augment(root, settings=SETTINGS, seed=0, out="copies"):
@@ -101,18 +36,6 @@ def augment(root, settings=SETTINGS, seed=0, out="copies"):
         out=root / out / "b0",
     )
     return root / out / "b0"
-
-
-def weigh(root, copies=True, **settings):
-    out = root / "weights" / "b0"
-    weights_batch(
-        cases=root / "cases" / "b0",
-        copies=root / "copies" / "b0" if copies else None,
-        plan=root / "plan.json",
-        settings=Weights(**settings),
-        out=out,
-    )
-    return out
 
 
 def all_bytes(folder):
@@ -252,63 +175,3 @@ class TestSeparatePieces:
     def test_touching_objects_stay_apart(self):
         before = np.array([[1, 1, 2, 2]])
         assert separate_pieces(before, before)[0].tolist() == [[1, 1, 2, 2]]
-
-
-class TestWeightsBatch:
-    def test_a_map_for_each_training_case_and_copy(self, batch):
-        copies = augment(batch)
-        paths = case_paths([weigh(batch)])
-        expected = case_paths([batch / "cases" / "b0", copies])
-        for name in ("raw", "held out", "held out/e01", "held out/e02"):
-            del expected[name]
-        assert {n: p.name for n, p in paths.items()} == {n: p.name for n, p in expected.items()}
-        assert sorted(case_paths([weigh(batch, copies=False)])) == ["b", "zelle ä"]
-
-    def test_values(self, batch):
-        path = case_paths([weigh(batch, copies=False)])["b"]
-        weights = open_array(path, "weights")[...]
-        objects = separate_touching(nuclei(1)[1])
-        distances = [
-            ndimage.distance_transform_edt(objects != i) for i in np.unique(objects[objects > 0])
-        ]
-        d1, d2 = np.sort(distances, axis=0)[:2]
-        outside = 0.75 + 10 * np.exp(-((d1 + d2) ** 2) / 50)
-        assert weights.dtype == np.float32
-        np.testing.assert_allclose(weights, np.where(objects > 0, 2.5, outside), atol=1e-5)
-        assert read_attributes(path, "array")["name"] == "b"
-
-    def test_spacing_of_the_case(self, tmp_path):
-        write(tmp_path / "cases" / "b0", "a", spacing=(2.0, 0.5))
-        make_plan(tmp_path / "plan.json", train=["a"])
-        weights = open_array(case_paths([weigh(tmp_path, copies=False)])["a"], "weights")[...]
-        objects = separate_touching(nuclei(0)[1])
-        distances = [
-            ndimage.distance_transform_edt(objects != i, sampling=(2.0, 0.5))
-            for i in np.unique(objects[objects > 0])
-        ]
-        d1, d2 = np.sort(distances, axis=0)[:2]
-        outside = 0.75 + 10 * np.exp(-((d1 + d2) ** 2) / 50)
-        np.testing.assert_allclose(weights, np.where(objects > 0, 2.5, outside), atol=1e-5)
-
-    def test_semantic_annotation_has_class_weights_only(self, tmp_path):
-        case = write(tmp_path / "cases" / "b0", "a", annotation="semantic")
-        make_plan(tmp_path / "plan.json", train=["a"])
-        weights = open_array(case_paths([weigh(tmp_path, copies=False)])["a"], "weights")[...]
-        assert (weights == np.where(case.semantic > 0, 2.5, 0.75)).all()
-
-    def test_settings_take_the_place_of_what_was_derived(self, batch):
-        folder = weigh(batch, copies=False, sigma=3.0, w0=4.0, class_balance=False)
-        weights = open_array(case_paths([folder])["b"], "weights")[...]
-        objects = separate_touching(nuclei(1)[1])
-        distances = [
-            ndimage.distance_transform_edt(objects != i) for i in np.unique(objects[objects > 0])
-        ]
-        d1, d2 = np.sort(distances, axis=0)[:2]
-        outside = 1 + 4 * np.exp(-((d1 + d2) ** 2) / 18)
-        np.testing.assert_allclose(weights, np.where(objects > 0, 1, outside), atol=1e-5)
-
-    def test_mode(self, batch):
-        folder = weigh(batch, copies=False, mode="lmb")
-        weights = open_array(case_paths([folder])["b"], "weights")[...]
-        assert (weights[separate_touching(nuclei(1)[1]) > 0] == 1).all()
-        assert weights.max() > 20

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from septum.errors import SeptumError
-from septum.stages.leaderboard.cost_text import amount_text, duration_text, memory_text, speed_text
 from septum.stages.leaderboard.costs import NO_COSTS, costs_of_experiments
 
 SPEC = {"device": "Processor", "threads": 4}
@@ -103,28 +102,3 @@ def test_a_file_of_another_kind_is_named(tmp_path):
         costs_of_experiments([write(tmp_path / "net/costs/1of1.json", training_s=1.0)])
     with pytest.raises(SeptumError, match=r"costs\.json: does not exist"):
         costs_of_experiments([tmp_path / "net/fold0/costs.json"])
-
-
-@pytest.mark.parametrize(
-    ("shown", "expected"),
-    [
-        (amount_text(31_030_658), "31 M"),
-        (amount_text(1_942_337), "1.9 M"),
-        (amount_text(134_489_759), "134 M"),
-        (amount_text(12), "12"),
-        (amount_text(math.nan), "–"),
-        (duration_text(0.0304), "30 ms"),
-        (duration_text(59.9), "60 s"),
-        (duration_text(720), "12 min"),
-        (duration_text(9000), "2.5 h"),
-        (duration_text(200_000), "2.3 d"),
-        (duration_text(0.0), "0 ms"),
-        (memory_text(812.4), "812 MB"),
-        (memory_text(1228.8), "1.2 GB"),
-        (speed_text(3.44), "3.4 Mpx/s"),
-        (speed_text(9.97), "10 Mpx/s"),
-        (speed_text(0.0421), "0.042 Mpx/s"),
-    ],
-)
-def test_costs_as_people_say_them(shown, expected):
-    assert shown == expected

@@ -7,15 +7,11 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
-from scipy import ndimage
 
 from septum.data.intensity import statistics
 from septum.data.store import Case, Geometry
 from septum.errors import SeptumError
-from septum.stages.plan.case_facts import measure, pieces, touching_objects
+from septum.stages.plan.case_facts import measure
 from septum.stages.plan.fingerprint import ball_diameter, check_alike, fingerprint
 
 
@@ -36,44 +32,6 @@ def make(name="a", image=None, semantic=None, instance=None, spacing=None, unit=
 
 def prints(*cases: Case) -> dict:
     return fingerprint([measure(case) for case in cases])
-
-
-def test_touching_counts_sides_and_corners():
-    labels = np.array(
-        [
-            [1, 1, 0, 3, 0, 0],
-            [1, 1, 0, 0, 4, 0],
-            [2, 2, 0, 0, 0, 0],
-            [0, 0, 0, 5, 5, 0],
-            [6, 0, 0, 5, 5, 0],
-        ]
-    )
-    # 1-2 by a side, 3-4 by a corner, 5 and 6 by none
-    assert touching_objects(labels).tolist() == [False, True, True, True, True, False, False]
-
-
-def test_touching_in_a_volume_by_an_edge_across_slices():
-    labels = np.zeros((2, 3, 3), int)
-    labels[0, 0, 0], labels[1, 1, 1], labels[1, 1, 0] = 1, 2, 0
-    assert touching_objects(labels).tolist() == [False, True, True]
-    labels[1, 1, 1], labels[1, 2, 2] = 0, 2
-    assert not touching_objects(labels).any()
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    hnp.arrays(
-        np.uint8, hnp.array_shapes(min_dims=2, max_dims=3, max_side=6), elements=st.integers(0, 4)
-    )
-)
-def test_touching_and_pieces_agree_with_one_object_at_a_time(labels):
-    full = np.ones((3,) * labels.ndim)
-    touch, parts = touching_objects(labels), pieces(labels)
-    for index in range(1, labels.max() + 1):
-        inside = labels == index
-        around = ndimage.binary_dilation(inside, full) & ~inside
-        assert touch[index] == bool((labels[around] > 0).any())
-        assert parts[index] == ndimage.label(inside, full)[1]
 
 
 def test_ball_diameter():

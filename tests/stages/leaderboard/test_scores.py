@@ -1,0 +1,86 @@
+"""The scores of an experiment, read from its tables."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from septum.errors import SeptumError
+from septum.stages.leaderboard.scores import read_rows, read_scores
+
+CASES = """case,fold,subset,dice,n_true,hd95
+b,0,val,0.5,1,
+a,1,test,0.25,2,inf
+c,ensemble,test,,0,3
+"""
+CLASSES = """case,fold,subset,class,class_name,kind,iou_sum,tp,fp,fn
+a,1,test,1,cell,thing,0.75,1,0,1
+c,ensemble,test,1,cell,thing,0,0,1,0
+"""
+
+
+@pytest.fixture
+def files(tmp_path):
+    folder = tmp_path / "unet"
+    folder.mkdir()
+    (folder / "cases.csv").write_text(CASES)
+    (folder / "classes.csv").write_text(CLASSES)
+    return folder / "cases.csv", folder / "classes.csv"
+
+
+def test_rows_of_a_subset_sorted_by_case(files):
+    scores = read_scores(*files)
+    assert (scores.experiment, scores.subset) == ("unet", "test")
+    assert scores.metrics == ["dice", "hd95"]
+    test = scores.of("test")
+    assert test.names == ["a", "c"]
+    np.testing.assert_array_equal(test.column("dice"), [0.25, np.nan])
+    np.testing.assert_array_equal(test.column("hd95"), [np.inf, 3.0])
+    assert scores.of("val").names == ["b"]
+    assert scores.of("test", ["c"]).names == ["c"]
+    assert test.cases[1]["fold"] == "ensemble"
+
+
+def test_resampled_means_and_pooled_quality(files):
+    scores = read_scores(*files).of("test")
+    weights = np.array([[1.0, 1.0], [2.0, 0.0], [0.0, 2.0]])
+    np.testing.assert_array_equal(
+        scores.case_means(["dice", "hd95"], weights), [[0.25, 3], [0.25, np.nan], [np.nan, 3]]
+    )
+    # of both cases 0.75 / (1 + 1/2 + 1/2), of the first alone 0.75 / (1 + 1/2), of the other 0
+    pq, sq, rq, things, stuff = scores.pooled(weights).T
+    np.testing.assert_allclose(pq, [0.375, 0.5, 0])
+    np.testing.assert_allclose(sq, [0.75, 0.75, 0])
+    np.testing.assert_allclose(rq, [0.5, 2 / 3, 0])
+    np.testing.assert_array_equal(things, pq)
+    assert np.isnan(stuff).all()
+
+
+def test_a_table_of_another_version_is_named_with_what_to_do(files):
+    cases, classes = files
+    cases.write_text(CASES.replace(",dice,n_true", ",mean_dice,objects"))
+    with pytest.raises(SeptumError) as caught:
+        read_scores(cases, classes)
+    (problem,) = caught.value.problems
+    assert problem.where == str(cases)
+    assert problem.what == "lacks the columns dice, n_true: another version of Septum wrote it"
+    assert problem.remedy == "run `septum evaluate` again"
+
+
+@pytest.mark.parametrize("text", ["case,iou\na,much\n", "case,iou\na\n", "case,iou\na,1,2\n"])
+def test_what_is_no_table_of_scores(tmp_path, text):
+    path = tmp_path / "leaderboard.csv"
+    path.write_text(text)
+    with pytest.raises(SeptumError, match="is no table of scores") as caught:
+        read_rows(path)
+    assert caught.value.problems[0].remedy == "run `septum leaderboard` again"
+
+
+def test_numbers_and_names(tmp_path):
+    path = tmp_path / "cases.csv"
+    path.write_text("case,fold,iou,hd95\n007,0,1,\n")
+    (row,) = read_rows(path)
+    assert (row["case"], row["fold"], row["iou"]) == ("007", "0", 1.0)
+    assert math.isnan(row["hd95"])
