@@ -46,7 +46,7 @@ def test_what_is_at_its_default_is_left_out():
         '"run":{"dataset":"cells","decode":{"min_size":20},"experiment":"net","head":"detection",'
         '"network":"mask_rcnn","options":{"anchor_sizes":[8.0,16.0]},"train":{"patch":[48,48]}}}},'
         '"folder":"cells","name":"cells","normalisation":{"scheme":"zscore"},'
-        '"weights":{"sigma":3.5}}],"report":{"title":"Nuclei"}}'
+        '"weights":{"sigma":3.5}}],"report":{"title":"Nuclei"},"version":1}'
     )
 
 
