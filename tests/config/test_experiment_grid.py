@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from septum.commands.check.audit import check
+from septum.commands.check.configuration import check
 from septum.config.load import validate
 from septum.config.runs import left_out, runs
 from septum.errors import SeptumError
