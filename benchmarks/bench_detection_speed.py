@@ -30,9 +30,13 @@ from timing import seconds, wait
 from torch import Tensor
 
 from septum.config.schema import ClassSpec
-from septum.decoding.objects import Detection, Tile, join, resolve
+from septum.decoding import scene as scenes
+from septum.decoding.objects import Detection, to_label_map
+from septum.decoding.parameters import Decoder
+from septum.decoding.scene import Scene
 from septum.inference import detect_tiled as detecting
-from septum.inference.detect_tiled import Scene, decode_scene, detect_tiled
+from septum.inference.detect_tiled import detect_tiled
+from septum.inference.merge_tiles import Tile, merge_tiles
 from septum.networks import mask_rcnn as parts
 from septum.networks.create import create_network
 from septum.networks.detection import rpn as proposing
@@ -46,6 +50,10 @@ OPTIONS = {"backbone": "resnet18", "width": 0.125, "anchor_sizes": (8.0, 16.0)}
 ROUNDS = 2
 LIMIT = 6
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+DECODER = Decoder(
+    method="objects",
+    parameters={"threshold": 0.5, "mask_threshold": 0.5, "overlap": 0.5, "min_size": 0},
+)
 STAGES = ("pyramid", "proposals", "box head", "mask head", "pasting", "joining", "resolving")
 
 
@@ -174,8 +182,8 @@ def watched(network: parts.MaskRCNN, watch: Watch) -> Iterator[None]:
         (network, "_select"): "box head",
         (network.mask_head, "forward"): "mask head",
         (detecting, "to_detections"): "pasting",
-        (detecting, "join"): "joining",
-        (detecting, "resolve"): "resolving",
+        (detecting, "merge_tiles"): "joining",
+        (scenes, "to_label_map"): "resolving",
     }
     with mock.patch.object(network, "_pool", pooled):
         patches = [
@@ -208,9 +216,7 @@ def times(size: int, side: int) -> tuple[dict[str, float], int]:
             (found,) = detect_tiled(
                 detector, image, tile=(TILE, TILE), overlap=OVERLAP, batch=1, device=DEVICE
             )
-            _, _, scores = decode_scene(
-                Scene(found), (size, size), classes, threshold=0.5, overlap=0.5, min_size=0
-            )
+            _, _, scores = scenes.decode_scene(Scene(found), (size, size), classes, DECODER)
         if len(scores) != side**2 or len(found) != side**2:
             raise AssertionError(f"finds {len(found)}, {len(scores)} of {side**2} objects")
         if attempt:  # in the first, all that is said of tiles was made
@@ -240,13 +246,13 @@ def without_network(few: int, many: int) -> list[dict]:
     times = []
     for side in (few, many):
         tiles = crowded(side)
-        joined = join(tiles, (448, 448))
-        if len(resolve(joined, (448, 448), threshold=0)[1]) != side**2:
+        joined = merge_tiles(tiles, (448, 448))
+        if len(to_label_map(joined, (448, 448), threshold=0)[1]) != side**2:
             raise AssertionError(f"{side**2} objects are {len(joined)} joined")
         times.append(
             seconds(
-                lambda tiles=tiles: join(tiles, (448, 448)),
-                lambda joined=joined: resolve(joined, (448, 448), threshold=0),
+                lambda tiles=tiles: merge_tiles(tiles, (448, 448)),
+                lambda joined=joined: to_label_map(joined, (448, 448), threshold=0),
             )
         )
     return [

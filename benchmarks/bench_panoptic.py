@@ -32,7 +32,8 @@ from timing import seconds
 from septum.config.schema import ClassSpec
 from septum.data.writers.rle import encode
 from septum.decoding.objects import Detection
-from septum.inference.detect_tiled import Scene, decode_scene
+from septum.decoding.parameters import Decoder
+from septum.decoding.scene import Scene, decode_scene
 from septum.metrics.panoptic import panoptic_quality
 
 try:
@@ -128,15 +129,10 @@ def region_of(one: Detection) -> tuple[slice, ...]:
 
 
 def merged(found: Sequence[Detection], stuff: np.ndarray) -> Maps:
-    semantic, instance, _ = decode_scene(
-        Scene(found, stuff),
-        stuff.shape,
-        CLASSES,
-        threshold=SCORE,
-        overlap=OVERLAP,
-        min_size=0,
-        min_stuff=LEAST_STUFF,
-    )
+    parameters = {"threshold": SCORE, "mask_threshold": 0.5, "overlap": OVERLAP}
+    parameters |= {"min_size": 0, "min_stuff": LEAST_STUFF}
+    decoder = Decoder(method="objects", parameters=parameters)
+    semantic, instance, _ = decode_scene(Scene(found, stuff), stuff.shape, CLASSES, decoder)
     return semantic, instance
 
 

@@ -21,7 +21,8 @@ from septum import cli
 from septum.data.case_files import CaseFiles
 from septum.data.store import case_paths, read_case
 from septum.networks import create as models
-from septum.networks.model_file import load_model, read_header, save_model
+from septum.networks.model_file import load_model, save_model
+from septum.networks.model_header import read_header
 from septum.workflow.batch_list import batch_list_text
 
 RNG = np.random.default_rng(0)

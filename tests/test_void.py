@@ -8,11 +8,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from every_head import HEADS
 
 from septum.augmentation.elastic import ElasticDeformation
 from septum.config.schema import ClassSpec, Decode, Evaluate
 from septum.data.store import VOID, Case, Geometry, read_case, write_case
-from septum.heads.heads import HEADS
 from septum.losses.logits import IGNORE
 from septum.metrics.case import evaluate_case
 from septum.metrics.coco import coco_precision
@@ -249,8 +249,10 @@ def test_a_decoder_is_not_tuned_on_void():
 
     def score(semantic):
         given = {"head": "semantic", "classes": {1: THINGS[1]}, "annotation": "instance"}
-        found = best_decoder([(probabilities, semantic, INSTANCE)], settings=settings, **given)
-        return found["score"]
+        found = best_decoder(
+            [(probabilities, semantic, INSTANCE)], settings=settings, min_size=0, **given
+        )
+        return found.score
 
     assert score(SEMANTIC) == 1.0
     assert score(np.where(HIDDEN, 0, SEMANTIC)) == pytest.approx(2 / 3)

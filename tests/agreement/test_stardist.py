@@ -11,7 +11,8 @@ from stardist.nms import non_maximum_suppression
 from stardist.utils import edt_prob
 
 from septum.decoding.stars import draw_stars
-from septum.heads.starconvex import RAYS, directions, relative_depth, star_targets
+from septum.heads.stardist import RAYS, directions, star_targets
+from septum.instances.relative_depth import relative_depth
 from septum.metrics.matching import match
 
 CELLS = balls((60, 80), [(14, 15), (14, 33), (40, 20), (38, 44), (30, 66)], 10)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tifffile
+from decoders import decode
+from every_head import HEADS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from perfect_maps import ONE, perfect
 from shapes import balls
 
 from septum.config.schema import ClassSpec
-from septum.decoding.decode import decode
-from septum.heads.heads import HEADS
 from septum.metrics.panoptic import panoptic_quality
 
 
@@ -30,48 +30,6 @@ def instances(probabilities, head="semantic", method="components", **options):
 def foreground(values):
     values = np.asarray(values, np.float32)
     return np.stack([1 - values, values])
-
-
-def test_components_are_numbered_and_small_ones_removed():
-    probability = np.array(
-        [
-            [0.9, 0.9, 0.1, 0.1, 0.0, 0.6],
-            [0.9, 0.2, 0.1, 0.1, 0.0, 0.0],
-            [0.1, 0.1, 0.1, 0.1, 0.0, 0.0],
-            [0.1, 0.1, 0.1, 0.1, 0.0, 0.0],
-            [0.4, 0.1, 0.8, 0.8, 0.0, 0.0],
-            [0.4, 0.1, 0.8, 0.7, 0.0, 0.0],
-        ]
-    )
-    first = [[1, 1, 0, 0, 0, 2], [1, 0, 0, 0, 0, 0], [0] * 6, [0] * 6, *[[0, 0, 3, 3, 0, 0]] * 2]
-    probabilities = foreground(probability)
-    assert instances(probabilities).tolist() == first
-    assert instances(probabilities, min_size=2)[0].tolist() == [1, 1, 0, 0, 0, 0]
-    assert instances(probabilities, min_size=4).max() == 1
-    assert instances(probabilities, min_size=5).max() == 0
-    # pixels that touch by a corner are two objects
-    assert instances(foreground([[0.9, 0.1], [0.1, 0.9]])).max() == 2
-
-
-def test_the_ridge_is_given_back_to_the_object_that_gave_it():
-    truth = np.array([[0, 1, 1, 1, 2, 2, 2, 0]] * 4)
-    probabilities = perfect("semantic", truth)
-    assert probabilities[1][0].tolist() == [0, 1, 1, 0, 1, 1, 1, 0]
-    np.testing.assert_array_equal(instances(probabilities), truth)
-
-
-def test_a_gap_of_two_pixels_stays():
-    truth = np.array([[1, 1, 0, 0, 2, 2]] * 3)
-    np.testing.assert_array_equal(instances(perfect("semantic", truth)), truth)
-
-
-def test_the_border_is_given_back_without_merging():
-    truth = np.zeros((8, 13), int)
-    truth[1:7, 1:6] = 1
-    truth[1:7, 6:12] = 2
-    probabilities = perfect("border", truth)
-    for method in ("components", "watershed"):
-        np.testing.assert_array_equal(instances(probabilities, "border", method), truth)
 
 
 @st.composite
@@ -127,28 +85,6 @@ def test_instances_lie_in_the_foreground_and_keep_their_size(
         assert (around > 0).any()
 
 
-def test_watershed_divides_what_grew_together():
-    y, x = np.mgrid[:21, :41]
-    two = np.maximum(1 - np.hypot(y - 10, x - 11) / 14, 1 - np.hypot(y - 10, x - 29) / 14)
-    merged = foreground(two)
-    assert instances(merged, threshold=0.3).max() == 1
-    divided = instances(merged, method="watershed", threshold=0.3, seed_threshold=0.6)
-    assert divided.max() == 2
-    beyond = (divided > 0) != (two > np.float32(0.3))
-    # the notch between the two, one pixel wide
-    assert set(np.argwhere(beyond)[:, 1].tolist()) <= {20}
-    assert (divided[:, :20][two[:, :20] > 0.3] == 1).all()
-    assert (divided[:, 21:][two[:, 21:] > 0.3] == 2).all()
-
-
-def test_watershed_drops_what_holds_no_seed():
-    probability = np.full((3, 7), 0.05)
-    probability[1, 1:3] = 0.6
-    probability[1, 4:6] = 0.9
-    found = instances(foreground(probability), method="watershed", seed_threshold=0.8)
-    assert found[1].tolist() == [0, 0, 0, 0, 1, 1, 0]
-
-
 def test_classes_by_ascending_id_and_apart_from_each_other():
     classes = {7: ClassSpec(name="a"), 3: ClassSpec(name="b")}
     semantic = np.array([[0, 3, 3, 3, 7, 7, 7, 0]] * 5)
@@ -166,18 +102,6 @@ def test_classes_by_ascending_id_and_apart_from_each_other():
             )
             np.testing.assert_array_equal(found[0], semantic)
             np.testing.assert_array_equal(found[1], instance)
-
-
-def test_doubt_between_classes_is_no_doubt_about_an_object():
-    classes = {1: ClassSpec(name="a"), 2: ClassSpec(name="b")}
-    probabilities = np.zeros((3, 4, 4), np.float32)
-    probabilities[0] = 0.9
-    probabilities[:, 1:3, 1:3] = np.array([0.1, 0.4, 0.5]).reshape(3, 1, 1)
-    semantic, instance = decode(
-        probabilities, head="semantic", classes=classes, annotation="instance"
-    )
-    assert instance.max() == 1
-    assert semantic[1, 1] == 2
 
 
 def test_panoptic_paints_things_over_stuff():

@@ -19,10 +19,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tifffile
+from decoders import decode
+from every_head import HEADS
 from perfect_maps import ONE, perfect
 
-from septum.decoding.decode import decode
-from septum.heads.heads import HEADS
 from septum.metrics.panoptic import panoptic_quality
 
 # set -> pattern of the label maps, every how many of them, and the part that is taken

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from shapes import balls
+import torch
 
-from septum.decoding.flows import follow_flows
-from septum.heads.flows import flow_targets
+from septum.heads.flows import Flows, flow_targets
 
 
 def test_a_line_flows_to_its_middle():
@@ -47,48 +46,14 @@ def test_each_piece_of_an_object_has_its_own_centre():
     np.testing.assert_allclose(flows[1, 2, [1, 3, 9, 11]], [1, -1, 1, -1], atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("shape", "centres", "radius"),
-    [
-        ((40, 60), [(12, 12), (12, 30), (28, 21), (20, 50)], 9),
-        ((18, 20, 32), [(9, 10, 9), (9, 10, 22)], 7),
-    ],
-)
-def test_objects_come_back(shape, centres, radius):
-    labels = balls(shape, centres, radius)
-    found = follow_flows(flow_targets(labels), labels > 0)
-    pairs = {(a, b) for a, b in zip(labels.ravel(), found.ravel(), strict=True)}
-    # every object is one found object, with all of its pixels
-    assert len(pairs) == len(centres) + 1
-    assert (0, 0) in pairs
-
-
-def test_shorter_vectors_lead_to_the_same_objects():
-    labels = balls((30, 40), [(14, 11), (14, 28)], 9)
-    found = follow_flows(0.7 * flow_targets(labels), labels > 0)
-    assert len({*zip(labels.ravel().tolist(), found.ravel().tolist(), strict=True)}) == 3
-
-
-def test_objects_whose_flow_is_not_that_of_their_shape_are_dropped():
-    labels = balls((30, 44), [(14, 11), (14, 32)], 9)
-    flows = flow_targets(labels)
-    flows[:, :, 22:] = 0  # pixels that stay where they are, nowhere three of them
-    found = follow_flows(flows, labels > 0)
-    assert found.max() == 1
-    assert not found[:, 22:].any()
-
-
-def test_a_long_bar_comes_back_whole():
-    labels = np.zeros((12, 700), np.uint8)
-    labels[2:10, 5:695] = 1  # its ends are 345 pixels from its middle
-    np.testing.assert_array_equal(follow_flows(flow_targets(labels), labels > 0), labels)
-
-
-def test_no_foreground_gives_no_object():
-    found = follow_flows(np.ones((2, 5, 6), np.float32), np.zeros((5, 6), bool))
-    assert found.shape == (5, 6)
-    assert not found.any()
-
-
 def test_an_empty_map_has_no_flow():
     assert not flow_targets(np.zeros((4, 5), np.uint8)).any()
+
+
+def test_flows_are_learnt_five_times_as_long():
+    target = torch.tensor([0.6, 0.8]).reshape(1, 2, 1, 1)
+    known = torch.ones(1, 1, 1, dtype=torch.bool)
+    assert float(Flows.losses(5 * target, target, known)["flows"]) == pytest.approx(0, abs=1e-12)
+    loss = Flows.losses(torch.zeros(1, 2, 1, 1), target, known)["flows"]
+    assert float(loss) == pytest.approx(0.5 * (9 + 16) / 2)
+    torch.testing.assert_close(Flows.activate(5 * target), target)

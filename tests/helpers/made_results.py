@@ -22,6 +22,7 @@ from septum.data.store import (
 )
 from septum.io.atomic import write_json
 from septum.io.usage import PredictionCosts, TrainingCosts, write_costs
+from septum.networks.model_header import FORMAT_VERSION
 from septum.stages.evaluate.stage import evaluate_experiment
 from septum.stages.leaderboard.stage import write_leaderboard
 from septum.workflow.report_contents import ReportContents
@@ -53,13 +54,20 @@ DERIVED = {
     "min_size": "half of what 99 % of the objects exceed (17 px)",
     "class_weights": "inverse to the share of pixels",
 }
-DECODER = {"method": "watershed", "threshold": 0.45, "min_size": 16, "score": 0.5}
+DECODER = {"method": "components", "threshold": 0.45, "min_size": 16, "score": 0.5}
 HEADER = {
+    "format_version": FORMAT_VERSION,
     "network": "unet",
     "options": {"width": 8},
+    "spatial_dims": 2,
+    "in_channels": 1,
     "head": "semantic",
+    "classes": {"1": {"name": "nucleus"}},
+    "annotation": "instance",
     "decoder": DECODER,
-    "normalisation": {"scheme": "percentile", "lower": 1.0, "upper": 99.8},
+    "intensities": {"scheme": "percentile", "lower": 1.0, "upper": 99.8},
+    "spacing": [1.0, 1.0],
+    "unit": "pixel",
     "patch": [32, 32],
 }
 
@@ -204,6 +212,9 @@ class Results:
 
 
 def _save_model(path, header):
+    decoder = dict(header["decoder"])
+    known = {"method": decoder.pop("method"), "score": decoder.pop("score")}
+    header = {**header, "decoder": {**known, "parameters": decoder}}
     tensors = {"a.weight": np.zeros((3, 4)), "a.running_mean": np.zeros(7)}
     save_file(tensors, path, metadata={"septum": json.dumps(header)})
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from every_head import HEADS
 
 from septum.config.schema import ClassSpec
-from septum.heads.heads import HEADS
 
 ONE = {1: ClassSpec(name="nucleus")}
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from decoders import decoder
+from headers import training_record
 
 from septum.config.schema import ClassSpec, Predict
 from septum.data.intensity import statistics
 from septum.errors import SeptumError
+from septum.inference.ensemble import load_models
 from septum.inference.predictor import (
-    load_models,
     object_scores,
     predict_case,
     predict_probabilities,
     predict_scenes,
 )
-from septum.networks.model_file import ModelHeader, save_model
+from septum.networks.model_file import save_model
+from septum.networks.model_header import ModelHeader
 from septum.networks.segmenter import Segmenter, build_segmenter
 
 OPTIONS = {"padded": True, "width": 2, "depth": 1, "norm": "batch", "dropout": 0.0}
@@ -31,11 +34,11 @@ def model(**trained):
         head="semantic",
         classes={1: ClassSpec(name="cell")},
         annotation="instance",
-        normalisation={"scheme": "none"},
+        intensities={"scheme": "none"},
         spacing=(1.0, 1.0),
         unit="pixel",
         patch=(16, 16),
-        trained=trained,
+        trained=training_record(**trained),
     )
     segmenter = build_segmenter("unet", OPTIONS, spatial_dims=2, in_channels=1, n_classes=1)
     return segmenter.eval(), header
@@ -127,14 +130,12 @@ def test_a_score_is_the_mean_probability_of_being_an_object():
 
 def test_several_folds_of_a_detector_predict_together(tmp_path):
     options = {"backbone": "resnet18", "width": 0.0625, "anchor_sizes": [8.0]}
-    decoder = {"method": "objects", "threshold": 0.1, "seed_threshold": None, "flow_error": None}
-    decoder |= {"overlap": 0.5, "min_size": 4, "min_stuff": None, "score": 0.5}
-    decoder["mask_threshold"] = 0.4
     paths = []
     for seed, threshold in ((1, 0.1), (2, 0.3)):
         _, header = model()
+        objects = decoder("objects", threshold=threshold, mask_threshold=0.4, min_size=4)
         new = {"network": "mask_rcnn", "options": options, "head": "detection"}
-        new |= {"patch": (32, 32), "decoder": {**decoder, "threshold": threshold}}
+        new |= {"patch": (32, 32), "decoder": objects}
         header = header.model_copy(update=new)
         how = {"spatial_dims": 2, "in_channels": 1, "n_classes": 1, "head": "detection"}
         segmenter = build_segmenter("mask_rcnn", options, seed=seed, **how)
@@ -145,8 +146,8 @@ def test_several_folds_of_a_detector_predict_together(tmp_path):
     assert both.header.decoder["threshold"] == pytest.approx(0.2)
     given = (image, statistics(image), Predict())
     alone = [load_models([p], torch.device("cpu")) for p in paths]
-    found = [predict_scenes(m.segmenter, m.header, *given, [0.4])[0.4].found for m in alone]
-    together = predict_scenes(both.segmenter, both.header, *given, [0.4])[0.4].found
+    found = [predict_scenes(m.segmenter, m.header, *given, [0.4])[0.4].detections for m in alone]
+    together = predict_scenes(both.segmenter, both.header, *given, [0.4])[0.4].detections
     assert all(found), "untrained networks find something at a score of 0.05"
     # the mean of two scores, one of which may be none
     assert max(one.score for one in together) <= max(one.score for f in found for one in f)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from decoders import decoder
 
 from septum.config.schema import ClassSpec, Decode, Predict
 from septum.data import store
 from septum.data.intensity import statistics
 from septum.errors import SeptumError
 from septum.inference.crf import refine
-from septum.inference.predictor import Model, predict_case, predict_probabilities
-from septum.networks.model_file import ModelHeader
+from septum.inference.ensemble import Model
+from septum.inference.predictor import predict_case, predict_probabilities
+from septum.networks.model_header import ModelHeader
 from septum.networks.segmenter import Segmenter
 from septum.stages.tune.decoder import tune_decoder
 
@@ -60,7 +62,7 @@ def header(**changes):
         "head": "semantic",
         "classes": {1: ClassSpec(name="cell")},
         "annotation": "instance",
-        "normalisation": {"scheme": "percentile", "lower": 1.0, "upper": 99.0},
+        "intensities": {"scheme": "percentile", "lower": 1.0, "upper": 99.0},
         "spacing": (1.0, 1.0),
         "unit": "pixel",
         "patch": SIZE,
@@ -86,8 +88,7 @@ def test_noisy_probabilities_become_right_at_the_edge_of_the_image():
 
 
 def test_objects_are_decoded_from_the_refined_probabilities():
-    decoder = {"method": "components", "threshold": 0.5, "seed_threshold": None, "min_size": 0}
-    model = Model(Noisy(), header(decoder=decoder), ())
+    model = Model(Noisy(), header(decoder=decoder("components")), ())
     settings = Predict(tile=list(SIZE), crf=CRF)
     semantic, instance, _ = predict_case(model, IMAGE, statistics(IMAGE), settings)
     np.testing.assert_array_equal(semantic, TRUTH)
@@ -107,9 +108,9 @@ def test_the_decoder_is_tuned_on_refined_probabilities(tmp_path):
     store.write_case(path, case)
     scores = {}
     for name, crf in (("off", None), ("on", CRF)):
-        predict = Predict(tile=list(SIZE), crf=crf).model_dump(mode="json")
-        tuned = tune_decoder(Noisy(), header(predict=predict), [path], Decode())
-        scores[name] = tuned["score"]
+        predict = Predict(tile=list(SIZE), crf=crf)
+        tuned = tune_decoder(Noisy(), header(predict=predict), [path], Decode(), min_size=4)
+        scores[name] = tuned.score
     assert scores["on"] == 1.0
     assert scores["off"] < 0.9
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 
-from septum.decoding.objects import Detection, Tile, join
 from septum.instances.box_overlap import overlapping_boxes
 
 
@@ -52,25 +49,3 @@ def test_nothing_overlaps_nothing():
     some = np.array([[0, 0]]), np.array([[4, 4]])
     for first, second in [(none, some), (some, none), (none, none)]:
         assert overlapping_boxes(first, second).shape == (0, 2)
-
-
-def test_thousands_of_objects_of_four_tiles_are_joined_as_by_the_dense_comparison():
-    """Discs of 5 pixels every 6 in 360², in tiles of 200 every 160."""
-    disc = np.hypot(*(np.indices((5, 5)) - 2)) <= 2.3
-    places = [(6 * y, 6 * x) for y, x in itertools.product(range(60), repeat=2)]
-    tiles = []
-    for corner in itertools.product((0, 160), repeat=2):
-        end = tuple(a + 200 for a in corner)
-        found = []
-        for n, place in enumerate(places):
-            part = tuple(
-                slice(max(c - p, 0), min(e - p, 5)) if p < e and p + 5 > c else slice(0)
-                for p, c, e in zip(place, corner, end, strict=True)
-            )
-            if disc[part].any():
-                start = tuple(max(p, c) for p, c in zip(place, corner, strict=True))
-                found.append(Detection(start, disc[part], 1 - n / 10000, 1))
-        tiles.append(Tile(corner, end, found))
-    assert max(len(tile.found) for tile in tiles) > 1000
-    joined = {(one.start, one.mask.shape, one.score) for one in join(tiles, (360, 360))}
-    assert joined == {(place, (5, 5), 1 - n / 10000) for n, place in enumerate(places)}

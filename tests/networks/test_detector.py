@@ -7,17 +7,18 @@ import json
 import numpy as np
 import pytest
 import torch
+from decoders import decoder
 
 from septum.config.schema import ClassSpec
 from septum.decoding.objects import Detection
+from septum.decoding.scene import Scene, decode_scene
 from septum.errors import SeptumError
-from septum.inference.detect_tiled import Scene, decode_scene, detect_tiled
+from septum.inference.detect_tiled import detect_tiled
 from septum.networks.create import check_options, create_network, fitted_options
 from septum.networks.detection.found import Found
 from septum.networks.detector import Detector
 from septum.networks.segmenter import build_segmenter
 
-LEVELS = {"threshold": 0.5, "overlap": 0.5, "min_size": 0}
 SMALL = {"backbone": "resnet18", "width": 0.125, "anchor_sizes": (8.0, 16.0)}
 
 
@@ -63,14 +64,14 @@ def test_tiles_count_each_object_once(axes):
     )
     assert len(found) == len(corners)
     classes = {7: ClassSpec(name="square")}
-    semantic, instance, scores = decode_scene(Scene(found), size, classes, **LEVELS)
+    semantic, instance, scores = decode_scene(Scene(found), size, classes, decoder("objects"))
     assert semantic.dtype == np.uint16
     np.testing.assert_array_equal(semantic, 7 * (truth > 0))
     assert scores == pytest.approx([0.9] * len(corners))
     for number in range(1, len(corners) + 1):
         (same,) = np.unique(instance[truth == number])
         np.testing.assert_array_equal(instance == same, truth == number)
-    _, none, _ = decode_scene(Scene(found), size, classes, **{**LEVELS, "threshold": 0.95})
+    _, none, _ = decode_scene(Scene(found), size, classes, decoder("objects", threshold=0.95))
     assert not none.any()
 
 
@@ -82,7 +83,9 @@ def test_an_image_smaller_than_a_tile_has_no_objects_outside_it():
     for one in found:
         assert max(one.stop) <= 20
         assert one.stop[1] <= 13
-    _, instance, _ = decode_scene(Scene(found), (20, 13), {1: ClassSpec(name="a")}, **LEVELS)
+    _, instance, _ = decode_scene(
+        Scene(found), (20, 13), {1: ClassSpec(name="a")}, decoder("objects")
+    )
     np.testing.assert_array_equal(instance > 0, truth > 0)
 
 
@@ -90,7 +93,7 @@ def test_classes_are_channels_in_ascending_order_of_their_ids():
     mask = np.ones((2, 2), bool)
     found = [Detection((0, 0), mask, 0.9, 2), Detection((0, 4), mask, 0.8, 1)]
     classes = {9: ClassSpec(name="b"), 4: ClassSpec(name="a")}
-    semantic, _, _ = decode_scene(Scene(found), (2, 6), classes, **LEVELS)
+    semantic, _, _ = decode_scene(Scene(found), (2, 6), classes, decoder("objects"))
     assert semantic.tolist() == [[9, 9, 0, 0, 4, 4]] * 2
 
 

@@ -9,11 +9,13 @@ import struct
 
 import pytest
 import torch
+from headers import training_record
 from safetensors.torch import save_file
 
 from septum import __version__
 from septum.errors import SeptumError
-from septum.networks.model_file import ModelHeader, load_model, read_header, save_model
+from septum.networks.model_file import load_model, save_model, untrained_segmenter
+from septum.networks.model_header import ModelHeader, read_header
 
 HEADER = {
     "network": "unet",
@@ -23,14 +25,17 @@ HEADER = {
     "head": "border",
     "classes": {1: {"name": "Zellkern <β>"}, 4: {"name": "membrane", "kind": "stuff"}},
     "annotation": "panoptic",
-    "normalisation": {"scheme": "percentile", "lower": 1.0, "upper": 99.8},
+    "intensities": {"scheme": "percentile", "lower": 1.0, "upper": 99.8},
     "spacing": (0.5, 0.25),
     "unit": "micrometer",
     "patch": (128, 128),
-    "decoder": {"method": "watershed", "threshold": 0.45, "min_size": 20},
+    "decoder": {
+        "method": "watershed",
+        "parameters": {"threshold": 0.45, "seed_threshold": 0.7, "min_size": 20, "min_stuff": 0},
+    },
     "predict": {"overlap": 0.25},
     "digests": {"data": "ab", "code": "cd"},
-    "trained": {"epochs": 10, "best": 0.81, "seed": 3},
+    "trained": training_record(epochs=10, best=0.81, seed=3).model_dump(),
 }
 
 
@@ -41,7 +46,7 @@ def _header(**changes):
 @pytest.fixture
 def trained():
     """Return a segmenter whose weights and running statistics have moved."""
-    segmenter = _header().segmenter(dice=1.0)
+    segmenter = untrained_segmenter(_header(), dice=1.0)
     optimizer = torch.optim.SGD(segmenter.parameters(), lr=0.1)
     torch.manual_seed(0)
     targets = {"classes": torch.randint(0, 4, (2, 16, 16))}
@@ -74,7 +79,6 @@ def test_a_model_survives_its_file(saved, trained):
     filled = {"residual": False, "attention": False, "dropout": 0.5}
     assert header == _header(options=HEADER["options"] | filled)
     assert header.classes[4].kind == "stuff"
-    assert header.out_channels == 4
     assert header.septum_version == __version__
     assert read_header(saved) == header
     assert not segmenter.training
@@ -94,7 +98,7 @@ def test_every_network_survives(tmp_path, network, spatial_dims):
         spatial_dims=spatial_dims,
         head="semantic",
     )
-    segmenter = header.segmenter().eval()
+    segmenter = untrained_segmenter(header).eval()
     save_model(tmp_path / "m.safetensors", segmenter.state_dict(), header)
     images = torch.randn(1, 2, *segmenter.legal_size([20] * spatial_dims))
     loaded = load_model(tmp_path / "m.safetensors")[0]
@@ -157,7 +161,7 @@ def _half(path, state):
         (_text, ["not a safetensors file"]),
         (_pickled, ["not a safetensors file"]),
         (_foreign, ["not the header of a Septum model"]),
-        (_edited(format_version=2), ["format 2", "update Septum"]),
+        (_edited(format_version=3), ["format 3", "update Septum"]),
         (_edited(format_version="x"), ["broken header"]),
         (_edited(surprise=1), ["broken header", "surprise"]),
         (_edited(spatial_dims="two"), ["broken header", "spatial_dims"]),
@@ -198,7 +202,7 @@ def test_an_interrupted_writing_leaves_the_old_file(saved, trained, monkeypatch)
     before = saved.read_bytes()
     monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
-        save_model(saved, trained.state_dict(), _header(trained={}))
+        save_model(saved, trained.state_dict(), _header(trained=None))
     assert saved.read_bytes() == before
     assert list(saved.parent.iterdir()) == [saved]
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from decoders import decoder
 from torch import nn
 
 from septum.config.schema import ClassSpec
 from septum.decoding.objects import Detection
-from septum.inference.detect_tiled import Scene, decode_scene
+from septum.decoding.scene import Scene, decode_scene
 from septum.networks.panoptic_fpn import PanopticFPN, SemanticBranch
 from septum.networks.segmenter import build_segmenter
 
@@ -149,27 +150,31 @@ CLASSES = {
 def test_stuff_fills_what_objects_leave():
     stuff = np.array([[5, 5, 5, 0], [5, 5, 0, 7]], np.uint16)
     found = [Detection((0, 0), np.ones((2, 1), bool), 0.9, 1)]
-    levels = {"threshold": 0.5, "overlap": 0.5, "min_size": 0}
-    semantic, instance, scores = decode_scene(Scene(found, stuff), (2, 4), CLASSES, **levels)
+    semantic, instance, scores = decode_scene(
+        Scene(found, stuff), (2, 4), CLASSES, decoder("objects")
+    )
     assert semantic.tolist() == [[2, 5, 5, 0], [2, 5, 0, 7]]
     assert semantic.dtype == np.uint16
     assert instance.tolist() == [[1, 0, 0, 0], [1, 0, 0, 0]]
     assert scores == [0.9]
     # of myelin 3 pixels are left, of vessel 1: what is less than asked for is background
-    semantic, *_ = decode_scene(Scene(found, stuff), (2, 4), CLASSES, **levels, min_stuff=3)
+    semantic, *_ = decode_scene(
+        Scene(found, stuff), (2, 4), CLASSES, decoder("objects", min_stuff=3)
+    )
     assert semantic.tolist() == [[2, 5, 5, 0], [2, 5, 0, 0]]
-    semantic, *_ = decode_scene(Scene(found, stuff), (2, 4), CLASSES, **levels, min_stuff=4)
+    semantic, *_ = decode_scene(
+        Scene(found, stuff), (2, 4), CLASSES, decoder("objects", min_stuff=4)
+    )
     assert semantic.tolist() == [[2, 0, 0, 0], [2, 0, 0, 0]]
     # a detector without stuff leaves background
-    semantic, *_ = decode_scene(Scene(found), (2, 4), CLASSES, **levels)
+    semantic, *_ = decode_scene(Scene(found), (2, 4), CLASSES, decoder("objects"))
     assert semantic.tolist() == [[2, 0, 0, 0], [2, 0, 0, 0]]
 
 
 def test_no_object_is_of_a_class_of_stuff():
     """The box head has a channel for each class: one of stuff is never right."""
     boxes = [Detection((0, k), np.ones((2, 1), bool), 0.9 - k / 10, k + 1) for k in range(3)]
-    levels = {"threshold": 0.5, "overlap": 0.5, "min_size": 0}
-    semantic, instance, scores = decode_scene(Scene(boxes), (2, 4), CLASSES, **levels)
+    semantic, instance, scores = decode_scene(Scene(boxes), (2, 4), CLASSES, decoder("objects"))
     assert semantic.tolist() == [[2, 0, 0, 0], [2, 0, 0, 0]]
     assert instance.tolist() == [[1, 0, 0, 0], [1, 0, 0, 0]]
     assert scores == [0.9]

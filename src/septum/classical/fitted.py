@@ -12,6 +12,7 @@ from septum import __version__
 from septum.classical.create import create
 from septum.config.schema import ClassSpec
 from septum.config.section import Section
+from septum.data.fold_values import representative_fold
 from septum.data.plan import Plan
 from septum.errors import problem
 
@@ -113,21 +114,12 @@ def read_record(path: Path, kind: type[Kind]) -> Kind:
 def common_baseline(baselines: Sequence[Fitted]) -> Fitted:
     """Return the baseline that stands for those of several folds.
 
-    It is one of them, since the parameters of one fold were chosen together: the one that
-    shares most values with the others; of equals the one of the best score.
+    It is one of them (`septum.data.fold_values.representative_fold`).
 
     Parameters
     ----------
     baselines : sequence of Fitted
         Of one method and one kind of data, at least one.
     """
-
-    def agreement(baseline: Fitted) -> tuple[int, float]:
-        shared = sum(
-            baseline.parameters[key] == value
-            for fold in baselines
-            for key, value in fold.parameters.items()
-        )
-        return shared, baseline.score or 0.0
-
-    return max(baselines, key=agreement)  # the first of equals
+    parameters = [baseline.parameters for baseline in baselines]
+    return baselines[representative_fold(parameters, [baseline.score for baseline in baselines])]

@@ -193,42 +193,42 @@ HEADS = _by_name(
     [
         Head(
             "semantic",
-            "septum.heads.heads:SemanticHead",
+            "septum.heads.semantic:SemanticHead",
             methods=("components", "watershed"),
         ),
         Head(
             "border",
-            "septum.heads.heads:BorderHead",
+            "septum.heads.border:BorderHead",
             methods=("components", "watershed"),
         ),
         Head(
             "distance",
-            "septum.heads.heads:DistanceHead",
+            "septum.heads.distance:DistanceHead",
             methods=("watershed",),
             needs_objects=True,
         ),
         Head(
             "stardist",
-            "septum.heads.heads:StarDistHead",
+            "septum.heads.stardist:StarDistHead",
             methods=("stars",),
             needs_objects=True,
         ),
         Head(
             "flows",
-            "septum.heads.heads:FlowsHead",
+            "septum.heads.flows:FlowsHead",
             methods=("flows",),
             needs_objects=True,
         ),
         Head(
             "detection",
-            "septum.heads.heads:DetectionHead",
+            "septum.heads.detection:DetectionHead",
             methods=("objects",),
             needs_objects=True,
             of_detectors=True,
         ),
         Head(
             "panoptic",
-            "septum.heads.heads:PanopticHead",
+            "septum.heads.detection:PanopticHead",
             methods=("objects",),
             needs_objects=True,
             of_detectors=True,
@@ -249,27 +249,27 @@ METHODS = _by_name(
     [
         Method(
             "components",
-            "septum.decoding.decode:decode",
+            "septum.decoding.components:Components",
             parameters=(THRESHOLD, MIN_SIZE, MIN_STUFF),
         ),
         Method(
             "watershed",
-            "septum.decoding.decode:decode",
+            "septum.decoding.watershed:Watershed",
             parameters=(THRESHOLD, SEED_THRESHOLD, MIN_SIZE, MIN_STUFF),
         ),
         Method(
             "stars",
-            "septum.decoding.decode:decode",
+            "septum.decoding.stars:Stars",
             parameters=(THRESHOLD, SEED_THRESHOLD, MIN_SIZE, MIN_STUFF),
         ),
         Method(
             "flows",
-            "septum.decoding.decode:decode",
+            "septum.decoding.flows:Flows",
             parameters=(THRESHOLD, FLOW_ERROR, MIN_SIZE, MIN_STUFF),
         ),
         Method(
             "objects",
-            "septum.inference.detect_tiled:decode_scene",
+            "septum.decoding.scene:Objects",
             parameters=(THRESHOLD, MASK_THRESHOLD, OVERLAP, MIN_SIZE, MIN_STUFF),
         ),
     ]

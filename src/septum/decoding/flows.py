@@ -8,26 +8,51 @@ further in large images.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from scipy import ndimage
 from skimage.segmentation import watershed
 
+from septum.decoding.base import THRESHOLDS, MapMethod, Maps, Number, Tuning, likeliest_channels
 from septum.heads.flows import flow_targets
 from septum.instances.relabel import keep_objects
 from septum.jit import compiled
 
-STEPS = 200
+MAX_STEPS = 200
 """Steps of one pixel at most that a pixel follows the flow; the paper's number. After each so many
 it goes on if it still gets ahead, up to twice the longest side of the image: its object is long."""
-AHEAD = 20
-"""Pixels from where it was `STEPS` before that a pixel must get ahead: in doubtful flow it may
+MIN_PROGRESS_PX = 20
+"""Pixels from where it was `MAX_STEPS` before that a pixel must get ahead: in doubtful flow it may
 circle for ever."""
-LEAST_POINTS = 3
+MIN_ENDPOINTS = 3
 """Endpoints in one pixel that may start an object; smaller objects cannot be told from noise."""
-REACH = 5
+MAX_PEAK_DISTANCE_PX = 5
 """Endpoints up to so many pixels from the peak of an object belong to it; the paper's number."""
-STILL = 1e-6
+MIN_SQUARED_STEP = 1e-6
 """Squared length of a step, in pixels, below which a point has arrived."""
+FLOW_ERRORS = (0.4, 0.6, 0.8, 1.2)
+"""Differences between flows that are tried; the first is the paper's."""
+
+
+class Flows(MapMethod):
+    """Pixels that follow the flows to one place.
+
+    ``threshold`` is the probability above which a pixel belongs to an object; ``flow_error``
+    how little an object's flow may look like that of its shape (`follow_flows`).
+    """
+
+    @staticmethod
+    def tuning(spatial_dims: int) -> dict[str, Tuning]:
+        """Return how ``threshold`` and ``flow_error`` are tuned."""
+        return {"threshold": Tuning(0.5, THRESHOLDS), "flow_error": Tuning(0.4, FLOW_ERRORS)}
+
+    @staticmethod
+    def label(maps: Maps, parameters: Mapping[str, Number]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the objects and the class of each (see `MapMethod.label`)."""
+        body = maps.foreground > parameters["threshold"]
+        labels = follow_flows(maps.regressed, body, max_error=parameters["flow_error"])
+        return labels, likeliest_channels(labels, maps)
 
 
 def follow_flows(
@@ -57,7 +82,7 @@ def follow_flows(
         return np.zeros(shape, np.int32)
     field = np.ascontiguousarray(np.where(foreground, flows, 0), np.float32)
     ends = pixels.astype(np.float32)
-    steps = max(STEPS, 2 * max(shape))
+    steps = max(MAX_STEPS, 2 * max(shape))
     _follow(field.reshape(len(shape), -1), np.array(shape), ends, steps)
     ends = np.rint(ends).astype(np.intp)
     count = np.zeros(shape, np.int32)
@@ -69,12 +94,13 @@ def follow_flows(
 
 def _gather(count: np.ndarray) -> np.ndarray:
     """Label the pixels in which endpoints gather, from their number in each pixel."""
-    near = ndimage.maximum_filter(count, size=REACH)
-    peaks = (count == near) & (count >= LEAST_POINTS)
+    near = ndimage.maximum_filter(count, size=MAX_PEAK_DISTANCE_PX)
+    peaks = (count == near) & (count >= MIN_ENDPOINTS)
     # neighbouring pixels of one height are one peak
     seeds, _ = ndimage.label(peaks, np.ones((3,) * count.ndim))
     away = ndimage.distance_transform_edt(seeds == 0) if seeds.any() else np.inf
-    return watershed(-count, seeds, mask=(count > 0) & (away <= REACH), connectivity=count.ndim)
+    basin = (count > 0) & (away <= MAX_PEAK_DISTANCE_PX)
+    return watershed(-count, seeds, mask=basin, connectivity=count.ndim)
 
 
 def _drop_unlike(labels: np.ndarray, field: np.ndarray, max_error: float) -> np.ndarray:
@@ -96,7 +122,7 @@ def _follow(field: np.ndarray, shape: np.ndarray, places: np.ndarray, steps: int
     shape : (ndim,) spatial shape
     places : (ndim, n) float32 coordinates; changed in place
     steps : int
-        At most; fewer where a point has arrived, or gets no further (`STEPS`).
+        At most; fewer where a point has arrived, or gets no further (`MAX_STEPS`).
     """
     ndim = len(shape)
     low, part, move = np.empty(ndim, np.int64), np.empty(ndim), np.empty(ndim)
@@ -117,12 +143,12 @@ def _follow(field: np.ndarray, shape: np.ndarray, places: np.ndarray, steps: int
                 if share > 0.0:
                     for axis in range(ndim):
                         move[axis] += share * field[axis, index]
-            if (move**2).sum() < STILL:
+            if (move**2).sum() < MIN_SQUARED_STEP:
                 break
             for axis in range(ndim):
                 there = places[axis, point] + move[axis]
                 places[axis, point] = min(max(there, 0.0), shape[axis] - 1.0)
-            if step % STEPS == 0:
-                if ((places[:, point] - before) ** 2).sum() < AHEAD**2:
+            if step % MAX_STEPS == 0:
+                if ((places[:, point] - before) ** 2).sum() < MIN_PROGRESS_PX**2:
                     break
                 before[:] = places[:, point]

@@ -1,7 +1,7 @@
 """From star-convex proposals to objects: of those that overlap the most probable stays.
 
 Every pixel proposes the polygon (polyhedron) that its ray lengths span, with its depth in the
-object as the probability. `septum.heads.starconvex` has the papers. Departures from them: only
+object as the probability. `septum.heads.stardist` has the papers. Departures from them: only
 pixels more probable than their neighbours propose; a pixel that the foreground holds and no star
 covers joins the object next to it, so that objects have the outline of the foreground and not the
 corners of a polygon.
@@ -9,7 +9,7 @@ corners of a polygon.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import numpy as np
@@ -17,11 +17,51 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull
 from skimage.segmentation import watershed
 
-from septum.heads.starconvex import RAYS, directions
+from septum.decoding.base import (
+    SEED_THRESHOLDS,
+    THRESHOLDS,
+    MapMethod,
+    Maps,
+    Number,
+    Tuning,
+    likeliest_channels,
+)
+from septum.heads.stardist import RAYS, directions
 from septum.jit import compiled
 
-SHORTEST = 0.5
+MIN_RAY_PX = 0.5
 """Length in pixels that no ray falls below: an object holds at least its own pixel."""
+MAX_STAR_OVERLAP = 0.4
+"""Share of a star that a more probable one may cover, as in the StarDist paper."""
+
+
+class Stars(MapMethod):
+    """The most probable of star-convex proposals.
+
+    ``threshold`` is the probability above which a pixel belongs to an object;
+    ``seed_threshold`` the probability above which a pixel proposes a star.
+    """
+
+    @staticmethod
+    def tuning(spatial_dims: int) -> dict[str, Tuning]:
+        """Return how ``threshold`` and ``seed_threshold`` are tuned."""
+        return {
+            "threshold": Tuning(0.5, THRESHOLDS),
+            "seed_threshold": Tuning(0.7, SEED_THRESHOLDS),
+        }
+
+    @staticmethod
+    def label(maps: Maps, parameters: Mapping[str, Number]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the stars and the class of each (see `MapMethod.label`)."""
+        labels = draw_stars(
+            maps.regressed[0],
+            maps.regressed[1:],
+            maps.foreground > parameters["threshold"],
+            threshold=parameters["seed_threshold"],
+            overlap=MAX_STAR_OVERLAP,
+            spacing=maps.spacing,
+        )
+        return labels, likeliest_channels(labels, maps)
 
 
 def draw_stars(
@@ -60,7 +100,7 @@ def draw_stars(
     if spacing is None:
         spacing = (1.0,) * probability.ndim
     places = _proposals(probability, threshold)
-    lengths = np.maximum(lengths[(slice(None), *places)].T, SHORTEST).astype(np.float64)
+    lengths = np.maximum(lengths[(slice(None), *places)].T, MIN_RAY_PX).astype(np.float64)
     if not len(lengths):
         return np.zeros(probability.shape, np.int32)
     steps = np.asarray(spacing) / min(spacing)

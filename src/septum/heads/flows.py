@@ -1,4 +1,4 @@
-"""Gradient flows: a vector in every pixel of an object that leads towards its centre.
+"""The flows head: classes, and a vector in every pixel that leads to its object's centre.
 
 Stringer, Wang, Michaelos, Pachitariu, *Cellpose: a generalist algorithm for cellular
 segmentation*, Nature Methods 18, 2021, https://doi.org/10.1038/s41592-020-01018-x: heat
@@ -12,15 +12,59 @@ a centre in each of them, since no flow leads from one to the other.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import ndimage
 from skimage.measure import label as label_values
+from torch import Tensor
 
+from septum.heads.base import Regression, RegressionHead
 from septum.jit import compiled
 
-EVEN = 1e-9
+MIN_RELATIVE_SLOPE = 1e-9
 """Difference of heat, relative to the heat, below which there is no slope."""
+FLOW_SCALE = 5.0
+"""Flows are learnt five times as long, as in the Cellpose paper."""
+
+
+class Flows(Regression):
+    """Vectors towards the centre of the object, one channel an axis."""
+
+    @staticmethod
+    def channels(spatial_dims: int) -> int:
+        """Return the number of axes."""
+        return spatial_dims
+
+    @staticmethod
+    def target(instance: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
+        """Return the flows (see `Regression.target`)."""
+        return flow_targets(np.maximum(instance, 0))
+
+    @staticmethod
+    def losses(outputs: Tensor, target: Tensor, known: Tensor) -> dict[str, Tensor]:
+        """Return ``flows``: half the mean squared error of the scaled vectors."""
+        errors = (outputs.float() - FLOW_SCALE * target).square().mean(1)
+        return {"flows": 0.5 * (errors * known).sum() / known.sum().clamp(min=1)}
+
+    @staticmethod
+    def activate(outputs: Tensor) -> Tensor:
+        """Return the vectors at their own length."""
+        return outputs / FLOW_SCALE
+
+    @staticmethod
+    def turned_back(
+        spatial_dims: int, order: Sequence[int], flips: Sequence[int]
+    ) -> tuple[list[int], list[float]] | None:
+        """Return the new axis along which each axis points, and whether it was flipped."""
+        index = [list(order).index(axis) for axis in range(spatial_dims)]
+        return index, [-1.0 if new in flips else 1.0 for new in index]
+
+
+class FlowsHead(RegressionHead):
+    """Background, classes, and gradient flows towards the centre of the instance (`Flows`)."""
+
+    regression = Flows
 
 
 def flow_targets(instance: np.ndarray) -> np.ndarray:
@@ -54,7 +98,7 @@ def flow_targets(instance: np.ndarray) -> np.ndarray:
     heat = np.log1p(heat)
     flows = np.zeros((framed.ndim, ids.size))
     falls = np.array([_fall(heat, ids, pixels, stride) for stride in strides])
-    falls[np.abs(falls) < EVEN * heat[pixels]] = 0  # rounding is no direction
+    falls[np.abs(falls) < MIN_RELATIVE_SLOPE * heat[pixels]] = 0  # rounding is no direction
     flows[:, pixels] = falls / np.maximum(np.linalg.norm(falls, axis=0), np.finfo(float).tiny)
     inside = (slice(None), *(slice(1, -1),) * framed.ndim)
     return flows.reshape(-1, *framed.shape)[inside].astype(np.float32)

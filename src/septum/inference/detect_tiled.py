@@ -1,18 +1,16 @@
-"""Tiled inference of detectors: the objects of an image of any size, and maps of them."""
+"""Tiled inference of detectors: the objects of an image of any size."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
-from septum.config.schema import ClassSpec
-from septum.decoding.objects import HALF, Detection, Tile, join, resolve
-from septum.decoding.panoptic import fill_with_stuff
+from septum.decoding.objects import MASK_THRESHOLD, Detection
+from septum.inference.merge_tiles import Tile, merge_tiles
 from septum.inference.tile_grid import plan_windows, read_window
 from septum.inference.tiling import evaluating, tile_bar
 from septum.networks.detector import Detector, to_detections
@@ -26,7 +24,7 @@ def detect_tiled(
     overlap: float,
     batch: int,
     device: str | torch.device,
-    mask_thresholds: Sequence[float] = (HALF,),
+    mask_thresholds: Sequence[float] = (MASK_THRESHOLD,),
     normalise: Callable[[np.ndarray], np.ndarray] | None = None,
     progress: bool = False,
 ) -> list[list[Detection]]:
@@ -71,64 +69,12 @@ def detect_tiled(
                 torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"),
             ):
                 found = detector.detect(torch.from_numpy(windows).to(device))
-            for place, one in zip(here, found, strict=True):
+            for place, of_window in zip(here, found, strict=True):
                 start = tuple(axis.starts[i] for axis, i in zip(grid, place, strict=True))
                 ends = zip(grid, start, strict=True)
                 stop = tuple(min(a + axis.tile, axis.length) for axis, a in ends)
                 for level, of_level in zip(mask_thresholds, tiles, strict=True):
-                    objects = to_detections(one, start, stop, level)
+                    objects = to_detections(of_window, start, stop, level)
                     of_level.append(Tile(start, stop, objects))
             bar.update(len(here))
-    return [join(of_level, shape) for of_level in tiles]
-
-
-@dataclass(frozen=True)
-class Scene:
-    """What a detector sees in an image.
-
-    Parameters
-    ----------
-    found : list of Detection
-        Labels are channels, the classes by ascending id.
-    stuff : (*spatial) integer array, optional
-        Class of each pixel, were it none of an object's; None of detectors that know no stuff.
-    """
-
-    found: list[Detection]
-    stuff: np.ndarray | None = None
-
-
-def decode_scene(
-    scene: Scene,
-    shape: Sequence[int],
-    classes: Mapping[int, ClassSpec],
-    *,
-    threshold: float,
-    overlap: float,
-    min_size: int,
-    min_stuff: int | None = None,
-) -> tuple[np.ndarray, np.ndarray, list[float]]:
-    """Return the class map (uint16), the instance map (uint32) and the scores of objects.
-
-    Parameters
-    ----------
-    scene : Scene
-        Of an image of this shape.
-    shape : sequence of int
-    classes : mapping of int to ClassSpec
-        The foreground classes by their id.
-    threshold, overlap, min_size
-        Of objects (`septum.decoding.objects.resolve`).
-    min_stuff : int, optional
-        Of stuff (`septum.decoding.panoptic.fill_with_stuff`).
-    """
-    ids = np.array([0, *sorted(classes)], np.uint16)
-    # a detector has a channel for each class, and has seen no object of stuff
-    found = [one for one in scene.found if classes[int(ids[one.label])].kind == "thing"]
-    instance, labels, scores = resolve(
-        found, shape, threshold=threshold, overlap=overlap, min_size=min_size
-    )
-    semantic = ids[np.array([0, *labels])][instance]
-    if scene.stuff is not None:
-        semantic = fill_with_stuff(semantic, scene.stuff, min_stuff or 0)
-    return semantic, instance, scores
+    return [merge_tiles(of_level, shape) for of_level in tiles]

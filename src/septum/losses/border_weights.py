@@ -47,7 +47,7 @@ def border_weight_map(
     ----------
     labels : integer array, any number of dimensions
         0 is background, every other value one object. Objects that touch leave no gap to
-        weigh: pass the map through `separate_touching` first.
+        weigh: pass the map through `septum.instances.touching.separate_touching` first.
     w0 : float
         Height of the border term.
     sigma : float

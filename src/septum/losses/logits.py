@@ -1,6 +1,6 @@
 """Losses of networks that return logits.
 
-Both take logits of any floating type and reckon in float32, so that they can stand inside an
+All take logits of any floating type and compute in float32, so that they can stand inside an
 autocast region, and use no operation whose sums depend on the order of threads.
 """
 
@@ -89,3 +89,25 @@ def dice_loss(logits: Tensor, classes: Tensor) -> Tensor:
     # pixels without a class become background, whose channel is not scored
     truth = F.one_hot(classes.clamp(min=0), logits.shape[1]).movedim(-1, 1)
     return loss(probabilities * counted, truth.float())
+
+
+def binary_cross_entropy(logits: Tensor, target: Tensor, known: Tensor) -> Tensor:
+    """Sigmoid cross-entropy with targets between 0 and 1, over the pixels that count.
+
+    It is lowest where the estimate equals the target. Without any pixel that counts the loss
+    is 0.
+
+    Parameters
+    ----------
+    logits : Tensor, (N, *spatial)
+    target : Tensor, (N, *spatial), float32
+    known : Tensor, (N, *spatial), bool
+        The pixels that count.
+
+    Returns
+    -------
+    Tensor
+        A float32 scalar.
+    """
+    losses = F.binary_cross_entropy_with_logits(logits.float(), target, reduction="none")
+    return (losses * known).sum() / known.sum().clamp(min=1)

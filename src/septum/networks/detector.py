@@ -14,14 +14,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from septum.decoding.objects import HALF, Detection, paste, resolve
+from septum.decoding.objects import MASK_THRESHOLD, Detection, paste, to_label_map
 from septum.losses.logits import dice_loss, weighted_cross_entropy
 from septum.networks.blocks import Network
 from septum.networks.detection.found import Found
 from septum.networks.detection.targets import Truth, truth
 from septum.networks.segmenter import Segmenter
 
-LIKELY = 0.5
+MIN_SCORE_DRAWN = 0.5
 """Score from which on an object is drawn by `Detector.predict`."""
 
 
@@ -94,9 +94,9 @@ class Detector(Segmenter):
     def _maps(self, pyramid: Sequence[Tensor], size: Sequence[int]) -> Tensor:
         size = tuple(size)
         maps = []
-        for one in self.network.detect_in(pyramid, size):
-            objects = to_detections(one, (0,) * len(size), size)
-            instance, labels, _ = resolve(objects, size, threshold=LIKELY)
+        for of_image in self.network.detect_in(pyramid, size):
+            objects = to_detections(of_image, (0,) * len(size), size)
+            instance, labels, _ = to_label_map(objects, size, threshold=MIN_SCORE_DRAWN)
             channel = np.array([0, *labels])[instance]
             maps.append(torch.from_numpy(channel))
         classes = torch.stack(maps).to(pyramid[0].device)
@@ -138,7 +138,7 @@ class PanopticDetector(Detector):
 
 
 def to_detections(
-    found: Found, start: Sequence[int], stop: Sequence[int], mask_threshold: float = HALF
+    found: Found, start: Sequence[int], stop: Sequence[int], mask_threshold: float = MASK_THRESHOLD
 ) -> list[Detection]:
     """Return what was found in a tile as masks in the image (`septum.decoding.objects.paste`)."""
     masks = None if found.masks is None else found.masks.cpu().numpy()

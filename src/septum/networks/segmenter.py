@@ -13,9 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from septum.errors import problem
-from septum.heads.heads import HEADS
-from septum.heads.regression import Regression
+from septum.heads.base import Regression, head_class
 from septum.losses.logits import IGNORE, dice_loss, weighted_cross_entropy
 from septum.networks import create as models
 from septum.networks.blocks import Network, centre_crop
@@ -222,7 +220,7 @@ def build_segmenter(
     n_classes : int
         Foreground classes.
     head : str
-        One of `septum.heads.heads.HEADS`: what the channels of the output mean.
+        One of `septum.config.registry.HEADS`: what the channels of the output mean.
     cross_entropy, dice : float
         Weights of the losses.
     seed : int
@@ -234,18 +232,17 @@ def build_segmenter(
     SeptumError
         Unknown network, head or option.
     """
-    if head not in HEADS:
-        raise problem("head", f"there is no head {head!r}", f"choose one of: {', '.join(HEADS)}")
+    kind = head_class(head)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(seed, "initial weights"))
-        outputs = HEADS[head].outputs(n_classes, spatial_dims)
+        outputs = kind.outputs(n_classes, spatial_dims)
         net = models.create_network(network, spatial_dims, in_channels, outputs, **options)
     if net.detects:
         return net.detector(cross_entropy=cross_entropy, dice=dice)
     return LogitsSegmenter(
         net,
-        n_channels=HEADS[head].channels(n_classes),
-        regression=HEADS[head].regression,
+        n_channels=kind.channels(n_classes),
+        regression=kind.regression,
         cross_entropy=cross_entropy,
         dice=dice,
     )

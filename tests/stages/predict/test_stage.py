@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+from decoders import decode, decoder
+from headers import training_record
 
 from septum.config.schema import ClassSpec, Predict
 from septum.data.intensity import normalise, statistics
@@ -24,22 +26,17 @@ from septum.data.store import (
     read_prediction,
     write_case,
 )
-from septum.decoding.decode import decode
 from septum.errors import SeptumError
-from septum.inference.predictor import common_decoder, load_models, predict_case
+from septum.inference.ensemble import load_models
+from septum.inference.predictor import predict_case
 from septum.io.atomic import read_json, write_json
-from septum.networks.model_file import ModelHeader, load_model, save_model
+from septum.networks.model_file import load_model, save_model
+from septum.networks.model_header import ModelHeader
 from septum.networks.segmenter import build_segmenter
 from septum.stages.predict.stage import predict_batch, predict_images
 
 SCHEME = {"scheme": "percentile", "lower": 1.0, "upper": 99.0}
-DECODER = {
-    "method": "components",
-    "threshold": 0.5,
-    "seed_threshold": None,
-    "min_size": 9,
-    "score": 1.0,
-}
+DECODER = decoder("components", score=1.0, threshold=0.5, min_size=9)
 OPTIONS = {"padded": True, "width": 8, "depth": 1, "norm": "batch", "dropout": 0.0}
 
 
@@ -67,12 +64,12 @@ def trained(fold, ndim=2, channels=1, **changes):
         head="semantic",
         classes={1: ClassSpec(name="ball")},
         annotation="instance",
-        normalisation=SCHEME,
+        intensities=SCHEME,
         spacing=(1.0,) * ndim,
         unit="pixel",
         patch=(16,) * ndim,
         decoder=DECODER,
-        trained={"fold": fold},
+        trained=training_record(fold=fold),
     )
     segmenter = build_segmenter(
         "unet", OPTIONS, spatial_dims=ndim, in_channels=channels, n_classes=1, seed=fold
@@ -261,52 +258,9 @@ def test_tile_with_the_wrong_number_of_axes(project, models):
         run_batch(project, models, tile=[16, 16, 16])
 
 
-def test_models_must_go_together(models, tmp_path):
-    segmenter, header = load_model(models[0])
-    save_model(tmp_path / "a", segmenter.state_dict(), header)
-    other = header.model_copy(update={"normalisation": {"scheme": "zscore"}})
-    save_model(tmp_path / "b", segmenter.state_dict(), other)
-    with pytest.raises(SeptumError, match="they differ in normalisation"):
-        load_models([tmp_path / "a", tmp_path / "b"], torch.device("cpu"))
-    save_model(tmp_path / "c", segmenter.state_dict(), header.model_copy(update={"decoder": {}}))
-    with pytest.raises(SeptumError, match="holds no decoder"):
-        load_models([tmp_path / "c"], torch.device("cpu"))
-
-
 def test_two_models_of_one_fold_are_refused(project, models):
     with pytest.raises(SeptumError, match="is of fold 0, and so is"):
         run_batch(project, [models[0], models[0]])
-
-
-def test_the_decoder_of_an_ensemble():
-    def decoder(method, threshold, seed_threshold, min_size, score):
-        return {
-            "method": method,
-            "threshold": threshold,
-            "seed_threshold": seed_threshold,
-            "min_size": min_size,
-            "score": score,
-        }
-
-    one = decoder("components", 0.4, None, 9, 0.6)
-    two = decoder("watershed", 0.5, 0.8, 20, 0.5)
-    three = decoder("watershed", 0.6, 0.6, 31, 0.5)
-    assert common_decoder([one, two, three]) == {
-        "method": "watershed",
-        "threshold": 0.55,
-        "seed_threshold": 0.7,
-        "flow_error": None,
-        "overlap": None,
-        "min_size": 26,
-        "min_stuff": None,
-        "mask_threshold": None,
-    }
-    assert common_decoder([two, one])["method"] == "components"
-    assert common_decoder([{**two, "score": 0.7}, one])["method"] == "watershed"
-    assert common_decoder([{**two, "score": 0.6}, one])["method"] == "components"
-    # nothing to score: no validation case has an object
-    assert common_decoder([{**two, "score": None}])["method"] == "watershed"
-    assert common_decoder([decoder("argmax", None, None, None, None)] * 2)["method"] == "argmax"
 
 
 def segment(images, models, out, **settings):
@@ -411,7 +365,9 @@ def test_pixels_of_another_size_are_pointed_out(models, tmp_path, caplog, step, 
 
 def test_stuff_and_things_of_a_panoptic_model(tmp_path):
     segmenter, header = trained(0)
-    header = header.model_copy(update={"annotation": "panoptic"})
+    header = header.model_copy(
+        update={"annotation": "panoptic", "decoder": decoder(threshold=0.5, min_size=9)}
+    )
     save_model(tmp_path / "m", segmenter.state_dict(), header)
     image, _ = scene(7)
     model = load_models([tmp_path / "m"], torch.device("cpu"))
@@ -429,7 +385,7 @@ def test_stuff_and_things_of_a_panoptic_model(tmp_path):
 
 def test_predicting_with_networks_of_our_own_does_not_wait_for_monai(project, models):
     code = (
-        "import sys; from septum.inference.predictor import load_models; "
+        "import sys; from septum.inference.ensemble import load_models; "
         "load_models(sys.argv[1:], 'cpu'); import septum.stages.predict.stage; "
         "print('monai' in sys.modules)"
     )

@@ -54,7 +54,7 @@ def test_a_missing_result_is_named_and_nothing_is_written(results, file, message
 def test_a_broken_model_file_is_named(results):
     add_nuclei(results, "one")
     (results.folder / "one/bad/fold0/model.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0not json")
-    with pytest.raises(SeptumError, match="no model file of Septum"):
+    with pytest.raises(SeptumError, match="is not a safetensors file"):
         render(results)
 
 
@@ -64,7 +64,7 @@ def test_a_model_file_is_read_without_its_weights(nuclei):
         network="unet",
         head="semantic",
         options={"width": 8},
-        decoder={"method": "watershed", "threshold": 0.45, "min_size": 16, "score": 0.5},
+        decoder={"method": "components", "threshold": 0.45, "min_size": 16, "score": 0.5},
         normalisation={"scheme": "percentile", "lower": 1.0, "upper": 99.8},
         patch=(32, 32),
         weights=12,  # 3 × 4; running statistics are not learnt
@@ -73,7 +73,7 @@ def test_a_model_file_is_read_without_its_weights(nuclei):
 
 def test_what_predicted_is_read_from_a_prediction_of_each_kind(nuclei):
     dataset = read_dataset(nuclei.folder, nuclei.contents.datasets[0])
-    decoder = {"method": "watershed", "threshold": 0.45, "min_size": 16, "score": 0.5}
+    decoder = {"method": "components", "threshold": 0.45, "min_size": 16, "score": 0.5}
     expected = {"0": Used(decoder, (64, 128))}
     assert [experiment.used for experiment in dataset.experiments] == [expected, expected]
 

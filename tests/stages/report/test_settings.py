@@ -267,6 +267,7 @@ def times(sizes):
 
 
 def decoder_text(decoder, without=""):
+    decoder = {"method": decoder["method"], **decoder["parameters"]}
     texts = {
         "method": decoder["method"],
         "threshold": f"threshold {decoder['threshold']}",
@@ -298,7 +299,7 @@ def test_every_shown_setting_is_that_of_the_header_and_the_plan(results):
     plan = json.loads((results.folder / "cells/plan.json").read_text())
     first, second = header(results, "auto"), header(results, "given")
     assert (first["patch"], second["patch"]) == (plan["patch"], [48, 64])
-    scheme, why = first["normalisation"], plan["derived"]
+    scheme, why = first["intensities"], plan["derived"]
     weight = plan["weights"]["class_weights"]
     assert page.rows("settings") == [
         [
@@ -337,7 +338,7 @@ def test_every_shown_setting_is_that_of_the_header_and_the_plan(results):
             "given <net>",
             "–",
             decoder_text(second["decoder"], without="min_size"),
-            f"smallest object {second['decoder']['min_size']} px",
+            f"smallest object {second['decoder']['parameters']['min_size']} px",
         ],
     ]
-    assert (plan["min_size"], second["decoder"]["min_size"]) == (8, 100)
+    assert (plan["min_size"], second["decoder"]["parameters"]["min_size"]) == (8, 100)

@@ -161,7 +161,7 @@ def test_same_results_same_bytes(nuclei, tmp_path):
 def test_settings_networks_and_training_are_shown(page):
     text = " ".join(page.texts("table"))
     assert "unet (width 8)" in text
-    assert "watershed, threshold 0.45, smallest object 16 px" in text
+    assert "components, threshold 0.45, smallest object 16 px" in text
     assert re.search(r"\b12\b", text), "weights, without running statistics"
     assert "1.0 min" in text
     labels = [e[1].get("aria-label", "") for e in page.all("svg")]

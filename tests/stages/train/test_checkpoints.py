@@ -12,7 +12,7 @@ from trainings import (
 )
 
 from septum.errors import SeptumError
-from septum.networks.model_file import read_header
+from septum.networks.model_header import read_header
 
 
 def test_what_decides_the_weights_decides_whether_to_resume(data, tmp_path):
@@ -79,7 +79,7 @@ def test_training_ends_when_it_no_longer_gets_better(data, tmp_path):
     run_training(data, tmp_path, run)
     assert len(history(tmp_path)) == 3
     header = read_header(tmp_path / "model.safetensors")
-    assert (header.trained["epochs"], header.trained["best_epoch"]) == (3, 1)
+    assert (header.trained.epochs, header.trained.best_epoch) == (3, 1)
     # and it stays ended
     run_training(data, tmp_path, run)
     assert len(history(tmp_path)) == 3

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from trainings import inputs, run_training, settings
 
 from septum.errors import SeptumError
-from septum.networks.model_file import read_header
+from septum.networks.model_header import read_header
 from septum.stages.train.epochs import set_up
 
 OPTIONS = {"width": 1 / 16, "dropout": 0.0}
@@ -108,9 +108,9 @@ def test_a_stage_starts_with_the_weights_of_the_one_before(data, stage, tmp_path
     assert (training.start["from"], training.start["taken"]) == ("a", 32)
     run_training(data, tmp_path, run, start=file)
     header = read_header(tmp_path / "model.safetensors")
-    assert header.trained["start"] == training.start
+    assert header.trained.start.model_dump() == training.start
     assert header.digests["start"] == training.start["sha256"]
-    assert read_header(file).trained["start"] is None
+    assert read_header(file).trained.start is None
     assert "start" not in read_header(file).digests
 
 

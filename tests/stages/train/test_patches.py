@@ -6,14 +6,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from every_head import HEADS
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
 from septum.augmentation.patch_transforms import Augmentation
 from septum.errors import SeptumError
-from septum.heads.heads import HEADS
-from septum.heads.regression import Distance, Flows, Objects, Stars
+from septum.heads.detection import Objects
+from septum.heads.distance import Distance
+from septum.heads.flows import Flows
+from septum.heads.stardist import Stars
 from septum.stages.train.cases import TrainingCase, WindowedTarget
 from septum.stages.train.crop import cut, to_tensors, with_regression
 from septum.stages.train.foreground import find_foreground

@@ -28,7 +28,8 @@ from septum.data.plan import Plan
 from septum.errors import SeptumError
 from septum.io.atomic import read_json
 from septum.io.zarr_arrays import write_array
-from septum.networks.model_file import load_model, read_header
+from septum.networks.model_file import load_model
+from septum.networks.model_header import read_header
 
 
 def test_a_training_learns_and_leaves_what_it_promises(data, tmp_path, capfd):
@@ -58,11 +59,11 @@ def test_a_training_learns_and_leaves_what_it_promises(data, tmp_path, capfd):
     assert header.patch == (32, 32)
     assert header.digests["code"] == "c0de"
     assert len(header.digests["data"]) == 16
-    assert header.trained["epochs"] == 6
+    assert header.trained.epochs == 6
     # five cases to train on, and their copies; the validation case has one too, left out
-    assert header.trained["cases"] == 10
+    assert header.trained.cases == 10
     case = store.read_case(store.case_path(data / "cases" / "b0", "case 0"))
-    image = normalise(case.image, case.statistics, header.normalisation)
+    image = normalise(case.image, case.statistics, header.intensities.model_dump())
     found = segmenter.predict(torch.from_numpy(image)[None]).argmax(1)[0].numpy() > 0
     truth = case.semantic > 0
     assert (found & truth).sum() / (found | truth).sum() > 0.7
@@ -72,8 +73,8 @@ def test_the_kept_weights_are_those_of_the_best_epoch(data, tmp_path):
     run_training(data, tmp_path, settings(epochs=4, steps=6, schedule="constant"))
     header = read_header(tmp_path / "model.safetensors")
     scores = [float(row["val_iou"]) for row in history(tmp_path)]
-    assert header.trained["best"] == pytest.approx(max(scores), abs=1e-5)
-    assert header.trained["best_epoch"] == 1 + scores.index(max(scores))
+    assert header.trained.best == pytest.approx(max(scores), abs=1e-5)
+    assert header.trained.best_epoch == 1 + scores.index(max(scores))
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ def test_volumes_and_channels(tmp_path):
 def test_a_data_set_without_any_object_trains_to_the_end(tmp_path):
     write_dataset(tmp_path, objects=0)
     run_training(tmp_path, tmp_path / "out", settings(epochs=2))
-    assert read_header(tmp_path / "out" / "model.safetensors").trained["epochs"] == 2
+    assert read_header(tmp_path / "out" / "model.safetensors").trained.epochs == 2
 
 
 CHILD = """
@@ -177,7 +178,7 @@ def test_two_devices_train_together_and_one_of_them_writes(data, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert [row["step"] for row in history(tmp_path)] == ["2", "4"]
-    assert read_header(tmp_path / "model.safetensors").trained["epochs"] == 2
+    assert read_header(tmp_path / "model.safetensors").trained.epochs == 2
     assert len((tmp_path / ".lock").read_text().splitlines()) == 1
 
 

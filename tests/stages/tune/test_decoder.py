@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
-from septum.config.schema import ClassSpec, Decode
+from septum.config.schema import ClassSpec, Decode, canonical_json
 from septum.decoding.decode import decode
 from septum.decoding.objects import Detection
+from septum.decoding.parameters import Decoder
+from septum.decoding.scene import Scene
 from septum.heads.flows import flow_targets
-from septum.inference.detect_tiled import Scene
 from septum.metrics.matching import average_precision
 from septum.stages.tune.decoder import best_decoder
 
@@ -38,27 +37,22 @@ def tune(predictions, head="semantic", annotation="instance", default=8, **fixed
         classes=ONE,
         annotation=annotation,
         settings=Decode(**fixed),
-        min_size_default=default,
+        min_size=default,
+        spatial_dims=predictions[0][2].ndim if predictions else 2,
     )
 
 
 def test_the_threshold_that_fits_is_found():
     found = tune([case(halo=0.62, core=0.9)])
     assert found["threshold"] == 0.65
-    assert found["score"] == 1.0
+    assert found.score == 1.0
     assert tune([case(halo=0.1, core=0.38)])["threshold"] == 0.35
 
 
 def test_of_equal_scores_the_simplest_wins():
-    assert tune([case(halo=0.2, core=0.9)]) == {
+    assert tune([case(halo=0.2, core=0.9)]).model_dump() == {
         "method": "components",
-        "threshold": 0.5,
-        "seed_threshold": None,
-        "flow_error": None,
-        "overlap": None,
-        "mask_threshold": None,
-        "min_size": 8,
-        "min_stuff": None,
+        "parameters": {"threshold": 0.5, "min_size": 8},
         "score": 1.0,
     }
 
@@ -66,7 +60,7 @@ def test_of_equal_scores_the_simplest_wins():
 def test_specks_raise_the_minimum_size_but_not_above_the_objects():
     speckled = case(specks=[(2, 2, 4), (33, 40, 4)])
     assert tune([speckled])["min_size"] == 24  # the first of 4, 8, 16, 24 above 16 pixels
-    assert tune([speckled])["score"] == 1.0
+    assert tune([speckled]).score == 1.0
     assert tune([case(side=3)])["min_size"] == 8
 
 
@@ -77,28 +71,20 @@ def test_objects_that_grew_together_want_the_watershed():
     foreground = np.where(truth > 0, 0.95, 0.05)
     foreground[3:13, 12:16] = 0.6
     found = tune([(np.stack([1 - foreground, foreground]), None, truth)])
-    assert found["method"] == "watershed"
+    assert found.method == "watershed"
     assert found["seed_threshold"] >= 0.7
-    assert found["score"] > 0.9
+    assert found.score > 0.9
 
 
 def test_what_is_fixed_stays():
     predictions = [case(halo=0.62, core=0.9)]
     found = tune(predictions, threshold=0.42, min_size=3, method="watershed", seed_threshold=0.77)
-    score = found.pop("score")
-    assert found.pop("overlap") is found.pop("mask_threshold") is None
-    assert found == {
-        "method": "watershed",
-        "threshold": 0.42,
-        "seed_threshold": 0.77,
-        "flow_error": None,
-        "min_size": 3,
-        "min_stuff": None,
-    }
+    assert found.method == "watershed"
+    assert found.parameters == {"threshold": 0.42, "seed_threshold": 0.77, "min_size": 3}
     _, instance = decode(
-        predictions[0][0], head="semantic", classes=ONE, annotation="instance", **found
+        predictions[0][0], found, head="semantic", classes=ONE, annotation="instance"
     )
-    assert score == pytest.approx(average_precision(predictions[0][2], instance).mean())
+    assert found.score == pytest.approx(average_precision(predictions[0][2], instance).mean())
     assert tune(predictions, method="components", threshold=0.3)["threshold"] == 0.3
 
 
@@ -107,25 +93,15 @@ def test_the_score_is_the_mean_over_cases_that_have_objects():
     empty[0] = 1
     nothing = (empty, None, np.zeros((8, 8), int))
     missed = (empty, None, np.ones((8, 8), int))
-    assert tune([case(halo=0.2), nothing])["score"] == 1.0
-    assert tune([case(halo=0.2), nothing, missed])["score"] == 0.5
-    assert tune([nothing])["score"] is None
-    assert tune([])["method"] == "components"
+    assert tune([case(halo=0.2), nothing]).score == 1.0
+    assert tune([case(halo=0.2), nothing, missed]).score == 0.5
+    assert tune([nothing]).score is None
+    assert tune([]).method == "components"
 
 
 def test_semantic_annotation_has_nothing_to_tune():
     found = tune([], annotation="semantic")
-    assert found == {
-        "method": "argmax",
-        "threshold": None,
-        "seed_threshold": None,
-        "flow_error": None,
-        "overlap": None,
-        "mask_threshold": None,
-        "min_size": None,
-        "min_stuff": None,
-        "score": None,
-    }
+    assert found.model_dump() == {"method": "argmax", "parameters": {}, "score": None}
 
 
 @pytest.mark.parametrize("head", ["semantic", "border"])
@@ -133,13 +109,9 @@ def test_the_result_is_json(head):
     probabilities, _, truth = case()
     if head == "border":
         probabilities = np.concatenate([probabilities, np.zeros_like(probabilities[:1])])
-    found = tune([(probabilities.astype(np.float16), None, truth)], head=head, default=None)
-    assert json.loads(json.dumps(found)) == found
+    found = tune([(probabilities.astype(np.float16), None, truth)], head=head, default=50)
+    assert Decoder.model_validate_json(canonical_json(found)) == found
     assert type(found["min_size"]) is int
-
-
-def test_default_minimum_size_is_half_of_the_smallest_objects():
-    assert tune([case(halo=0.2, core=0.9)], default=None)["min_size"] == 50
 
 
 def detections(*boxes):
@@ -148,7 +120,7 @@ def detections(*boxes):
 
 
 def scenes(found, stuff=None):
-    """What a detector sees in an image."""
+    """Return the scene at the only threshold of masks that is tried in 2-D."""
     return {0.5: Scene(found, stuff)}
 
 
@@ -162,7 +134,7 @@ def test_of_a_detector_in_3d_the_threshold_of_masks_is_tuned():
     assert tune([(seen, None, truth)], head="detection")["mask_threshold"] == 0.5
     truth[5:15, 5:15, 5:17] = 1
     best = tune([(seen, None, truth)], head="detection")
-    assert (best["mask_threshold"], best["score"]) == (0.3, 1.0)
+    assert (best["mask_threshold"], best.score) == (0.3, 1.0)
     only = {0.45: seen[0.4]}
     assert tune([(only, None, truth)], "detection", mask_threshold=0.45)["mask_threshold"] == 0.45
 
@@ -173,9 +145,9 @@ def test_of_a_detector_the_score_and_the_overlap_are_tuned():
     truth[2:12, 2:12] = 1
     found = detections((2, 2, 10, 10, 0.9), (2, 8, 10, 16, 0.6), (25, 25, 8, 8, 0.45))
     best = tune([(scenes(found), None, truth)], head="detection")
-    assert best["method"] == "objects"
+    assert best.method == "objects"
     assert 0.45 < best["threshold"] <= 0.6
-    assert best["score"] == 1.0
+    assert best.score == 1.0
     # most of what a detector finds it is sure of
     sure = detections((2, 2, 10, 10, 0.98), (2, 8, 10, 16, 0.96), (25, 25, 8, 8, 0.93))
     assert tune([(scenes(sure), None, truth)], head="detection")["threshold"] == 0.95
@@ -202,18 +174,18 @@ def test_of_panoptic_annotation_pq_decides_and_little_stuff_is_dropped():
     stuff[30:34, 30:34] = 2  # 16 pixels that are none
     found = scenes(detections((5, 5, 10, 10, 0.9)), stuff)
     how = {"head": "panoptic", "classes": PANOPTIC, "annotation": "panoptic"}
-    best = best_decoder([(found, semantic, instance)], settings=Decode(), min_size_default=5, **how)
-    assert best["score"] == 1.0
+    best = best_decoder([(found, semantic, instance)], settings=Decode(), min_size=5, **how)
+    assert best.score == 1.0
     assert best["min_stuff"] == 40  # the first of 0, 10, 40, 160 above 16
     semantic[30:34, 30:34] = 2
-    best = best_decoder([(found, semantic, instance)], settings=Decode(), min_size_default=5, **how)
-    assert (best["score"], best["min_stuff"]) == (1.0, 0)
+    best = best_decoder([(found, semantic, instance)], settings=Decode(), min_size=5, **how)
+    assert (best.score, best["min_stuff"]) == (1.0, 0)
     # half of the stuff is wrong: things and stuff count alike
     semantic[30:32, 30:34] = 0
     best = best_decoder(
-        [(found, semantic, instance)], settings=Decode(min_stuff=0), min_size_default=5, **how
+        [(found, semantic, instance)], settings=Decode(min_stuff=0), min_size=5, **how
     )
-    assert best["score"] == 0.5  # an IoU of 0.5 is no match
+    assert best.score == 0.5  # an IoU of 0.5 is no match
 
 
 @pytest.mark.parametrize(("length", "error"), [(1.0, 0.4), (0.3, 0.6)])
@@ -224,7 +196,7 @@ def test_objects_of_short_flows_are_kept_by_a_larger_error(length, error):
     inside = np.where(truth > 0, 0.9, 0.1)
     maps = np.stack([1 - inside, inside, *(length * flow_targets(truth))])
     best = tune([(maps.astype(np.float32), None, truth)], head="flows")
-    assert best["method"] == "flows"
-    assert best["score"] > 0.9
+    assert best.method == "flows"
+    assert best.score > 0.9
     assert best["flow_error"] == error
-    assert best["seed_threshold"] is None
+    assert "seed_threshold" not in best.parameters

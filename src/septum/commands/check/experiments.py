@@ -13,7 +13,7 @@ from septum.config.runs import runs
 from septum.config.schema import Baseline, Run
 from septum.data.plan import Plan
 from septum.errors import Problem, Problems, SeptumError
-from septum.heads.heads import HEADS
+from septum.heads.base import head_class
 from septum.networks import create as models
 from septum.stages.train.initial_weights import load_backbone, require_backbone, take_weights
 from septum.workflow.discovery import resolve
@@ -59,7 +59,7 @@ def _check_network(config: Config, run: Run, plan: Plan | None) -> Iterator[Prob
     axes = 2 if plan is None else plan.spatial_dims
     channels = 1 if plan is None else plan.in_channels
     classes = 1 if plan is None else len(plan.classes)
-    outputs = HEADS[run.head].outputs(classes, axes)
+    outputs = head_class(run.head).outputs(classes, axes)
     try:
         # also imports the network: under "meta" an import may make tensors without values
         models.check_options(run.network, run.options)
@@ -94,7 +94,7 @@ def _check_start(
     if run.start_from is not None:
         other = config.run(run.dataset, run.start_from)
         axes, channels, classes = counts
-        outputs = HEADS[other.head].outputs(classes, axes)
+        outputs = head_class(other.head).outputs(classes, axes)
         try:
             with torch.device("meta"):
                 source = models.create_network(

@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ import numpy as np
 from septum.classical.fitted import Record, data_of, read_record
 from septum.config.schema import ClassSpec, Merge
 from septum.data.fold_cases import find_validation_cases
+from septum.data.fold_values import common_parameters
 from septum.data.plan import Plan
 from septum.data.store import (
     VOID,
@@ -175,7 +175,7 @@ def merge_batch(
 
     def predict(name: str, path: Path, fold: str) -> Prediction:
         used = [records[file] for file in files_of(fold, by_fold)]
-        limits = _common([record.parameters for record in used])
+        limits = common_parameters([record.parameters for record in used])
         one, other = read_prediction(path), read_prediction(pixels[name])
         if one.instance is None:
             what = "holds no objects to be merged with classes of pixels"
@@ -268,14 +268,6 @@ def _best(samples: Sequence[_Sample], plan: Plan) -> dict[str, Any]:
     limits = descend({"threshold": 0.0, "min_stuff": 0}, grid, score)
     best = score(limits)
     return {"parameters": limits, "score": None if best < 0 else best}
-
-
-def _common(limits: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the medians of the limits of several folds."""
-    return {
-        "threshold": median(one["threshold"] for one in limits),
-        "min_stuff": round(median(one["min_stuff"] for one in limits)),
-    }
 
 
 def _sum(values: Sequence[float | None]) -> float | None:

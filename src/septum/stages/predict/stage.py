@@ -17,10 +17,11 @@ from septum.data.intensity import statistics
 from septum.data.plan import read_plan
 from septum.data.readers.choose import check_reader
 from septum.data.store import Geometry, Prediction, case_paths, open_case
-from septum.inference.predictor import describe, load_models, predict_case
+from septum.inference.ensemble import combine, make_model, require_same_kind
+from septum.inference.predictor import describe, predict_case
 from septum.io.atomic import require_writable
 from septum.networks.device import choose_device
-from septum.networks.model_file import read_header
+from septum.networks.model_file import StoredModel, read_model
 from septum.stages.predict.batch import (
     files_of,
     find_stems,
@@ -69,12 +70,17 @@ def predict_batch(
         If a GPU is demanded and there is none, a file is no model, or models do not go together.
     """
     device = choose_device(settings.device, "predict.device")
-    by_fold = one_a_fold(
-        (path, read_header(path).trained.get("fold")) for path in map(Path, models)
-    )
+    stored = [read_model(path) for path in models]
+    by_fold = one_a_fold((model.path, _fold(model)) for model in stored)
     jobs = prediction_jobs(case_paths([cases]), read_plan(plan), list(by_fold))
     folds = dict.fromkeys(fold for *_, fold in jobs)
-    loaded = {fold: load_models(files_of(fold, by_fold), device) for fold in folds}
+    files = {fold: files_of(fold, by_fold) for fold in folds}
+    needed = [model for model in stored if any(model.path in paths for paths in files.values())]
+    if needed:
+        require_same_kind(needed)
+    # one network a file, whether it predicts alone or with the others
+    single = {model.path: make_model(model, device) for model in needed}
+    loaded = {fold: combine([single[path] for path in paths]) for fold, paths in files.items()}
 
     def predict(name: str, path: Path, fold: str) -> Prediction:
         model, case = loaded[fold], open_case(path)
@@ -123,10 +129,12 @@ def predict_images(
     device = choose_device(settings.device, "predict.device")
     check_reader(reader, "--reader")
     require_writable(out)
-    stems = find_stems(images, Path(out), reader, read_header(models[0]))
-    model = load_models(models, device)
+    stored = [read_model(path) for path in models]
+    stems = find_stems(images, Path(out), reader, stored[0].header)
+    require_same_kind(stored)
+    model = combine([make_model(one, device) for one in stored])
     given = settings.model_dump(exclude_unset=True)
-    trained = {k: v for k, v in model.header.predict.items() if k != "device"}
+    trained = model.header.predict.model_dump(exclude={"device"})
     settings = Predict.model_validate({**trained, **given})
 
     def predict(path: Path, image: np.ndarray, geometry: Geometry) -> Prediction:
@@ -135,3 +143,8 @@ def predict_images(
         return Prediction(path.name, semantic, instance, geometry, scores, kept)
 
     segment_images(stems, Path(out), reader, model.header, predict)
+
+
+def _fold(model: StoredModel) -> int | None:
+    """Return the fold that a model was trained on, if it says one."""
+    return None if model.header.trained is None else model.header.trained.fold

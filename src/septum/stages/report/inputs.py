@@ -5,9 +5,6 @@ Folders of an earlier configuration may lie beside them, so nothing is found by 
 
 from __future__ import annotations
 
-import json
-import math
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,6 +17,7 @@ from septum.data.plan import Plan, read_plan
 from septum.data.store import case_paths
 from septum.errors import problem
 from septum.io.zarr_arrays import read_attributes
+from septum.networks.model_header import count_weights, read_header
 from septum.stages.leaderboard.scores import Row, Scores, read_rows, read_scores
 from septum.stages.merge.stage import Merged
 from septum.workflow.report_contents import ReportedDataset, ReportedExperiment
@@ -194,29 +192,22 @@ def read_model(path: Path) -> Model:
     SeptumError
         If it is no such file.
     """
-    try:
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            tensors = json.loads(file.read(length))
-        header = json.loads(tensors.pop("__metadata__")["septum"])
-        # running statistics of normalisation layers are counted along, but not learnt
-        learnt = [t for name, t in tensors.items() if name.rsplit(".", 1)[-1] not in _BUFFERS]
-        return Model(
-            network=header["network"],
-            head=header["head"],
-            options=header["options"],
-            decoder=header["decoder"],
-            normalisation=header["normalisation"],
-            patch=tuple(header["patch"]),
-            weights=sum(math.prod(tensor["shape"]) for tensor in learnt),
-        )
-    except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
-        what = f"is no model file of Septum ({type(error).__name__}: {error})"
-        raise problem(path, what, "train it again") from None
+    header = read_header(path)
+    decoder = {}
+    if header.decoder is not None:
+        decoder = {**header.decoder.described(), "score": header.decoder.score}
+    return Model(
+        network=header.network,
+        head=header.head,
+        options=header.options,
+        decoder=decoder,
+        normalisation=header.intensities.model_dump(),
+        patch=header.patch,
+        weights=count_weights(path),
+    )
 
 
 _RECORDS = {"classical": Fitted, "merged": Merged}
-_BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 
 
 def _read_experiment(

@@ -14,7 +14,7 @@ from septum.data import store
 from septum.data.fold_cases import FoldCases
 from septum.data.intensity import percentile
 from septum.errors import Problems, problem
-from septum.heads.heads import Head
+from septum.heads.base import Head
 from septum.io.zarr_arrays import open_array
 from septum.seeds import rng
 from septum.stages.train.foreground import Foreground, find_foreground
@@ -115,7 +115,7 @@ def load_training_cases(
     names : sequence of str
         The cases wanted, in the order wanted.
     head : Head
-        Says what the network is asked for (`septum.heads.heads`).
+        Says what the network is asked for (`septum.heads.base`).
     scheme : mapping
         The resolved normalisation.
     seed_parts : sequence

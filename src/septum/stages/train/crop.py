@@ -16,7 +16,7 @@ from torch import Tensor
 
 from septum.data.intensity import normalise
 from septum.data.windows import read_mirrored
-from septum.heads.regression import Regression
+from septum.heads.base import Regression
 from septum.losses.logits import IGNORE
 from septum.stages.train.cases import TrainingCase
 

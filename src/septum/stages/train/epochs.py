@@ -15,7 +15,7 @@ import lightning.pytorch as lightning
 from septum.config.schema import Run
 from septum.data.fold_cases import find_fold_cases
 from septum.data.plan import Plan
-from septum.heads.heads import HEADS
+from septum.heads.base import head_class
 from septum.io.data_digest import data_digest
 from septum.networks.create import check_options, fitted_options
 from septum.networks.device import choose_device
@@ -109,7 +109,7 @@ def run_epochs(training: Training, done: Progress, recorder: lightning.Callback)
     # a validation's averaged weights are swapped out by the last of these callbacks
     callbacks = [recorder, checkpoints]
     callbacks += [AveragedWeights(settings.ema)] if settings.ema else []
-    n_channels = HEADS[training.run.head].channels(len(training.plan.classes))
+    n_channels = head_class(training.run.head).channels(len(training.plan.classes))
     fit(
         TrainingLoop(training.segmenter, settings, n_channels, training.seed_parts),
         *loaders(training, done.epochs),

@@ -41,7 +41,7 @@ def load_start(segmenter: Segmenter, run: Run, file: Path | None) -> dict[str, A
     Returns
     -------
     dict or None
-        What was done, JSON-able: ``from``, ``sha256`` (of a checkpoint's file, of a model's
+        What was done, JSON-able: ``source``, ``sha256`` (of a checkpoint's file, of a model's
         weights alone), ``taken`` (number of tensors), ``new``, ``unused`` and ``adapted`` (as
         `septum.networks.pretrained.Report`). None where nothing is to be done.
 
@@ -64,7 +64,7 @@ def load_start(segmenter: Segmenter, run: Run, file: Path | None) -> dict[str, A
         return None
     log.info("starting from %s (sha256 %s): %s", source, report.sha256, report)
     told = {"taken": len(report.taken), "new": list(report.new), "unused": list(report.unused)}
-    return {"from": source, "sha256": report.sha256, **told, "adapted": report.adapted}
+    return {"source": source, "sha256": report.sha256, **told, "adapted": report.adapted}
 
 
 def load_backbone(network: nn.Module, run: Run, file: Path | None) -> Report:

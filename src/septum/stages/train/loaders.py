@@ -9,7 +9,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch.utils.data import DataLoader, Dataset, DistributedSampler, Sampler
 
 from septum.augmentation.patch_transforms import Augmentation
-from septum.heads.heads import HEADS
+from septum.heads.base import head_class
 from septum.networks.device import choose_device
 from septum.stages.train.cases import fits_in_memory, load_training_cases
 from septum.stages.train.job import Training
@@ -28,7 +28,7 @@ def loaders(training: Training, epoch: int) -> tuple[DataLoader, DataLoader]:
     device = choose_device(settings.device, "train.device")
     rank, world = rank_zero_only.rank, choose_devices(settings, device)
     workers = choose_workers(settings, device)
-    head = HEADS[training.run.head](plan.classes)
+    head = head_class(training.run.head)(plan.classes)
     load = partial(
         load_training_cases,
         cases,

@@ -17,7 +17,7 @@ from torch.utils.data import Dataset, Sampler
 
 from septum.augmentation.patch_transforms import Augmentation
 from septum.errors import problem
-from septum.heads.regression import Regression
+from septum.heads.base import Regression
 from septum.networks.segmenter import Segmenter
 from septum.seeds import rng
 from septum.stages.train.cases import TrainingCase

@@ -15,7 +15,8 @@ from septum.data.plan import Plan
 from septum.io.lock import exclusive
 from septum.io.usage import COSTS, TrainingCosts, write_costs
 from septum.networks.device import choose_device
-from septum.networks.model_file import ModelHeader, save_model
+from septum.networks.model_file import save_model
+from septum.networks.model_header import ModelHeader, TrainingRecord
 from septum.stages.train.checkpoints import Progress, find_progress, read_weights
 from septum.stages.train.epochs import run_epochs, set_up
 from septum.stages.train.job import Training
@@ -148,31 +149,31 @@ def _finish(training: Training, done: Progress, out: Path) -> None:
         head=run.head,
         classes=plan.classes,
         annotation=plan.annotation,
-        normalisation=plan.normalisation,
+        intensities=plan.normalisation,
         spacing=plan.spacing,
         unit=plan.unit,
         patch=training.shape.size,
-        predict=run.predict.model_dump(mode="json"),
+        predict=run.predict,
         digests=training.digests,
-        trained={
-            "dataset": plan.dataset,
-            "experiment": run.experiment,
-            "fold": training.fold,
-            "seed": training.seed,
-            "start": training.start,
-            "cases": len(training.cases.train),
-            "flip": run.train.flip,
-            "rotate": run.train.rotate,
-            "epochs": done.epochs,
-            "best_epoch": done.best_epoch,
-            "best": max(done.best_score[0], 0.0),
-        },
+        trained=TrainingRecord(
+            dataset=plan.dataset,
+            experiment=run.experiment,
+            fold=training.fold,
+            seed=training.seed,
+            start=training.start,
+            cases=len(training.cases.train),
+            flip=run.train.flip,
+            rotate=run.train.rotate,
+            epochs=done.epochs,
+            best_epoch=done.best_epoch,
+            best=max(done.best_score[0], 0.0),
+        ),
     )
     decoder = tune_decoder(
         training.segmenter.to(choose_device(run.train.device, "train.device")),
         header,
         [training.cases.paths[name] for name in training.cases.validation],
         run.decode,
-        min_size_default=plan.min_size,
+        min_size=plan.min_size,
     )
     save_model(out, state, header.model_copy(update={"decoder": decoder}))

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from septum.heads.regression import Regression
+from septum.heads.base import Regression
 from septum.losses.logits import IGNORE
 from septum.seeds import rng
 from septum.stages.train.cases import TrainingCase

@@ -1,4 +1,6 @@
-"""Star-convex objects: distances along rays from a pixel to the border of its object.
+"""The StarDist head: classes, and star-convex objects.
+
+Every pixel learns how deep it lies in its object and the distances along rays to its border.
 
 Schmidt, Weigert, Broaddus, Myers, *Cell detection with star-convex polygons*, MICCAI 2018,
 https://arxiv.org/abs/1806.03535; in 3-D: Weigert et al., WACV 2020,
@@ -12,13 +14,67 @@ from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
-from scipy import ndimage
+import torch
+from torch import Tensor
 
-from septum.instances.two_nearest import two_nearest
+from septum.heads.base import Regression, RegressionHead
+from septum.instances.relative_depth import relative_depth
 from septum.jit import compiled
+from septum.losses.logits import binary_cross_entropy
 
 RAYS = {2: 32, 3: 96}
 """Number of rays by the number of axes, as in the papers."""
+RAY_WEIGHT = 0.2
+"""Weight of the rays' loss beside that of the probability, as in the StarDist paper."""
+
+
+class Stars(Regression):
+    """Star-convex objects: probability, and the lengths of rays."""
+
+    @staticmethod
+    def channels(spatial_dims: int) -> int:
+        """Return 1 + the number of rays."""
+        return 1 + RAYS[spatial_dims]
+
+    @staticmethod
+    def target(instance: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
+        """Return probability and lengths (see `Regression.target`)."""
+        return star_targets(instance, spacing)
+
+    @staticmethod
+    def losses(outputs: Tensor, target: Tensor, known: Tensor) -> dict[str, Tensor]:
+        """Return ``probability``, and ``rays``: absolute error, weighted by the probability."""
+        probability = target[:, 0] * known
+        errors = (outputs[:, 1:].float() - target[:, 1:]).abs().mean(1)
+        rays = (errors * probability).sum() / probability.sum().clamp(min=1)
+        return {
+            "probability": binary_cross_entropy(outputs[:, 0], target[:, 0], known),
+            "rays": RAY_WEIGHT * rays,
+        }
+
+    @staticmethod
+    def activate(outputs: Tensor) -> Tensor:
+        """Return the probability between 0 and 1, and the lengths as they are."""
+        return torch.cat([torch.sigmoid(outputs[:, :1]), outputs[:, 1:]], dim=1)
+
+    @staticmethod
+    def turned_back(
+        spatial_dims: int, order: Sequence[int], flips: Sequence[int]
+    ) -> tuple[list[int], list[float]] | None:
+        """Return the permutation of the rays; None where they do not fall on each other."""
+        rays = directions(spatial_dims)
+        turned = _turned(rays, order, flips)
+        likeness = turned @ rays.T
+        index = likeness.argmax(axis=1)
+        if likeness.max(axis=1).min() < 1 - 1e-6:
+            return None
+        return [0, *(1 + int(k) for k in index)], [1.0] * (1 + len(rays))
+
+
+class StarDistHead(RegressionHead):
+    """Background, classes, and star-convex polygons or polyhedra (`Stars`)."""
+
+    regression = Stars
 
 
 @cache
@@ -67,34 +123,6 @@ def star_targets(instance: np.ndarray, spacing: Sequence[float] | None = None) -
     return targets
 
 
-def relative_depth(instance: np.ndarray, spacing: Sequence[float] | None = None) -> np.ndarray:
-    """Return each pixel's distance to the border of its object, over the object's highest.
-
-    Parameters
-    ----------
-    instance : (*spatial) integer array
-        0 for none, -1 outside the image.
-    spacing : sequence of float, optional
-
-    Returns
-    -------
-    (*spatial) float32 array
-        Above 0 and at most 1 in objects, 0 elsewhere. The border of the image is none, whether
-        the array ends there or goes on with -1.
-    """
-    instance = np.asarray(instance, np.int64)  # which holds one more than the largest id
-    # with background as one more label, the second nearest is what lies beyond the border;
-    # what is outside the image has none
-    background = instance.max(initial=0) + 1
-    labels = np.where(instance == 0, background, np.maximum(instance, 0))
-    depth = two_nearest(labels, spacing)[1]
-    depth[instance <= 0] = 0
-    depth[np.isinf(depth)] = 1  # one object fills the image
-    ids, inverse = np.unique(instance, return_inverse=True)
-    highest = ndimage.maximum(depth, inverse, np.arange(len(ids)))
-    return (depth / np.maximum(highest, 1e-6)[inverse].reshape(depth.shape)).astype(np.float32)
-
-
 def _in_pixels(spacing: Sequence[float]) -> np.ndarray:
     """Return steps of one smallest spacing along the rays, in pixels of each axis."""
     return directions(len(spacing)) * (min(spacing) / np.asarray(spacing))
@@ -140,3 +168,10 @@ def _measure(labels: np.ndarray, shape: np.ndarray, rays: np.ndarray, lengths: n
                 if place[axis] < 0 or place[axis] >= shape[axis] or labels[index] != labels[pixel]:
                     break
             lengths[ray, pixel] = length
+
+
+def _turned(vectors: np.ndarray, order: Sequence[int], flips: Sequence[int]) -> np.ndarray:
+    """Return vectors (n, ndim) as they point in the turned image."""
+    turned = vectors[:, list(order)].copy()
+    turned[:, list(flips)] *= -1
+    return turned

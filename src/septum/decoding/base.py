@@ -1,0 +1,163 @@
+"""The contract of ways of decoding: from the output of a network to instances.
+
+A way is one file of this folder and one record of `septum.config.registry`, which names its
+parameters and their bounds. Its class says where the tuning of these parameters starts and which
+values are tried (`Tuning`).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy import ndimage
+
+from septum.config import registry
+from septum.decoding.panoptic import least_stuff
+from septum.decoding.parameters import Number
+
+THRESHOLDS = tuple(percent / 100 for percent in range(30, 75, 5))
+"""Probabilities of belonging to an object that are tried."""
+SEED_THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+"""Probabilities (or relative depths) of seeds that are tried."""
+SIZE_FACTORS = (0.5, 1, 2, 3)
+"""Minimum sizes that are tried, in units of the plan's (`septum.stages.plan.rules`)."""
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How a parameter is tuned.
+
+    Parameters
+    ----------
+    start : number
+        The value that the search starts from; of equally good values the nearest to it wins.
+    values : tuple of numbers
+        The values that are tried.
+    """
+
+    start: Number
+    values: tuple[Number, ...]
+
+
+class DecodingMethod(ABC):
+    """A way of decoding."""
+
+    @staticmethod
+    @abstractmethod
+    def tuning(spatial_dims: int) -> dict[str, Tuning]:
+        """Return how the parameters are tuned, in the order in which they are.
+
+        Those of `size_tuning`, which all ways have, are left out.
+        """
+
+
+def size_tuning(min_size: int, annotation: str) -> dict[str, Tuning]:
+    """Return how the parameters are tuned that all ways of decoding have.
+
+    ``min_size``: instances of fewer pixels are removed. ``min_stuff``, of panoptic annotation:
+    stuff of fewer pixels is background (`septum.decoding.panoptic.fill_with_stuff`).
+
+    Parameters
+    ----------
+    min_size : int
+        The plan's, in pixels.
+    annotation : {"instance", "panoptic"}
+    """
+    sizes = sorted({round(factor * min_size) for factor in SIZE_FACTORS})
+    tuning = {"min_size": Tuning(min_size, tuple(sizes))}
+    if annotation == "panoptic":
+        tuning["min_stuff"] = Tuning(0, tuple(least_stuff(min_size)))
+    return tuning
+
+
+@dataclass(frozen=True)
+class Maps:
+    """The maps of a network that predicts pixels, and what its head says of them.
+
+    Parameters
+    ----------
+    probabilities : (K, *spatial) float array
+        Of background, of the classes by ascending id, and of the border if ``has_border``.
+    regressed : (R, *spatial) float32 array
+        What the head learns beside the classes.
+    things : tuple of int
+        Channels of the classes that are told apart as objects.
+    has_border : bool
+        Whether the last class channel is the border of all instances.
+    spacing : sequence of float, optional
+        Size of a pixel along each axis; 1 where it is not given.
+    """
+
+    probabilities: np.ndarray
+    regressed: np.ndarray
+    things: tuple[int, ...]
+    has_border: bool = False
+    spacing: Sequence[float] | None = None
+
+    @cached_property
+    def inside(self) -> np.ndarray:
+        """Probability of being inside an object, (*spatial) float32.
+
+        Classes are added up: doubt between two classes is no doubt about there being an object.
+        """
+        total = np.zeros(self.probabilities.shape[1:], np.float32)
+        for channel in self.things:
+            total += self.probabilities[channel]
+        return total
+
+    @cached_property
+    def foreground(self) -> np.ndarray:
+        """Probability of belonging to an object, its border included, (*spatial) float32."""
+        return self.inside + self.probabilities[-1] if self.has_border else self.inside
+
+
+class MapMethod(DecodingMethod):
+    """A way of decoding the maps of a network that predicts pixels."""
+
+    @staticmethod
+    @abstractmethod
+    def label(maps: Maps, parameters: Mapping[str, Number]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the instances and the class of each.
+
+        Parameters
+        ----------
+        maps : Maps
+        parameters : mapping of str to number
+            The parameters that the record of the registry names.
+
+        Returns
+        -------
+        labels : (*spatial) int32 array
+            1 … n, 0 elsewhere; ids may be absent.
+        channels : (n,) int array
+            Channel of the class of each instance.
+        """
+
+
+def method_class(name: str) -> type[DecodingMethod]:
+    """Return the class of a way of decoding; only its own module is imported."""
+    return registry.METHODS[name].load()
+
+
+def likeliest_channels(labels: np.ndarray, maps: Maps) -> np.ndarray:
+    """Return the channel of each instance: the class most probable over its pixels.
+
+    Parameters
+    ----------
+    labels : (*spatial) integer array
+        Instances 1 … n.
+    maps : Maps
+
+    Returns
+    -------
+    (n,) int array
+    """
+    ids = np.arange(1, int(labels.max(initial=0)) + 1)
+    if not ids.size:
+        return np.zeros(0, int)
+    totals = [ndimage.sum_labels(maps.probabilities[c], labels, ids) for c in maps.things]
+    return np.asarray(maps.things)[np.argmax(totals, axis=0)]

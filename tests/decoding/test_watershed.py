@@ -1,0 +1,45 @@
+"""Seeds that are flooded."""
+
+from __future__ import annotations
+
+import numpy as np
+from decoders import decode
+from perfect_maps import ONE
+
+
+def instances(probabilities, head="semantic", method="components", **options):
+    options = {"threshold": 0.5, "seed_threshold": 0.7, **options}
+    semantic, instance = decode(
+        probabilities, head=head, classes=ONE, annotation="instance", method=method, **options
+    )
+    assert semantic.dtype == np.uint16
+    assert instance.dtype == np.uint32
+    np.testing.assert_array_equal(semantic, (instance > 0).astype(np.uint16))
+    return instance
+
+
+def foreground(values):
+    values = np.asarray(values, np.float32)
+    return np.stack([1 - values, values])
+
+
+def test_watershed_divides_what_grew_together():
+    y, x = np.mgrid[:21, :41]
+    two = np.maximum(1 - np.hypot(y - 10, x - 11) / 14, 1 - np.hypot(y - 10, x - 29) / 14)
+    merged = foreground(two)
+    assert instances(merged, threshold=0.3).max() == 1
+    divided = instances(merged, method="watershed", threshold=0.3, seed_threshold=0.6)
+    assert divided.max() == 2
+    beyond = (divided > 0) != (two > np.float32(0.3))
+    # the notch between the two, one pixel wide
+    assert set(np.argwhere(beyond)[:, 1].tolist()) <= {20}
+    assert (divided[:, :20][two[:, :20] > 0.3] == 1).all()
+    assert (divided[:, 21:][two[:, 21:] > 0.3] == 2).all()
+
+
+def test_watershed_drops_what_holds_no_seed():
+    probability = np.full((3, 7), 0.05)
+    probability[1, 1:3] = 0.6
+    probability[1, 4:6] = 0.9
+    found = instances(foreground(probability), method="watershed", seed_threshold=0.8)
+    assert found[1].tolist() == [0, 0, 0, 0, 1, 1, 0]
