@@ -42,8 +42,8 @@ def test_content_names_and_number_do(stores):
 
 
 def test_of_a_large_file_both_ends_count(stores, monkeypatch):
-    monkeypatch.setattr(module, "DIGEST_WHOLE", 64)
-    monkeypatch.setattr(module, "DIGEST_END", 16)
+    monkeypatch.setattr(module, "MAX_BYTES_READ_WHOLE", 64)
+    monkeypatch.setattr(module, "BYTES_OF_AN_END", 16)
     chunk, digests = stores[0] / "0" / "c", set()
     for place in (0, 15, 99, 84, 50):
         content = bytearray(100)

@@ -65,17 +65,17 @@ def find_fold_cases(
     parents = {n: read_attributes(p, "case")["parent"] for n, p in copy_paths.items()}
     copied = [name for name, parent in parents.items() if parent in set(train)]
     maps = None if weights is None else case_paths(weights)
-    found = FoldCases({**copy_paths, **paths}, maps, sorted([*train, *copied]), validation)
+    of_fold = FoldCases({**copy_paths, **paths}, maps, sorted([*train, *copied]), validation)
     _require_any(train, plan, fold, "train")
     _require_any(validation, plan, fold, "validate")
-    names = [*found.train, *found.validation]
-    problems = Problems(_not_prepared(names, found.paths))
+    names = [*of_fold.train, *of_fold.validation]
+    problems = Problems(_not_prepared(names, of_fold.paths))
     if maps is not None:
         remedy = "run weights, or set train.border_weights to false"
-        without = [name for name in names if name in found.paths and name not in maps]
+        without = [name for name in names if name in of_fold.paths and name not in maps]
         problems.extend(Problem(name, "has no weight map", remedy) for name in without)
     problems.raise_if_any()
-    return found
+    return of_fold
 
 
 def find_validation_cases(plan: Plan, fold: int, cases: Sequence[Path]) -> list[Path]:

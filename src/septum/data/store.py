@@ -252,7 +252,7 @@ def case_paths(folders: Iterable[str | Path]) -> dict[str, Path]:
     SeptumError
         If a folder is missing, something in it is damaged, or a name occurs twice.
     """
-    found: dict[str, Path] = {}
+    by_name: dict[str, Path] = {}
     problems = Problems()
     for folder in folders:
         try:
@@ -269,13 +269,13 @@ def case_paths(folders: Iterable[str | Path]) -> dict[str, Path]:
             if name is None:
                 what = "does not say of which case it is"
                 problems.add(path, what, "delete it, and run the workflow again")
-            elif name in found:
-                what = f"holds the case {name!r}, and so does {found[name]}"
+            elif name in by_name:
+                what = f"holds the case {name!r}, and so does {by_name[name]}"
                 problems.add(path, what, "remove the one that is out of date")
             else:
-                found[name] = path
+                by_name[name] = path
     problems.raise_if_any()
-    return found
+    return by_name
 
 
 def _labels(

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 # Files up to this size count whole in the digest, larger ones by their two ends.
-DIGEST_WHOLE = 2**24
-DIGEST_END = 2**20
+MAX_BYTES_READ_WHOLE = 2**24
+BYTES_OF_AN_END = 2**20
 
 
 def data_digest(paths: Iterable[Path]) -> str:
@@ -23,8 +23,8 @@ def data_digest(paths: Iterable[Path]) -> str:
             size = file.stat().st_size
             digest.update(f"{path.name}/{file.relative_to(path).as_posix()}:{size}\n".encode())
             with file.open("rb") as stream:
-                if size > DIGEST_WHOLE:
-                    digest.update(stream.read(DIGEST_END))
-                    stream.seek(-DIGEST_END, os.SEEK_END)
+                if size > MAX_BYTES_READ_WHOLE:
+                    digest.update(stream.read(BYTES_OF_AN_END))
+                    stream.seek(-BYTES_OF_AN_END, os.SEEK_END)
                 digest.update(stream.read())
     return digest.hexdigest()

@@ -21,7 +21,7 @@ from septum.errors import problem
 from septum.instances.two_nearest import two_nearest
 
 # Terms below this are left out; it is far under float32's resolution of a weight near 1.
-NEGLIGIBLE = 1e-7
+MIN_BORDER_TERM = 1e-7
 
 # The released code of the authors (mode "lmb"): v, and what it has in place of w0 and sigma.
 LMB_FLOOR = 0.1
@@ -149,7 +149,9 @@ def _constants(w0: float, sigma: float, mode: str) -> tuple[float, float, float]
 
 def _reach(height: float, sigma: float) -> float:
     """Return the distance from which height · exp(−d² / (2σ²)) is negligible."""
-    return sigma * math.sqrt(2 * math.log(height / NEGLIGIBLE)) if height > NEGLIGIBLE else 0.0
+    if height <= MIN_BORDER_TERM:
+        return 0.0
+    return sigma * math.sqrt(2 * math.log(height / MIN_BORDER_TERM))
 
 
 def _gauss(distance: np.ndarray, sigma: float, height: float) -> np.ndarray:

@@ -26,7 +26,7 @@ from septum.metrics.ratio import means
 IOUS = np.linspace(0.5, 0.95, 10)
 """The thresholds, rounded as pycocotools' are: 0.6000000000000001 is one of them."""
 RECALLS = np.linspace(0.0, 1.0, 101)
-EVERY = (0.0, np.inf)
+ANY_AREA = (0.0, np.inf)
 _FALSE, _TRUE, _IGNORED = 0, 1, 2
 
 
@@ -66,7 +66,7 @@ class CocoPrecision:
 def coco_precision(
     objects: ScoredObjects,
     kind: str = "mask",
-    area: tuple[float, float] = EVERY,
+    area: tuple[float, float] = ANY_AREA,
     weights: np.ndarray | None = None,
 ) -> CocoPrecision:
     """Return COCO's average precision of the objects of some cases.
@@ -96,12 +96,12 @@ def coco_precision(
     outcomes = _outcomes(objects, kind, area, outside, order)
     values = np.full((len(weights), classes.size, IOUS.size), np.nan)
     for c, class_id in enumerate(classes):
-        counted = objects.true_case[(objects.true_classes == class_id) & ~outside]
-        total = weights[:, counted].sum(axis=1)
-        mine = order[objects.pred_classes[order] == class_id]
+        cases = objects.true_case[(objects.true_classes == class_id) & ~outside]
+        total = weights[:, cases].sum(axis=1)
+        of_class = order[objects.pred_classes[order] == class_id]
         for t in range(IOUS.size):
-            found = outcomes[t, mine]
-            values[:, c, t] = _averages(found, objects.pred_case[mine], weights, total, RECALLS)
+            counted = outcomes[t, of_class], objects.pred_case[of_class]
+            values[:, c, t] = _averages(*counted, weights, total, RECALLS)
     return CocoPrecision(classes, values)
 
 
@@ -134,53 +134,54 @@ def _outcomes(
     starts = np.searchsorted(cols[by_pred], np.arange(objects.scores.size + 1))
     sizes = objects.pred_areas if kind == "mask" else objects.pred_box_areas
     excused = objects.ignored | (sizes < area[0]) | (sizes > area[1])
-    found = np.empty((IOUS.size, objects.scores.size), np.uint8)
+    outcomes = np.empty((IOUS.size, objects.scores.size), np.uint8)
     for t, threshold in enumerate(IOUS):
         pairs = rows[by_pred], ious[by_pred], starts
-        found[t] = _matched(*pairs, order, outside, excused, min(threshold, 1 - 1e-10))
-    return found
+        outcomes[t] = _matched(*pairs, order, outside, excused, min(threshold, 1 - 1e-10))
+    return outcomes
 
 
 @compiled
 def _matched(rows, ious, starts, order, outside, excused, threshold):  # noqa: ANN001, ANN202
     """Give each prediction, by descending score, the best true object that is free."""
     taken = np.zeros(outside.size, np.bool_)
-    found = np.empty(order.size, np.uint8)
+    outcomes = np.empty(order.size, np.uint8)
     for pred in order:
         partner = -1
-        for other in (False, True):  # a true object outside the range only if no other will do
+        # a true object outside the range only if no other will do
+        for out_of_range in (False, True):
             best = threshold
             for k in range(starts[pred], starts[pred + 1]):
                 true = rows[k]
-                if outside[true] == other and not taken[true] and ious[k] >= best:
+                if outside[true] == out_of_range and not taken[true] and ious[k] >= best:
                     partner, best = true, ious[k]  # of equals the last, as in pycocotools
             if partner >= 0:
                 break
         if partner >= 0:
             taken[partner] = True
-            found[pred] = _IGNORED if outside[partner] else _TRUE
+            outcomes[pred] = _IGNORED if outside[partner] else _TRUE
         else:
-            found[pred] = _IGNORED if excused[pred] else _FALSE
-    return found
+            outcomes[pred] = _IGNORED if excused[pred] else _FALSE
+    return outcomes
 
 
 @compiled
-def _averages(found, cases, weights, total, recalls):  # noqa: ANN001, ANN202
+def _averages(outcomes, cases, weights, total, recalls):  # noqa: ANN001, ANN202
     """Return the mean precision over the recalls, for each row of weights."""
     averages = np.full(len(weights), np.nan)
-    recall, precision = np.empty(found.size), np.empty(found.size)
+    recall, precision = np.empty(outcomes.size), np.empty(outcomes.size)
     for b in range(len(weights)):
         if total[b] <= 0:
             continue
         tp, fp = 0.0, 0.0
-        for i in range(found.size):
-            if found[i] == _TRUE:
+        for i in range(outcomes.size):
+            if outcomes[i] == _TRUE:
                 tp += weights[b, cases[i]]
-            elif found[i] == _FALSE:
+            elif outcomes[i] == _FALSE:
                 fp += weights[b, cases[i]]
             recall[i] = tp / total[b]
             precision[i] = tp / (tp + fp) if tp > 0 else 0.0
-        area, best, i = 0.0, 0.0, found.size - 1
+        area, best, i = 0.0, 0.0, outcomes.size - 1
         for wanted in recalls[::-1]:
             while i >= 0 and recall[i] >= wanted:
                 best = max(best, precision[i])

@@ -29,7 +29,7 @@ from septum.metrics.overlap import OverlapTable, overlap_table
 
 TRUE_KINDS = ("matched", "missed", "split", "merged")
 PRED_KINDS = ("matched", "spurious", "split", "merged", "void")
-PART = 0.1
+MIN_SHARE_OF_WHOLE = 0.1
 """Smallest part of the whole that makes a fragment, or a merged object, count."""
 
 
@@ -99,9 +99,9 @@ def object_errors(true: OverlapTable | np.ndarray, pred: np.ndarray | None = Non
     true_kinds = np.full(table.n_true, "missed", dtype="<U8")
     pred_kinds = np.full(table.n_pred, "spurious", dtype="<U8")
 
-    held = (true_shares > 0.5) & (pred_shares >= PART)
+    held = (true_shares > 0.5) & (pred_shares >= MIN_SHARE_OF_WHOLE)
     held &= _counts(cols, held, table.n_pred)[cols] >= 2
-    fragment = (pred_shares > 0.5) & (true_shares >= PART)
+    fragment = (pred_shares > 0.5) & (true_shares >= MIN_SHARE_OF_WHOLE)
     fragment &= _counts(rows, fragment, table.n_true)[rows] >= 2
 
     # the later overwrites the earlier: split before merged

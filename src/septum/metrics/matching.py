@@ -197,7 +197,7 @@ def average_precision(
     """
     table = overlap_table(true, pred)
     matches = (match(table, threshold=limit, convention=convention) for limit in thresholds)
-    return np.array([found.average_precision for found in matches], dtype=np.float64)
+    return np.array([matching.average_precision for matching in matches], dtype=np.float64)
 
 
 def seg_score(true: OverlapTable | np.ndarray, pred: np.ndarray | None = None) -> float:

@@ -192,8 +192,8 @@ def panoptic_quality(
     (true_semantic, true_instance), (pred_semantic, pred_instance) = _pair(true), _pair(pred)
     if things is None:
         with_instances = true_instance is not None or pred_instance is not None
-        found = np.union1d(np.unique(true_semantic), np.unique(pred_semantic))
-        things = [int(i) for i in found if i > 0] if with_instances else []
+        occurring = np.union1d(np.unique(true_semantic), np.unique(pred_semantic))
+        things = [int(i) for i in occurring if i > 0] if with_instances else []
     things = set(things)
     pairs = count_pairs(
         Segments(true_semantic, true_instance, things, "true labels"),
@@ -213,12 +213,12 @@ def panoptic_sums(table: OverlapTable, classes: Iterable[int] = ()) -> PanopticS
     classes : iterable of int
         Classes to name even where they do not occur.
     """
-    found = {*table.true_classes.tolist(), *table.pred_classes.tolist(), *classes}
+    class_ids = {*table.true_classes.tolist(), *table.pred_classes.tolist(), *classes}
     sums = {}
-    for class_id in sorted(found):
-        found_pairs = match(table.of_classes([class_id]), threshold=0.5, convention="coco")
-        iou_sum = float(found_pairs.ious.sum())
-        sums[class_id] = ClassSums(iou_sum, found_pairs.tp, found_pairs.fp, found_pairs.fn)
+    for class_id in sorted(class_ids):
+        matching = match(table.of_classes([class_id]), threshold=0.5, convention="coco")
+        iou_sum = float(matching.ious.sum())
+        sums[class_id] = ClassSums(iou_sum, matching.tp, matching.fp, matching.fn)
     return PanopticSums(sums)
 
 

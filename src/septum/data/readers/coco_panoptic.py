@@ -99,8 +99,8 @@ def _read(path: Path, *_: int) -> Segments:
         _refuse_twice(path, [int(c["id"]) for c in content["categories"]], "two categories")
         categories = {int(c["id"]): _category(path, c) for c in content["categories"]}
         _refuse_twice(path, [spec.name for spec in categories.values()], "two categories called")
-        said = content.get("info") or {}
-        background = BACKGROUND.items() <= said.items()
+        info = content.get("info") or {}
+        background = BACKGROUND.items() <= info.items()
     except ValidationError as error:
         (first, *_) = error.errors()
         what = f"has a category whose {first['loc'][0]} is {first['input']!r}"
@@ -112,11 +112,11 @@ def _read(path: Path, *_: int) -> Segments:
     return Segments(path, of_image, categories, background)
 
 
-def _refuse_twice(path: Path, found: Sequence[object], what: str) -> None:
+def _refuse_twice(path: Path, values: Sequence[object], what: str) -> None:
     """Refuse what stands twice: of a segment of two classes, one would be lost."""
-    again = [one for one, count in Counter(found).items() if count > 1]
-    if again:
-        raise problem(path, f"has {what} {again[0]!r}", "keep one of them, or tell them apart")
+    repeated = [value for value, count in Counter(values).items() if count > 1]
+    if repeated:
+        raise problem(path, f"has {what} {repeated[0]!r}", "keep one of them, or tell them apart")
 
 
 def _category(path: Path, category: Mapping[str, Any]) -> ClassSpec:

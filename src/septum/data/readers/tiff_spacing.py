@@ -9,7 +9,7 @@ import tifffile
 from septum.io.units import UNKNOWN, Length, in_micrometers, in_one_unit, parse_length
 
 # A plain TIFF's resolution is nearly always that of a printer or screen (72 to 1200 dpi).
-COARSEST_MICROMETERS = 20.0
+MAX_PLAIN_TIFF_UM = 20.0
 _RESOLUTION_UNITS = {2: "inch", 3: "cm", 4: "mm", 5: "um"}
 
 
@@ -66,7 +66,7 @@ def _plain(page: tifffile.TiffPage) -> dict[str, Length]:
     unit = _RESOLUTION_UNITS.get(int(page.tags.valueof("ResolutionUnit", 2)), "")
     steps = {axis: parse_length(step, unit) for axis, step in _resolution(page).items()}
     known = [in_micrometers([step], unit)[0] for step, unit in steps.values() if unit != "pixel"]
-    return steps if max(known, default=0.0) <= COARSEST_MICROMETERS else {}
+    return steps if max(known, default=0.0) <= MAX_PLAIN_TIFF_UM else {}
 
 
 def _resolution(page: tifffile.TiffPage) -> dict[str, float]:

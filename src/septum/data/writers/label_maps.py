@@ -30,7 +30,7 @@ from septum.io.atomic import atomic_path
 from septum.io.units import ASCII_SYMBOLS, SYMBOLS
 from septum.io.zarr_arrays import create_array, create_group
 
-_BIG = 2**32 - 2**25  # where a TIFF needs 64-bit offsets
+MAX_CLASSIC_TIFF_BYTES = 2**32 - 2**25  # where a TIFF needs 64-bit offsets
 
 
 def export_prediction(
@@ -161,7 +161,7 @@ def _write_tiff(path: Path, labels: np.ndarray, geometry: Geometry) -> None:
     axes = "".join(ngff.spatial_axes(labels.ndim)).upper()
     spacing = dict(zip(axes, geometry.spacing, strict=True))
     known = geometry.unit in ASCII_SYMBOLS
-    ome = labels.dtype == np.uint32 or labels.nbytes > _BIG
+    ome = labels.dtype == np.uint32 or labels.nbytes > MAX_CLASSIC_TIFF_BYTES
     metadata: dict[str, Any] = {"axes": axes}
     if ome:
         # else it would be drawn at random: equal labels, equal bytes
@@ -179,7 +179,7 @@ def _write_tiff(path: Path, labels: np.ndarray, geometry: Geometry) -> None:
         labels,
         imagej=not ome,
         ome=ome,
-        bigtiff=labels.nbytes > _BIG,
+        bigtiff=labels.nbytes > MAX_CLASSIC_TIFF_BYTES,
         resolution=(1 / spacing["X"], 1 / spacing["Y"]) if known else None,
         metadata=metadata,
         compression="zlib",

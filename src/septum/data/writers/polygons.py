@@ -34,13 +34,13 @@ def polygons(mask: np.ndarray, origin: tuple[int, int] = (0, 0)) -> list[Polygon
         its holes, anticlockwise; corners as (x, y), the first not repeated.
     """
     parts, count = ndimage.label(mask)
-    found = []
+    outlines = []
     for part, box in enumerate(ndimage.find_objects(parts, count), start=1):
         rings = _rings(parts[box] == part)
         x, y = origin[1] + box[1].start, origin[0] + box[0].start
         placed = [[(cx + x, cy + y) for cx, cy in ring] for ring in rings]
-        found.append(sorted(placed, key=_area, reverse=True))  # holes are negative
-    return found
+        outlines.append(sorted(placed, key=_area, reverse=True))  # holes are negative
+    return outlines
 
 
 def _rings(part: np.ndarray) -> list[Ring]:

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 # Of an object that is split, pieces under this share of it are dropped: crumbs of an outline
 # that nearest-neighbour resampling broke off, not objects to learn from.
-SMALLEST_PIECE = 0.05
+MIN_PIECE_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ def separate_pieces(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, 
     areas = np.bincount(where, sizes, minlength=len(left))
 
     is_split = split[where]
-    kept = ~is_split | (sizes >= SMALLEST_PIECE * areas[where])
+    kept = ~is_split | (sizes >= MIN_PIECE_SHARE * areas[where])
     # pieces of one object share a key, pieces of a split one do not
     keys = np.stack([where, np.where(is_split, 1 + np.arange(len(where)), 0)], axis=1)
     _, renumbered = np.unique(keys[kept], axis=0, return_inverse=True)

@@ -73,7 +73,7 @@ def _panoptic_scores(sums: PanopticSums, ids: Collection[int]) -> Row:
     chosen = sums.of_classes(ids)
     total = chosen.pooled
     return {
-        "classes": sum(found.occurs for found in chosen.classes.values()),
+        "classes": sum(sums_of_class.occurs for sums_of_class in chosen.classes.values()),
         "pq": chosen.pq,
         "sq": chosen.sq,
         "rq": chosen.rq,
@@ -96,11 +96,13 @@ def _precisions(scored: Sequence[CaseScores]) -> dict[str, CocoPrecision | float
     }
 
 
-def _coco_scores(found: Mapping[str, CocoPrecision | float], class_id: int | None = None) -> Row:
+def _coco_scores(
+    precisions: Mapping[str, CocoPrecision | float], class_id: int | None = None
+) -> Row:
     def of(name: str) -> CocoPrecision:
-        return found[name] if class_id is None else found[name].of_class(class_id)
+        return precisions[name] if class_id is None else precisions[name].of_class(class_id)
 
-    row: Row = {name: float(found[name]) for name in ("small_to_px", "large_from_px")}
+    row: Row = {name: float(precisions[name]) for name in ("small_to_px", "large_from_px")}
     for kind in ("", "_box"):
         row[f"coco{kind}_ap"] = _only(of(kind).ap)
         row[f"coco{kind}_ap50"] = _only(of(kind).at(0.50))

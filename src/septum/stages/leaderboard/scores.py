@@ -73,8 +73,8 @@ class Scores:
     @property
     def subset(self) -> str:
         """``test``, or ``val`` where no test case was scored, or ``none``."""
-        found = {str(row["subset"]) for row in self.cases}
-        return next((subset for subset in ("test", "val") if subset in found), "none")
+        scored = {str(row["subset"]) for row in self.cases}
+        return next((subset for subset in ("test", "val") if subset in scored), "none")
 
     def of(self, subset: str, names: Iterable[str] | None = None) -> Scores:
         """Return the scores of one subset, of some cases, sorted by case."""

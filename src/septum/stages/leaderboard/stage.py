@@ -38,11 +38,11 @@ from septum.stages.leaderboard.scores import (
     read_scores,
 )
 
-FEWEST = 6
+MIN_PAIRED_CASES = 6
 """With fewer paired cases no test of signs can reach 5 %: even if all favour one, 2 · ½⁵ = 6 %."""
 
 
-KINDS = ("pq_things_pooled", "pq_stuff_pooled")
+PQ_BY_KIND = ("pq_things_pooled", "pq_stuff_pooled")
 
 
 def write_leaderboard(
@@ -80,16 +80,16 @@ def write_leaderboard(
         If a file is missing, or is no table of scores or record of costs.
     """
     folders = sorted({path.parent for path in scores})
-    every = [_read(folder, set(scores)) for folder in folders]
-    scored = [one.of(one.subset) for one in every]
-    rows = rank(scored, dataset, settings.bootstrap, seed, baselines)
+    all_subsets = [_read(folder, set(scores)) for folder in folders]
+    experiments = [scored.of(scored.subset) for scored in all_subsets]
+    rows = rank(experiments, dataset, settings.bootstrap, seed, baselines)
     measured = costs_of_experiments(costs)
     rows = [row | measured.get(str(row["experiment"]), NO_COSTS) for row in rows]
     write_text(out, _csv(rows))
 
 
 def rank(
-    every: Sequence[Scores],
+    experiments: Sequence[Scores],
     dataset: str,
     bootstrap: int,
     seed: int,
@@ -99,42 +99,45 @@ def rank(
 
     Parameters
     ----------
-    every : sequence of Scores
+    experiments : sequence of Scores
         Each of one subset.
     baselines : sequence of str
         Those experiments that are classical baselines.
     """
-    ranked_by = ranking_score(every)
-    rows = {one.experiment: _row(one, dataset, ranked_by, bootstrap, seed) for one in every}
+    ranked_by = ranking_score(experiments)
+    rows = {
+        scored.experiment: _row(scored, dataset, ranked_by, bootstrap, seed)
+        for scored in experiments
+    }
 
-    def place(one: Scores) -> tuple[float, str]:
-        value = number(rows[one.experiment], ranked_by)
-        return (math.inf if math.isnan(value) else -value, one.experiment)
+    def place(scored: Scores) -> tuple[float, str]:
+        value = number(rows[scored.experiment], ranked_by)
+        return (math.inf if math.isnan(value) else -value, scored.experiment)
 
     def compared(name: str, first: Scores, second: Scores) -> Row:
-        found = difference(first, second, ranked_by, bootstrap, (seed, dataset))
+        estimated = difference(first, second, ranked_by, bootstrap, (seed, dataset))
         common = set(first.names) & set(second.names)
-        return {**_fields(name, found), f"{name}_cases": float(len(common))}
+        return {**_fields(name, estimated), f"{name}_cases": float(len(common))}
 
-    ordered = sorted(every, key=place)
-    for one in ordered:
-        if one is ordered[0]:
+    ordered = sorted(experiments, key=place)
+    for scored in ordered:
+        if scored is ordered[0]:
             unknown = _fields("behind_best", Estimate(NAN, NAN, NAN))
-            rows[one.experiment] |= {**unknown, "behind_best_cases": 0.0}
+            rows[scored.experiment] |= {**unknown, "behind_best_cases": 0.0}
         else:
-            rows[one.experiment] |= compared("behind_best", ordered[0], one)
-    floor = next((one for one in ordered if one.experiment in baselines), None)
-    for one in ordered:
-        network = one.experiment not in baselines
-        rows[one.experiment]["kind"] = "network" if network else "classical"
-        if network and floor is not None:
-            rows[one.experiment] |= compared("over_baseline", one, floor)
-    return [rows[one.experiment] for one in ordered]
+            rows[scored.experiment] |= compared("behind_best", ordered[0], scored)
+    baseline = next((scored for scored in ordered if scored.experiment in baselines), None)
+    for scored in ordered:
+        network = scored.experiment not in baselines
+        rows[scored.experiment]["kind"] = "network" if network else "classical"
+        if network and baseline is not None:
+            rows[scored.experiment] |= compared("over_baseline", scored, baseline)
+    return [rows[scored.experiment] for scored in ordered]
 
 
-def ranking_score(every: Sequence[Scores]) -> str:
+def ranking_score(experiments: Sequence[Scores]) -> str:
     """Return the column that decides: pooled PQ where there are objects, else Dice."""
-    return "pq_pooled" if any(one.has_objects for one in every) else "dice"
+    return "pq_pooled" if any(scored.has_objects for scored in experiments) else "dice"
 
 
 def difference(
@@ -154,9 +157,9 @@ def difference(
     common = sorted(set(first.names) & set(second.names))
     if not common or first.subset != second.subset:
         return Estimate(NAN, NAN, NAN)
-    pair = [one.of(one.subset, common) for one in (first, second)]
+    pair = [scored.of(scored.subset, common) for scored in (first, second)]
     weights = _with_all(resample(bootstrap, common, *seed))
-    a, b = (_statistic(one, score, weights) for one in pair)
+    a, b = (_statistic(scored, score, weights) for scored in pair)
     return estimate(a[0] - b[0], a[1:] - b[1:], len(common))
 
 
@@ -175,8 +178,8 @@ def says_something(rows: Sequence[Row], column: str) -> bool:
     PQ of things and of stuff does where there are both, COCO's average precisions where objects
     have scores; any other does where it holds a number.
     """
-    if column in KINDS:
-        return all(any(math.isfinite(number(row, kind)) for row in rows) for kind in KINDS)
+    if column in PQ_BY_KIND:
+        return all(any(math.isfinite(number(row, kind)) for row in rows) for kind in PQ_BY_KIND)
     if column.startswith("coco_"):
         return any(map(has_scores, rows))
     return any(math.isfinite(number(row, column)) for row in rows)
@@ -185,10 +188,11 @@ def says_something(rows: Sequence[Row], column: str) -> bool:
 def told_apart(row: Row) -> bool | None:
     """Whether an experiment is behind the best by more than the choice of cases explains.
 
-    None where that cannot be said: for the best itself, and with fewer than `FEWEST` cases.
+    None where that cannot be said: for the best itself, and with fewer cases than
+    `MIN_PAIRED_CASES`.
     """
     low, high = number(row, "behind_best_low"), number(row, "behind_best_high")
-    if math.isnan(low + high) or number(row, "behind_best_cases") < FEWEST:
+    if math.isnan(low + high) or number(row, "behind_best_cases") < MIN_PAIRED_CASES:
         return None
     return bool(low > 0 or high < 0)
 
@@ -207,7 +211,7 @@ def beats_baseline(row: Row) -> bool | None:
     over = number(row, "over_baseline")
     if over <= 0:
         return False
-    enough = number(row, "over_baseline_cases") >= FEWEST
+    enough = number(row, "over_baseline_cases") >= MIN_PAIRED_CASES
     return True if enough and number(row, "over_baseline_low") > 0 else None
 
 
@@ -218,33 +222,33 @@ def against_baseline(row: Row) -> str:
     return {True: "better", False: "no better", None: "not told apart"}[beats_baseline(row)]
 
 
-def _row(one: Scores, dataset: str, ranked_by: str, bootstrap: int, seed: int) -> Row:
+def _row(scored: Scores, dataset: str, ranked_by: str, bootstrap: int, seed: int) -> Row:
     row: Row = {
         "dataset": dataset,
-        "experiment": one.experiment,
-        "subset": one.subset,
-        "cases": float(len(one.cases)),
+        "experiment": scored.experiment,
+        "subset": scored.subset,
+        "cases": float(len(scored.cases)),
         "ranked_by": ranked_by,
     }
-    if not one.cases:
+    if not scored.cases:
         return row
-    weights = _with_all(resample(bootstrap, one.names, seed, dataset))
-    pooled = one.pooled(weights)
+    weights = _with_all(resample(bootstrap, scored.names, seed, dataset))
+    pooled = scored.pooled(weights)
     for i, name in enumerate(POOLED):
-        row |= _fields(name, estimate(pooled[0, i], pooled[1:, i], len(one.cases)))
-    for name, values in _coco(one, weights).items():
-        row |= _fields(name, estimate(values[0], values[1:], len(one.cases)))
-    metrics = one.metrics
-    of_cases = one.case_means(metrics, weights)
+        row |= _fields(name, estimate(pooled[0, i], pooled[1:, i], len(scored.cases)))
+    for name, values in _coco(scored, weights).items():
+        row |= _fields(name, estimate(values[0], values[1:], len(scored.cases)))
+    metrics = scored.metrics
+    of_cases = scored.case_means(metrics, weights)
     for i, name in enumerate(metrics):
-        values = one.column(name)
+        values = scored.column(name)
         finite = int(np.isfinite(values).sum())
         row |= _fields(name, estimate(of_cases[0, i], of_cases[1:, i], finite))
         row[f"{name}_undefined"] = float(np.isnan(values).sum())
         if name in DISTANCES:
             row[f"{name}_infinite"] = float(np.isinf(values).sum())
-    if one.has_objects:
-        row |= {name: float(np.nansum(one.column(name))) for name in COUNTS}
+    if scored.has_objects:
+        row |= {name: float(np.nansum(scored.column(name))) for name in COUNTS}
     return row
 
 
@@ -254,12 +258,12 @@ def _read(folder: Path, given: Collection[Path]) -> Scores:
     return read_scores(*tables, objects if objects in given else None)
 
 
-def _coco(one: Scores, weights: np.ndarray) -> dict[str, np.ndarray]:
+def _coco(scored: Scores, weights: np.ndarray) -> dict[str, np.ndarray]:
     """Return COCO's average precisions of pooled cases, each (b,); none without objects."""
-    if one.objects is None or not one.has_objects:
+    if scored.objects is None or not scored.has_objects:
         return {}
-    masks = coco_precision(one.objects, weights=weights)
-    boxes = coco_precision(one.objects, "box", weights=weights)
+    masks = coco_precision(scored.objects, weights=weights)
+    boxes = coco_precision(scored.objects, "box", weights=weights)
     return {
         "coco_ap": masks.ap,
         "coco_ap50": masks.at(0.50),
@@ -268,10 +272,10 @@ def _coco(one: Scores, weights: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def _statistic(one: Scores, score: str, weights: np.ndarray) -> np.ndarray:
+def _statistic(scored: Scores, score: str, weights: np.ndarray) -> np.ndarray:
     if score in POOLED:
-        return one.pooled(weights)[:, POOLED.index(score)]
-    return one.case_means([score], weights)[:, 0]
+        return scored.pooled(weights)[:, POOLED.index(score)]
+    return scored.case_means([score], weights)[:, 0]
 
 
 def _with_all(weights: np.ndarray) -> np.ndarray:
@@ -279,8 +283,8 @@ def _with_all(weights: np.ndarray) -> np.ndarray:
     return np.concatenate([np.ones((1, weights.shape[1])), weights])
 
 
-def _fields(name: str, found: Estimate) -> Row:
-    return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+def _fields(name: str, estimated: Estimate) -> Row:
+    return {name: estimated.value, f"{name}_low": estimated.low, f"{name}_high": estimated.high}
 
 
 def _csv(rows: Sequence[Row]) -> str:

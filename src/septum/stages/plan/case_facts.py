@@ -13,7 +13,7 @@ from skimage.measure import label
 from septum.data.store import VOID, Case
 from septum.seeds import rng
 
-SAMPLE = 1_000
+MIN_FOREGROUND_SAMPLES = 1_000
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class CaseFacts:
         return float(sum(n for index, n in self.class_pixels.items() if index != 0))
 
 
-def measure(case: Case, *, sample: int = SAMPLE) -> CaseFacts:
+def measure(case: Case, *, sample: int = MIN_FOREGROUND_SAMPLES) -> CaseFacts:
     """Measure one case.
 
     Parameters
@@ -142,10 +142,10 @@ def touching_objects(instance: np.ndarray) -> np.ndarray:
         edges and corners).
     """
     touches = np.zeros(int(instance.max(initial=0)) + 1, dtype=bool)
-    for one, other in _neighbours(instance):
+    for here, there in _neighbours(instance):
         # most pixels are equal to their neighbour; what is left is small
-        differs = one != other
-        a, b = one[differs], other[differs]
+        differs = here != there
+        a, b = here[differs], there[differs]
         both = (a != 0) & (b != 0)
         touches[a[both]] = True
         touches[b[both]] = True
@@ -175,9 +175,9 @@ def _neighbours(array: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     for offset in itertools.product((-1, 0, 1), repeat=array.ndim):
         if offset > (0,) * array.ndim:
             steps = list(zip(offset, array.shape, strict=True))
-            one = tuple(slice(max(0, -o), n - max(0, o)) for o, n in steps)
-            two = tuple(slice(max(0, o), n - max(0, -o)) for o, n in steps)
-            yield array[one], array[two]
+            here = tuple(slice(max(0, -o), n - max(0, o)) for o, n in steps)
+            there = tuple(slice(max(0, o), n - max(0, -o)) for o, n in steps)
+            yield array[here], array[there]
 
 
 def _sample_foreground(case: Case, semantic: np.ndarray, sample: int) -> np.ndarray:

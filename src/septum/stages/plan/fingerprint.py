@@ -95,8 +95,8 @@ def _spread(rows: Sequence[Sequence[float]], kind: Callable[[Any], Any]) -> dict
     table = np.array(rows, dtype=float)
     # the lower median is a size that exists
     median = np.quantile(table, 0.5, axis=0, method="lower")
-    found = {"min": table.min(axis=0), "median": median, "max": table.max(axis=0)}
-    return {name: [kind(value) for value in values] for name, values in found.items()}
+    spread = {"min": table.min(axis=0), "median": median, "max": table.max(axis=0)}
+    return {name: [kind(value) for value in values] for name, values in spread.items()}
 
 
 def _intensity(facts: Sequence[CaseFacts]) -> dict[str, Any]:
@@ -152,7 +152,7 @@ def _objects(facts: Sequence[CaseFacts]) -> dict[str, Any] | None:
     counts = np.array([f.object_pixels.size for f in facts])
     diameter = ball_diameter(volumes, len(facts[0].size))
     per_case = {"min": counts.min(), "median": np.median(counts), "max": counts.max()}
-    found: dict[str, Any] = {
+    objects: dict[str, Any] = {
         "count": int(pixels.size),
         "per_case": {name: float(value) for name, value in per_case.items()},
         "touching_fraction": None,
@@ -162,14 +162,14 @@ def _objects(facts: Sequence[CaseFacts]) -> dict[str, Any] | None:
         "diameter": None,
     }
     if pixels.size:
-        found["touching_fraction"] = sum(f.touching for f in facts) / pixels.size
-        found["pixels"] = _percentiles(pixels, OBJECT_PERCENTILES)
-        found["diameter_px"] = _percentiles(diameter / finest, OBJECT_PERCENTILES)
-        found["diameter"] = _percentiles(diameter, OBJECT_PERCENTILES)
-    return found
+        objects["touching_fraction"] = sum(f.touching for f in facts) / pixels.size
+        objects["pixels"] = _percentiles(pixels, OBJECT_PERCENTILES)
+        objects["diameter_px"] = _percentiles(diameter / finest, OBJECT_PERCENTILES)
+        objects["diameter"] = _percentiles(diameter, OBJECT_PERCENTILES)
+    return objects
 
 
 def _percentiles(values: np.ndarray, levels: Sequence[float]) -> dict[str, Any]:
     """Return percentiles by their name; of a table, a list with one value a row."""
-    found = np.percentile(values, levels, axis=-1)
-    return {f"{level:g}": row.tolist() for level, row in zip(levels, found, strict=True)}
+    rows = np.percentile(values, levels, axis=-1)
+    return {f"{level:g}": row.tolist() for level, row in zip(levels, rows, strict=True)}

@@ -24,12 +24,12 @@ from septum.errors import Problem
 # Of 256 bits, 128 differ between unrelated images. Up to 32 differ after strong compression,
 # halving, a gamma of 0.7 or a shift by 1 %; at least 58 between two of 230 brains.
 HASH_SIZE = 16
-MAX_BITS = 40
+MAX_DIFFERING_BITS = 40
 # After those changes at least 0.55; consecutive frames and slices stay below (0.31 to 0.54).
 MIN_CORRELATION = 0.55
 THUMBNAIL = 64
 BLOCK = 1024
-SHOWN = 10
+MAX_PAIRS_IN_MESSAGE = 10
 
 
 @dataclass(frozen=True)
@@ -95,17 +95,17 @@ def find_duplicates(signatures: Sequence[Signature]) -> list[Pair]:
     ordered = sorted(signatures, key=lambda signature: signature.name)
     if not ordered:
         return []
-    found: dict[tuple[int, int], bool] = {}
+    exact_by_pair: dict[tuple[int, int], bool] = {}
     for first, second in _candidates(ordered):
-        found[first, second] = False
+        exact_by_pair[first, second] = False
     by_digest: dict[str, list[int]] = {}
     for index, signature in enumerate(ordered):
         for earlier in by_digest.setdefault(signature.digest, []):
-            found[earlier, index] = True
+            exact_by_pair[earlier, index] = True
         by_digest[signature.digest].append(index)
     return [
         Pair(ordered[first].name, ordered[second].name, exact)
-        for (first, second), exact in sorted(found.items())
+        for (first, second), exact in sorted(exact_by_pair.items())
     ]
 
 
@@ -133,12 +133,12 @@ def describe(
     remedy = f"{ways}, or set it to `allow` if they only look alike"
     if from_file:
         remedy = f"{ways}, mend the split file, or set this key to `allow`"
-    for pair in pairs[:SHOWN]:
+    for pair in pairs[:MAX_PAIRS_IN_MESSAGE]:
         alike = "the same image" if pair.exact else "nearly the same image"
-        one, two = (f"{name!r} ({part_of[name]})" for name in (pair.first, pair.second))
-        yield Problem(where, f"{one} and {two} are {alike}", remedy)
-    if len(pairs) > SHOWN:
-        yield Problem(where, f"{len(pairs) - SHOWN} more pairs are alike", remedy)
+        first, second = (f"{name!r} ({part_of[name]})" for name in (pair.first, pair.second))
+        yield Problem(where, f"{first} and {second} are {alike}", remedy)
+    if len(pairs) > MAX_PAIRS_IN_MESSAGE:
+        yield Problem(where, f"{len(pairs) - MAX_PAIRS_IN_MESSAGE} more pairs are alike", remedy)
 
 
 def _eight_bit(channel: np.ndarray) -> np.ndarray:
@@ -154,7 +154,7 @@ def _candidates(ordered: Sequence[Signature]) -> Iterator[tuple[int, int]]:
     vectors = np.array([_unit(s.thumbnail) for s in ordered])
     # ±1 for each bit: the scalar product is 256 − 2 × the number of bits that differ
     bits = np.array([_bits(s.thumbnail) for s in ordered], dtype=np.float32)
-    least = bits.shape[1] - 2 * MAX_BITS
+    least = bits.shape[1] - 2 * MAX_DIFFERING_BITS
     for turn in range(8):
         turned = [_turn(s.thumbnail, turn) for s in ordered]
         others = np.array([_bits(t) for t in turned], dtype=np.float32)

@@ -13,8 +13,8 @@ from typing import Any
 from septum.config.schema import Normalisation
 
 # A patch: this many pixels at most, and sides of at least this, by the number of axes.
-PATCH_PIXELS = {2: 256**2, 3: 64**3}
-PATCH_SMALLEST = {2: 128, 3: 48}
+MAX_PATCH_PX = {2: 256**2, 3: 64**3}
+MIN_PATCH_PX = {2: 128, 3: 48}
 PATCH_STEP = 16  # what four poolings by two divide
 
 # Ronneberger et al. (2015) take σ ≈ 5 px for cells of about 100 px.
@@ -78,9 +78,9 @@ def derive_patch(fingerprint: Mapping[str, Any]) -> tuple[tuple[int, ...], str]:
     size, spacing = fingerprint["size"]["median"], fingerprint["spacing"]["median"]
     ndim, finest = len(size), min(spacing)
     diameters = (fingerprint["objects"] or {}).get("diameter_px")
-    budget = PATCH_PIXELS[ndim]
+    budget = MAX_PATCH_PX[ndim]
     if diameters:
-        wish = max(4 * diameters["50"], 2 * diameters["95"], PATCH_SMALLEST[ndim])
+        wish = max(4 * diameters["50"], 2 * diameters["95"], MIN_PATCH_PX[ndim])
         why = f"to span several objects of {diameters['50']:.3g} px"
     else:
         wish = math.inf
@@ -188,8 +188,8 @@ def _window(
     mean = sum(source["mean"]) / len(source["mean"])
     # of several channels pooled: the mean variance, since their scale is one and the same
     std = math.sqrt(sum(s * s for s in source["std"]) / len(source["std"]))
-    found = {"low": low, "high": high, "mean": mean, "std": std}
-    return {key: float(value) for key, value in found.items()}, why
+    window = {"low": low, "high": high, "mean": mean, "std": std}
+    return {key: float(value) for key, value in window.items()}, why
 
 
 def _times(size: Iterable[int]) -> str:

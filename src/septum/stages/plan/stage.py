@@ -15,7 +15,7 @@ from septum.data.store import case_paths, read_case
 from septum.errors import SeptumError, problem
 from septum.io.atomic import write_json
 from septum.stages.plan import near_duplicates as duplicates
-from septum.stages.plan.case_facts import SAMPLE, CaseFacts, measure
+from septum.stages.plan.case_facts import MIN_FOREGROUND_SAMPLES, CaseFacts, measure
 from septum.stages.plan.fingerprint import check_alike, fingerprint
 from septum.stages.plan.near_duplicates import Pair, Signature, sign
 from septum.stages.plan.rules import (
@@ -83,7 +83,7 @@ def plan_dataset(
 
 def samples_per_case(cases: int) -> int:
     """Return how many foreground pixels to draw from each case: a million in all."""
-    return max(SAMPLE, FOREGROUND_SAMPLES // max(1, cases))
+    return max(MIN_FOREGROUND_SAMPLES, FOREGROUND_SAMPLES // max(1, cases))
 
 
 def make_plan(
@@ -144,16 +144,16 @@ def make_plan(
 
 def describe_plan(plan: Plan) -> list[str]:
     """Return the plan as lines of text: the cases, the split, each derived value and why."""
-    found = plan.fingerprint
-    size = " × ".join(str(n) for n in found["size"]["median"])
+    known = plan.fingerprint
+    size = " × ".join(str(n) for n in known["size"]["median"])
     spacing = " × ".join(f"{s:.4g}" for s in plan.spacing)
     lines = [
-        f"{plan.dataset}: {found['cases']} cases, {found['annotated']} annotated, "
-        f"{found['empty']} of them empty",
+        f"{plan.dataset}: {known['cases']} cases, {known['annotated']} annotated, "
+        f"{known['empty']} of them empty",
         f"  median size   {size} px of {spacing} {plan.unit}, {plan.in_channels} channel(s), "
-        f"{', '.join(found['dtypes'])}",
+        f"{', '.join(known['dtypes'])}",
     ]
-    objects = found["objects"]
+    objects = known["objects"]
     if objects and objects["count"]:
         lines.append(
             f"  objects       {objects['count']:,}, median diameter "
@@ -241,11 +241,11 @@ def _classes(
         return {int(i): ClassSpec(**spec) for i, spec in named[0].items()}
     if dataset.annotation in ("instance", "binary"):
         return {1: ClassSpec(name="object", kind="thing")}
-    found = known["classes"] or {"pixel_share": {}, "with_instances": []}
-    things = set(found["with_instances"])
+    classes = known["classes"] or {"pixel_share": {}, "with_instances": []}
+    things = set(classes["with_instances"])
     return {
         int(i): ClassSpec(name=f"class {i}", kind="thing" if int(i) in things else "stuff")
-        for i in found["pixel_share"]
+        for i in classes["pixel_share"]
         if int(i) != 0
     }
 

@@ -33,7 +33,7 @@ from septum.data.store import VOID
 from septum.errors import Problem, Problems, SeptumError, problem
 
 MAX_CLASS = VOID - 1
-_NAMED = 5  # ids a message lists
+MAX_IDS_IN_MESSAGE = 5
 
 
 @dataclass(frozen=True)
@@ -214,9 +214,9 @@ def _stray(
     wrong = np.unique(numbered[strange])
     number, name = wrong[0], int(objects[numbered == wrong[0]][0])
     others = f" (and {wrong.size - 1} more like it)" if wrong.size > 1 else ""
-    found, pixels = np.unique(semantic[numbered == number], return_counts=True)
-    if found.size > 1:
-        parts = [f"{n} of {i or 'background'}" for i, n in zip(found, pixels, strict=True)]
+    class_ids, pixels = np.unique(semantic[numbered == number], return_counts=True)
+    if class_ids.size > 1:
+        parts = [f"{n} of {i or 'background'}" for i, n in zip(class_ids, pixels, strict=True)]
         what = f"the object {name} crosses classes in {paths[0]}: {', '.join(parts)} pixels"
         remedy = "give all pixels of an object one class, or an object number to each part"
     else:
@@ -249,7 +249,8 @@ def _classes(numbers: np.ndarray, dataset: Dataset, key: str, path: Path) -> np.
     known |= {0, dataset.void_number}
     strange = [int(number) for number in present if int(number) not in known]
     if strange:
-        shown = ", ".join(map(str, strange[:_NAMED])) + (", …" if len(strange) > _NAMED else "")
+        shown = ", ".join(map(str, strange[:MAX_IDS_IN_MESSAGE]))
+        shown += ", …" if len(strange) > MAX_IDS_IN_MESSAGE else ""
         several = "class ids that are" if len(strange) > 1 else "a class id that is"
         what = f"holds {several} not declared: {shown}"
         raise problem(path, what, f"declare it in {key}, or as `void`, or correct the file")

@@ -20,7 +20,7 @@ from septum.data.store import VOID
 from septum.errors import Problem, Problems, SeptumError, nearest, problem
 from septum.stages.prepare.annotation import MAX_CLASS, Annotation, count_void
 
-_NAMED = 5  # ids a message lists
+MAX_IDS_IN_MESSAGE = 5
 
 
 def annotate_segments(
@@ -85,18 +85,18 @@ def _segments_of(ids: np.ndarray, segments: Segments, path: Path) -> dict[int, M
     if path.name not in segments.of_image:
         what = f"has no annotation with the file_name {path.name!r}"
         raise problem(where, what, f"add it, or leave the image out by `exclude` ({path})")
-    found = {int(segment["id"]): segment for segment in segments.of_image[path.name]}
+    named = {int(segment["id"]): segment for segment in segments.of_image[path.name]}
     present = set(np.unique(ids).tolist()) - {0}
     problems = Problems()
-    if absent := sorted(set(found) - present):
+    if absent := sorted(set(named) - present):
         what = f"names segments that {path} does not have: {_some(absent)}"
         problems.add(where, what, "mend segments_info, or export both anew")
-    if unknown := sorted(present - set(found)):
+    if unknown := sorted(present - set(named)):
         what = f"holds segment ids that {where} does not name: {_some(unknown)}"
         remedy = "add them to segments_info, write 0 where there is no label, or export both anew"
         problems.add(path, what, remedy)
     problems.raise_if_any()
-    return found
+    return named
 
 
 def _class_numbers(segments: Segments, dataset: Dataset, key: str) -> dict[int, int]:
@@ -149,5 +149,5 @@ def _undeclared(category: int, number: int, segments: Segments, key: str) -> Sep
 
 
 def _some(numbers: list[int]) -> str:
-    more = f", … ({len(numbers)} in all)" if len(numbers) > _NAMED else ""
-    return ", ".join(map(str, numbers[:_NAMED])) + more
+    more = f", … ({len(numbers)} in all)" if len(numbers) > MAX_IDS_IN_MESSAGE else ""
+    return ", ".join(map(str, numbers[:MAX_IDS_IN_MESSAGE])) + more

@@ -94,19 +94,19 @@ def load_case(dataset: Dataset, dataset_name: str, files: CaseFiles) -> Case:
     """
     check_reader(dataset.reader, f"datasets.{dataset_name}.reader")
     problems = Problems()
-    found = _attempt(problems, _load_image, dataset, dataset_name, files.images)
+    loaded = _attempt(problems, _load_image, dataset, dataset_name, files.images)
     annotation, place = None, None
     if files.labels is not None:
         read = _attempt(problems, read_maps, dataset, files)
         if read is not None:
             maps, place = read
             annotation = _attempt(problems, annotate_maps, maps, dataset, dataset_name, files)
-    if found is not None and place is not None:
+    if loaded is not None and place is not None:
         shape = maps[0].shape
-        problems.extend(_disagreements(found[0], found[1], shape, place, files, dataset))
-    if problems or found is None:
+        problems.extend(_disagreements(loaded[0], loaded[1], shape, place, files, dataset))
+    if problems or loaded is None:
         raise SeptumError(problems)
-    image, geometry = found
+    image, geometry = loaded
     annotation = annotation or Annotation(None, None, {})
     counts = {**annotation.counts, **(place.source.get("counts", {}) if place else {})}
     return Case(
@@ -205,11 +205,11 @@ def _disagreements(
         yield Problem(where, what, "resample it onto its image, or mend the header of one of them")
 
 
-def _same_spacing(one: Geometry, other: Geometry) -> bool:
+def _same_spacing(first: Geometry, second: Geometry) -> bool:
     """Compare physical spacings; one that is unknown agrees with any."""
-    if "pixel" in (one.unit, other.unit):
+    if "pixel" in (first.unit, second.unit):
         return True
-    lengths = (in_micrometers(place.spacing, place.unit) for place in (one, other))
+    lengths = (in_micrometers(place.spacing, place.unit) for place in (first, second))
     return np.allclose(*lengths, rtol=SPACING_TOLERANCE, atol=0)
 
 
@@ -217,12 +217,12 @@ def _show(geometry: Geometry) -> str:
     return f"({', '.join(f'{step:g}' for step in geometry.spacing)}) {geometry.unit}"
 
 
-def _displacement(one: Geometry, other: Geometry, shape: tuple[int, ...]) -> float:
+def _displacement(first: Geometry, second: Geometry, shape: tuple[int, ...]) -> float:
     """Return how far apart two affines put the same corner, at most; 0 where one has none."""
-    placed = [g.affine is not None and g.source.get("placed", False) for g in (one, other)]
+    placed = [g.affine is not None and g.source.get("placed", False) for g in (first, second)]
     if not all(placed) or len(shape) != 3:
         return 0.0
     corners = np.array(np.meshgrid(*[(0, n - 1) for n in shape[::-1]])).reshape(3, -1)
     corners = np.vstack([corners, np.ones(corners.shape[1])])
-    difference = (np.array(one.affine) - np.array(other.affine)) @ corners
+    difference = (np.array(first.affine) - np.array(second.affine)) @ corners
     return float(np.linalg.norm(difference[:3], axis=0).max())
