@@ -20,7 +20,7 @@ from septum.config.section import Section
 from septum.errors import problem
 from septum.instances.relabel import drop_small, number_in_raster_order
 
-FLAT = 1e-5
+MIN_RELATIVE_RANGE = 1e-5
 """Range of a smoothed image, in that of the image itself, below which it is constant."""
 Length = Annotated[float, Field(ge=0)]
 """In pixels of the finest axis."""
@@ -160,7 +160,7 @@ class Method(Section):
         grey = ndimage.gaussian_filter(grey, self.sigma / steps)
         if self.window:
             grey = grey - ndimage.gaussian_filter(grey, self.window / steps)
-        if np.ptp(grey) < FLAT:
+        if np.ptp(grey) < MIN_RELATIVE_RANGE:
             return None
         bright = grey > threshold_otsu(grey)
         low, high = grey[~bright].mean(dtype=float), grey[bright].mean(dtype=float)

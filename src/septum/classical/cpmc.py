@@ -29,7 +29,7 @@ from septum.classical.base import Length, Method
 from septum.classical.mincut import Edges, contrast_edges, minimum_cut
 from septum.jit import compiled
 
-LADDER = tuple(2.0**power for power in range(-8, 0))
+OBJECT_REWARDS = tuple(2.0**power for power in range(-8, 0))
 """Rewards of an object pixel, where a face between two equal pixels costs 1."""
 
 
@@ -141,7 +141,7 @@ class CPMC(Method):
         as_object = self.data * np.clip(1 - grey / self.level, 0, 2).astype(float)
         as_object[ground] = sure
         before = np.zeros_like(figure)
-        for bias in LADDER:
+        for bias in OBJECT_REWARDS:
             mask, _ = minimum_cut(np.where(figure, sure, bias), as_object, edges)
             if (mask != before).any():
                 yield mask

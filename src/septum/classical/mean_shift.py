@@ -28,7 +28,7 @@ from septum.jit import compiled
 
 MAX_SHIFTS = 100
 """Steps after which a pixel stays where it is; hardly any needs so many."""
-SETTLED = 0.01
+MIN_SHIFT_PX = 0.01
 """A step shorter than this share of a pixel is the last; larger, and pixels stop on their way."""
 
 
@@ -101,7 +101,7 @@ def modes(
     reach = reach[np.linalg.norm(reach * steps, axis=1) <= farthest]
     starts = np.stack(np.meshgrid(*map(np.arange, grey.shape), indexing="ij"), -1)
     starts = starts.reshape(-1, grey.ndim) + margin
-    found = _climb(
+    ends = _climb(
         padded.ravel(),
         starts,
         strides,
@@ -111,8 +111,8 @@ def modes(
         float(radius),
         float(contrast),
     )
-    positions = found[:, :-1] - margin * steps
-    return positions.T.reshape(grey.ndim, *grey.shape), found[:, -1].reshape(grey.shape)
+    positions = ends[:, :-1] - margin * steps
+    return positions.T.reshape(grey.ndim, *grey.shape), ends[:, -1].reshape(grey.shape)
 
 
 @compiled
@@ -127,7 +127,7 @@ def _climb(
     contrast: float,
 ) -> np.ndarray:
     ndim = steps.size
-    found = np.empty((len(starts), ndim + 1))
+    ends = np.empty((len(starts), ndim + 1))
     here, total = np.empty(ndim), np.empty(ndim)
     away = np.empty(ndim)
     for pixel in range(len(starts)):
@@ -162,11 +162,11 @@ def _climb(
                 shift += (total[axis] / count) ** 2
             change = abs(sum_of_values / count - value)
             value = sum_of_values / count
-            if shift < SETTLED**2 and change < SETTLED * contrast:
+            if shift < MIN_SHIFT_PX**2 and change < MIN_SHIFT_PX * contrast:
                 break
-        found[pixel, :ndim] = here
-        found[pixel, ndim] = value
-    return found
+        ends[pixel, :ndim] = here
+        ends[pixel, ndim] = value
+    return ends
 
 
 def _segments(

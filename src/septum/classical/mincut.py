@@ -80,7 +80,7 @@ def contrast_edges(grey: np.ndarray, steps: np.ndarray, *, connectivity: int) ->
     """
     squares = [np.diff(grey.astype(float), axis=axis) ** 2 for axis in range(grey.ndim)]
     variance = sum(s.sum() for s in squares) / max(1, sum(s.size for s in squares))
-    found = []
+    by_offset = []
     for offset in itertools.product((-1, 0, 1), repeat=grey.ndim):
         # of a direction and its opposite, the one that points forwards
         if not 0 < np.count_nonzero(offset) <= connectivity or offset < (0,) * grey.ndim:
@@ -89,8 +89,8 @@ def contrast_edges(grey: np.ndarray, steps: np.ndarray, *, connectivity: int) ->
         here, there = edges.ends(grey.astype(float))
         alike = np.exp(-((here - there) ** 2) / (2 * variance)) if variance else 1.0
         edges.ends(edges.weights)[0][...] = alike / edges.length
-        found.append(edges)
-    return found
+        by_offset.append(edges)
+    return by_offset
 
 
 def minimum_cut(

@@ -15,7 +15,7 @@ import numpy as np
 from scipy import ndimage
 
 Shape = tuple[int, ...]
-LARGEST_LOSS = 0.35
+MAX_SHARE_LOST = 0.35
 """A new cell may lose at most this part of itself to cells that are there already."""
 
 
@@ -91,7 +91,7 @@ def grow_cells(
         mine = distance < 1
         taken = labels[window]
         lost = mine & (taken > 0)
-        if lost.sum() > LARGEST_LOSS * mine.sum():
+        if lost.sum() > MAX_SHARE_LOST * mine.sum():
             continue
         wins = mine & (distance < nearest[window])
         if _eats_up(labels, taken[wins & lost]):
@@ -181,7 +181,7 @@ def _radial(
 def _eats_up(labels: np.ndarray, stolen: np.ndarray) -> bool:
     """Whether a cell that is there would lose too much of itself."""
     for label, count in zip(*np.unique(stolen, return_counts=True), strict=True):
-        if count > LARGEST_LOSS * np.count_nonzero(labels == label):
+        if count > MAX_SHARE_LOST * np.count_nonzero(labels == label):
             return True
     return False
 

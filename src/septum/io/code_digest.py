@@ -45,19 +45,19 @@ def reachable(*modules: str, without: tuple[str, ...] = ()) -> frozenset[str]:
 
     Imports by ``without`` are not followed, and these modules are left out, as is the registry.
     """
-    found: set[str] = set()
+    reached: set[str] = set()
     waiting = [module.partition(":")[0] for module in modules]
     while waiting:
         module = waiting.pop()
-        if module in found or module in without or module in UNCOUNTED:
+        if module in reached or module in without or module in UNCOUNTED:
             continue
         if _file(module) is None:
             raise ModuleNotFoundError(f"no module {module} in {PACKAGE}")
-        found.add(module)
+        reached.add(module)
         parents = module.split(".")
         waiting += [".".join(parents[:n]) for n in range(1, len(parents))]
         waiting += _imports(module)
-    return frozenset(found)
+    return frozenset(reached)
 
 
 @cache

@@ -39,7 +39,7 @@ Backbone = Literal["vgg16", "vgg16_bn"]
 Dropout = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 # "at once": makes features of the fourth and third pooling as small as those of fc7
-AT_ONCE = (0.01, 0.0001)
+AT_ONCE_SCALES = (0.01, 0.0001)
 
 
 class FCN(Network):
@@ -86,7 +86,7 @@ class FCN(Network):
             raise problem("options.at_once", what, "leave it out: nothing has to be scaled")
         # 2 pixels at the fifth level, whose batch normalisation needs more than one value
         self._least_size = 17 if norm else 1
-        self._scales = AT_ONCE if at_once else (1.0, 1.0)
+        self._scales = AT_ONCE_SCALES if at_once else (1.0, 1.0)
         self.backbone = VGG(spatial_dims, in_channels, norm=norm, width=width)
         *_, pool3, pool4, pool5 = self.backbone.channels
         hidden = scaled(4096, width)

@@ -51,13 +51,13 @@ Sizes = Annotated[tuple[Length, ...], Field(strict=False, min_length=1, max_leng
 Ratios = Annotated[tuple[Length, ...], Field(strict=False, min_length=1)]
 Proportions = Annotated[tuple[Length, ...], Field(strict=False, min_length=2, max_length=3)]
 
-PUBLISHED = (32.0, 64.0, 128.0, 256.0, 512.0)
+PUBLISHED_ANCHOR_SIZES = (32.0, 64.0, 128.0, 256.0, 512.0)
 """Sizes of the anchors, made for photographs."""
-WEIGHTS = (10.0, 5.0)
+BOX_CODE_WEIGHTS = (10.0, 5.0)
 """On shifts and logarithms of a class's box."""
-OBJECT = {2: 0.5, 3: 0.35}
+MIN_IOU_OBJECT = {2: 0.5, 3: 0.35}
 """IoU from which on a proposal is an object; in 3-D what is as far off has 0.5^(3/2)."""
-SAMPLE, SHARE, MASKS = (128, 512), 0.5, (16, 128)
+PROPOSALS_PER_STEP, OBJECT_SHARE, MASKS_PER_STEP = (128, 512), 0.5, (16, 128)
 """Proposals that a step looks at in 128 pixels to the axis, and at most (the paper's number) in an
 image of any size; the share that may be objects; of how many objects it looks at the mask, which
 takes most of a step's time."""
@@ -65,9 +65,9 @@ BOX_BINS = {2: 7, 3: 5}
 """Bins of the pooled features along each axis, by the number of axes."""
 MASK_BINS = {2: 14, 3: 7}
 """A mask has twice as many. In 3-D fewer: 14³ bins would take most of a training's time."""
-LEAST_SCORE = 0.05
+MIN_SCORE = 0.05
 """Of what is reported at all."""
-OVERLAP = OBJECT
+MAX_IOU_SAME_CLASS = MIN_IOU_OBJECT
 """IoU above which the lesser of two boxes of a class is dropped."""
 
 
@@ -125,7 +125,7 @@ class FasterRCNN(Network):
                 "options.proportions", what, f"give {spatial_dims} numbers, or leave it out"
             )
         self.spatial_dims, self.n_classes = spatial_dims, out_channels - 1
-        anchor_sizes = PUBLISHED if anchor_sizes is None else anchor_sizes
+        anchor_sizes = PUBLISHED_ANCHOR_SIZES if anchor_sizes is None else anchor_sizes
         levels = range(first_level, first_level + len(anchor_sizes))
         self.strides = tuple(2**level for level in levels)
         self.sizes = tuple(anchor_sizes)
@@ -202,10 +202,10 @@ class FasterRCNN(Network):
     def pyramid(self, images: Tensor) -> list[Tensor]:
         """Return the features (N, C, *spatial) of all levels, the finest first."""
         stages = self.body(images)
-        found = list(self.fpn(OrderedDict((str(s), stages[s]) for s in self._stages)).values())
+        levels = list(self.fpn(OrderedDict((str(s), stages[s]) for s in self._stages)).values())
         for _ in range(self._pooled):
-            found.append(found[-1][(..., *[slice(None, None, 2)] * self.spatial_dims)])
-        return found
+            levels.append(levels[-1][(..., *[slice(None, None, 2)] * self.spatial_dims)])
+        return levels
 
     def losses(
         self, pyramid: Sequence[Tensor], size: Sequence[int], truths: Sequence[Truth]
@@ -224,20 +224,22 @@ class FasterRCNN(Network):
         proposed = self.rpn(pyramid, size, truths)
         boxes, which, counts = [], [], []
         area = math.prod(size) / 128 ** len(size)
-        looked_at, masks = (min(most, round(n * max(1.0, area))) for n, most in (SAMPLE, MASKS))
-        level = OBJECT[self.spatial_dims]
+        n_proposals, n_masks = (
+            min(most, round(n * max(1.0, area))) for n, most in (PROPOSALS_PER_STEP, MASKS_PER_STEP)
+        )
+        min_iou = MIN_IOU_OBJECT[self.spatial_dims]
         for proposals, true in zip(proposed.boxes, truths, strict=True):
             # the true boxes are proposals too: else the first steps would have no objects
             proposals = torch.cat([true.boxes, proposals])
             known = {"inside": true.inside, "void": true.void}
-            found = match(proposals, true.boxes, above=level, below=level, **known)
-            positive, negative = sample(found, looked_at, SHARE)
+            index = match(proposals, true.boxes, above=min_iou, below=min_iou, **known)
+            positive, negative = sample(index, n_proposals, OBJECT_SHARE)
             chosen = torch.cat([positive, negative])
             boxes.append(proposals[chosen])
-            which.append(found[chosen])
-            counts.append(min(len(positive), masks))  # drawn at random: the first are any
+            which.append(index[chosen])
+            counts.append(min(len(positive), n_masks))  # drawn at random: the first are any
         outputs = self.box_head(self._pool(pyramid, boxes, BOX_BINS))
-        losses = {**proposed.losses, **box_losses(*outputs, boxes, which, truths, WEIGHTS)}
+        losses = {**proposed.losses, **box_losses(*outputs, boxes, which, truths, BOX_CODE_WEIGHTS)}
         if self.mask_head is not None:
             boxes = [box[:count] for box, count in zip(boxes, counts, strict=True)]
             which = [index[:count] for index, count in zip(which, counts, strict=True)]
@@ -262,22 +264,23 @@ class FasterRCNN(Network):
         proposals = self.rpn(pyramid, size).boxes
         logits, codes = self.box_head(self._pool(pyramid, proposals, BOX_BINS))
         counts = [len(p) for p in proposals]
-        found = [
+        detected = [
             self._select(p, s, c, size)
             for p, s, c in zip(
                 proposals, logits.softmax(1).split(counts), codes.split(counts), strict=True
             )
         ]
         if self.mask_head is not None:
-            pooled = self._pool(pyramid, [f.boxes for f in found], MASK_BINS)
+            pooled = self._pool(pyramid, [d.boxes for d in detected], MASK_BINS)
             # in pieces: thousands of objects would take gigabytes at once
             masks = [self.mask_head(part).float().sigmoid() for part in pooled.split(256)]
             masks = torch.cat(masks) if masks else self.mask_head(pooled)
-            labels = torch.cat([f.labels for f in found])
+            labels = torch.cat([d.labels for d in detected])
             own = masks[torch.arange(len(labels), device=labels.device), labels]
-            for f, mask in zip(found, own.split([len(f.boxes) for f in found]), strict=True):
-                f.masks = mask
-        return found
+            counts = [len(d.boxes) for d in detected]
+            for of_image, mask in zip(detected, own.split(counts), strict=True):
+                of_image.masks = mask
+        return detected
 
     def _select(
         self, proposals: Tensor, scores: Tensor, codes: Tensor, size: Sequence[int]
@@ -285,14 +288,14 @@ class FasterRCNN(Network):
         """Return the boxes of an image whose class is likely, without near-duplicates."""
         boxes, labels, chances = [], [], []
         for label in range(1, 1 + self.n_classes):
-            likely = torch.nonzero(scores[:, label] > LEAST_SCORE).flatten()
-            box = clip(decode(codes[likely, label], proposals[likely], WEIGHTS), size)
+            likely = torch.nonzero(scores[:, label] > MIN_SCORE).flatten()
+            box = clip(decode(codes[likely, label], proposals[likely], BOX_CODE_WEIGHTS), size)
             whole = (extents(box) >= 1).all(dim=1)
             boxes.append(box[whole])
             chances.append(scores[likely, label][whole])
             labels.append(torch.full_like(likely[whole], label))
         boxes, chances, labels = torch.cat(boxes), torch.cat(chances), torch.cat(labels)
-        kept = nms(boxes, chances, OVERLAP[self.spatial_dims], labels)
+        kept = nms(boxes, chances, MAX_IOU_SAME_CLASS[self.spatial_dims], labels)
         return Found(boxes[kept], chances[kept], labels[kept], None)
 
     def _pool(

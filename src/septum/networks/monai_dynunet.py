@@ -29,7 +29,7 @@ from torch import Tensor
 from septum.networks.blocks import Network, halving_weights
 
 # channels at most, in widths
-_CAP = {2: 16, 3: 10}
+_MAX_CHANNEL_FACTOR = {2: 16, 3: 10}
 
 
 class DynUNet(Network):
@@ -69,7 +69,9 @@ class DynUNet(Network):
         others = spatial_dims - 1
         kernels = [(1 if level < flat else 3, *[3] * others) for level in range(depth + 1)]
         strides = [(1 if level < flat else 2, *[2] * others) for level in range(depth)]
-        widths = [width * min(2**level, _CAP[spatial_dims]) for level in range(depth + 1)]
+        widths = [
+            width * min(2**level, _MAX_CHANNEL_FACTOR[spatial_dims]) for level in range(depth + 1)
+        ]
         self.lower = depth - 2 if deep_supervision else 0
         self.net = nets.DynUNet(
             spatial_dims,

@@ -31,7 +31,7 @@ from septum.networks.state_dict import local_file, read_state_dict
 _FULLY_CONNECTED = {"classifier.0": "fc6", "classifier.3": "fc7"}
 _CLASSIFIERS = ("classifier", "fc")
 _COUNTER = "num_batches_tracked"  # no weight; checkpoints of old have none
-_SHOWN = 4
+_MAX_NAMES_SHOWN = 4
 
 
 @dataclass(frozen=True)
@@ -213,12 +213,12 @@ def _require_fit(
         "missing": sorted(wanted - given.keys()),
         "without a place": sorted(given.keys() - ours.keys()),
     }
-    found = [f"{len(words)} {kind} ({_listed(words)})" for kind, words in kinds.items() if words]
-    if found:
+    misfits = [f"{len(words)} {kind} ({_listed(words)})" for kind, words in kinds.items() if words]
+    if misfits:
         count = sum(map(len, kinds.values()))
         raise problem(
             source,
-            f"{count} of {len(wanted | given.keys())} tensors do not fit: {'; '.join(found)}",
+            f"{count} of {len(wanted | given.keys())} tensors do not fit: {'; '.join(misfits)}",
             "give a checkpoint of the same backbone in torchvision's layout; published ones are of "
             "width 1 (ResNets with deep_stem: false)",
         )
@@ -241,8 +241,10 @@ def _copy(ours: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> None:
 
 def _listed(words: Iterable[str]) -> str:
     words = list(words)
-    rest = len(words) - _SHOWN
-    return ", ".join(words[:_SHOWN]) + (f", and {rest} more" if rest > 0 else "") or "none"
+    rest = len(words) - _MAX_NAMES_SHOWN
+    return (
+        ", ".join(words[:_MAX_NAMES_SHOWN]) + (f", and {rest} more" if rest > 0 else "") or "none"
+    )
 
 
 def _by(tensor: Tensor) -> str:

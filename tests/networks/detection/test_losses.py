@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from septum.networks.detection.losses import BETA, box_losses, mask_loss
+from septum.networks.detection.losses import SMOOTH_L1_BETA, box_losses, mask_loss
 from septum.networks.detection.matching import BACKGROUND
 from septum.networks.detection.targets import truth
 
@@ -30,7 +30,7 @@ def test_a_box_is_compared_for_the_true_class_only():
     codes = torch.zeros(2, 3, 4)
     codes[:, [0, 2]] = 9.0
     losses = box_losses(torch.zeros(2, 3), codes, [boxes], [WHICH], [TRUE], (1, 1))
-    assert losses["box"].item() == pytest.approx((0.5 - BETA / 2) / 2)
+    assert losses["box"].item() == pytest.approx((0.5 - SMOOTH_L1_BETA / 2) / 2)
 
 
 def test_an_undecided_mask_costs_a_bit_a_bin_and_a_right_one_nothing():

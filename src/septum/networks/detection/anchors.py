@@ -31,13 +31,13 @@ def shapes(
         volume.
     """
     axes = len(proportions)
-    found = []
+    extents = []
     for ratio in ratios:
         across = size * ratio ** (-1 / axes)
         for long in range(1 if ratio == 1 else axes):
             shape = [across * ratio if a == long else across for a in range(axes)]
-            found.append(tuple(n * share for n, share in zip(shape, proportions, strict=True)))
-    return found
+            extents.append(tuple(n * share for n, share in zip(shape, proportions, strict=True)))
+    return extents
 
 
 def n_shapes(ratios: Sequence[float], axes: int) -> int:

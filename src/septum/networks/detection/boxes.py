@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 # exp() of what an untrained network says must stay a number: at most this enlargement
-LARGEST = math.log(1000 / 16)
+MAX_LOG_SCALE = math.log(1000 / 16)
 
 
 def encode(boxes: Tensor, references: Tensor, weights: tuple[float, float]) -> Tensor:
@@ -43,7 +43,7 @@ def decode(codes: Tensor, references: Tensor, weights: tuple[float, float]) -> T
     axes = codes.shape[1] // 2
     at, extent = _centres(references)
     centres = at + codes[:, :axes] / weights[0] * extent
-    half = (codes[:, axes:] / weights[1]).clamp(max=LARGEST).exp() * extent / 2
+    half = (codes[:, axes:] / weights[1]).clamp(max=MAX_LOG_SCALE).exp() * extent / 2
     return torch.cat([centres - half, centres + half], dim=1)
 
 

@@ -23,7 +23,7 @@ from septum.networks.blocks import conv, up_conv
 from septum.networks.detection.boxes import extents
 from septum.networks.detection.roi_align import roi_align
 
-SAMPLING = {2: 2, 3: 1}
+SAMPLES_PER_BIN = {2: 2, 3: 1}
 """Points a bin along each axis, by the number of axes: in 3-D each costs eight features."""
 
 
@@ -59,7 +59,7 @@ def pool(
     mean = extents(together).clamp(min=1).log2().mean(dim=1)  # of the side of equal volume
     centres = torch.tensor(sizes, device=mean.device).log2()
     level = (mean[:, None] - centres).abs().argmin(dim=1)
-    found = pyramid[0].new_zeros(len(together), pyramid[0].shape[1], *(bins,) * axes)
+    of_boxes = pyramid[0].new_zeros(len(together), pyramid[0].shape[1], *(bins,) * axes)
     for number, (features, stride) in enumerate(zip(pyramid, strides, strict=True)):
         here = torch.nonzero(level == number).flatten()
         # feature i stands in the middle of pixel i * stride, not of all pixels that it stands for
@@ -70,10 +70,10 @@ def pool(
             images[here],
             (bins,) * axes,
             scale=1 / stride,
-            sampling_ratio=SAMPLING[axes],
+            sampling_ratio=SAMPLES_PER_BIN[axes],
         )
-        found = found.index_copy(0, here, pooled)
-    return found
+        of_boxes = of_boxes.index_copy(0, here, pooled)
+    return of_boxes
 
 
 class BoxHead(nn.Module):

@@ -17,7 +17,7 @@ from septum.networks.detection.boxes import encode
 from septum.networks.detection.matching import BACKGROUND
 from septum.networks.detection.targets import Truth, mask_targets
 
-BETA = 1 / 9
+SMOOTH_L1_BETA = 1 / 9
 """Where the box loss turns from squared to absolute."""
 
 
@@ -55,7 +55,7 @@ def box_losses(
     label = torch.cat(labels)
     objects = torch.nonzero(label).flatten()
     error = F.smooth_l1_loss(
-        codes[objects, label[objects]], torch.cat(true_codes), beta=BETA, reduction="sum"
+        codes[objects, label[objects]], torch.cat(true_codes), beta=SMOOTH_L1_BETA, reduction="sum"
     )
     count = max(len(label), 1)
     return {

@@ -59,24 +59,24 @@ def match(
         Index of the object, `BACKGROUND` or `NEITHER`.
     """
     seen = boxes if inside is None else part(boxes, inside)
-    found = torch.full((len(boxes),), BACKGROUND, device=boxes.device)
+    index = torch.full((len(boxes),), BACKGROUND, device=boxes.device)
     if len(objects) and len(boxes):
         overlap = iou(seen, objects)
         highest, which = overlap.max(dim=1)
-        found = which.clone()
-        found[highest < above] = NEITHER
-        found[highest < below] = BACKGROUND
+        index = which.clone()
+        index[highest < above] = NEITHER
+        index[highest < below] = BACKGROUND
         if best:
             most = overlap.max(dim=0).values
             # an object that no box meets has no best one
             rows = ((overlap == most) & (most > 0)).any(dim=1)
-            found[rows] = which[rows]
+            index[rows] = which[rows]
     unknown = torch.zeros(len(boxes), dtype=torch.bool, device=boxes.device)
     if inside is not None:
         unknown |= _beyond(boxes, inside)
     if void is not None and void.any() and len(boxes):
         unknown |= covered_share(seen, void) > 0.5
-    return torch.where((found == BACKGROUND) & unknown, NEITHER, found)
+    return torch.where((index == BACKGROUND) & unknown, NEITHER, index)
 
 
 def covered_share(boxes: Tensor, mask: Tensor) -> Tensor:
@@ -116,12 +116,12 @@ def _beyond(boxes: Tensor, inside: Tensor) -> Tensor:
     return ((middle < low) | (middle > high)).any(dim=1)
 
 
-def sample(found: Tensor, count: int, share: float) -> tuple[Tensor, Tensor]:
+def sample(index: Tensor, count: int, share: float) -> tuple[Tensor, Tensor]:
     """Draw boxes for a training step, with torch's generator.
 
     Parameters
     ----------
-    found : (n,) int64 tensor
+    index : (n,) int64 tensor
         As `match` returns it.
     count : int
         How many to draw; fewer where there are not as many.
@@ -133,8 +133,8 @@ def sample(found: Tensor, count: int, share: float) -> tuple[Tensor, Tensor]:
     positive, negative : (k,) int64 tensor
         Indices.
     """
-    positive = _draw(torch.nonzero(found >= 0).flatten(), int(count * share))
-    background = torch.nonzero(found == BACKGROUND).flatten()
+    positive = _draw(torch.nonzero(index >= 0).flatten(), int(count * share))
+    background = torch.nonzero(index == BACKGROUND).flatten()
     return positive, _draw(background, count - len(positive))
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from septum.jit import compiled
 
-_MOST_CELLS = 2**18
+_MAX_CELLS = 2**18
 
 
 def nms(boxes: Tensor, scores: Tensor, threshold: float, groups: Tensor | None = None) -> Tensor:
@@ -57,7 +57,7 @@ def _cells(start: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray,
     """
     low, high = start.min(axis=0), stop.max(axis=0)
     edge = np.maximum((stop - start).mean(axis=0), 1e-9)
-    most = int(_MOST_CELLS ** (1 / start.shape[1]))
+    most = int(_MAX_CELLS ** (1 / start.shape[1]))
     n_cells = np.clip(np.ceil((high - low) / edge), 1, most).astype(np.int64)
     edge = np.maximum((high - low) / n_cells, 1e-9)
     first = np.clip(((start - low) / edge).astype(np.int64), 0, n_cells - 1)
@@ -86,9 +86,9 @@ def _suppress(start, stop, order, group, first, last, n_cells, threshold):  # no
         for step in range(spread):
             entry = newest[_cell(step, first[box], last[box], n_cells)]
             while entry >= 0 and stays:
-                other = entry_box[entry]
-                if group[other] == group[box]:
-                    stays = _iou(start, stop, box, other) <= threshold
+                earlier = entry_box[entry]
+                if group[earlier] == group[box]:
+                    stays = _iou(start, stop, box, earlier) <= threshold
                 entry = entry_next[entry]
             if not stays:
                 break
@@ -124,9 +124,9 @@ def _cell(step, first, last, n_cells):  # noqa: ANN001, ANN202
 
 @compiled
 def _iou(start, stop, i, j):  # noqa: ANN001, ANN202
-    both, one, other = 1.0, 1.0, 1.0
+    both, volume_i, volume_j = 1.0, 1.0, 1.0
     for a in range(start.shape[1]):
         both *= max(min(stop[i, a], stop[j, a]) - max(start[i, a], start[j, a]), 0.0)
-        one *= stop[i, a] - start[i, a]
-        other *= stop[j, a] - start[j, a]
-    return both / (one + other - both) if both > 0 else 0.0
+        volume_i *= stop[i, a] - start[i, a]
+        volume_j *= stop[j, a] - start[j, a]
+    return both / (volume_i + volume_j - both) if both > 0 else 0.0

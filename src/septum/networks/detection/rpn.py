@@ -25,18 +25,18 @@ from septum.networks.detection.matching import match, sample
 from septum.networks.detection.nms import nms
 from septum.networks.detection.targets import Truth
 
-WEIGHTS = (1.0, 1.0)
+BOX_CODE_WEIGHTS = (1.0, 1.0)
 """On shifts and logarithms (`septum.networks.detection.boxes`)."""
-OBJECT, NO_OBJECT = {2: 0.5, 3: 0.35}, {2: 0.3, 3: 0.2}
+MIN_IOU_OBJECT, MAX_IOU_BACKGROUND = {2: 0.5, 3: 0.35}, {2: 0.3, 3: 0.2}
 """IoU from which on an anchor is an object, and under which it is background, by the number of
 axes: in 3-D what is as far off has a lower one."""
-SAMPLE, SHARE = 256, 0.5
+ANCHORS_PER_STEP, OBJECT_SHARE = 256, 0.5
 """Anchors of an image that a step looks at, and how many of them may be objects."""
-BETA = 1 / 9
+SMOOTH_L1_BETA = 1 / 9
 """Where the box loss turns from squared to absolute."""
-BEFORE_NMS = 1000
+MAX_PROPOSALS_BEFORE_NMS = 1000
 """Proposals of a level that enter the suppression, for each 128² pixels of the image."""
-OVERLAP = 0.7
+MAX_IOU_SAME_LEVEL = 0.7
 """IoU above which the lesser of two proposals of a level is dropped."""
 
 
@@ -135,17 +135,17 @@ class RegionProposals(nn.Module):
     ) -> Tensor:
         """Return the proposals of an image: the best of each level, without near-duplicates."""
         area = math.prod(size) / 128 ** len(size)
-        most = max(1, round(BEFORE_NMS * max(1.0, area)))
+        most = max(1, round(MAX_PROPOSALS_BEFORE_NMS * max(1.0, area)))
         boxes, scores, levels = [], [], []
         for level, (score, code, place) in enumerate(zip(logits, codes, places, strict=True)):
             score, best = score[image].topk(min(most, score.shape[1]))
-            found = clip(decode(code[image][best], place[best], WEIGHTS), size)
-            whole = (extents(found) >= 1).all(dim=1)
-            boxes.append(found[whole])
+            inside = clip(decode(code[image][best], place[best], BOX_CODE_WEIGHTS), size)
+            whole = (extents(inside) >= 1).all(dim=1)
+            boxes.append(inside[whole])
             scores.append(score[whole])
             levels.append(torch.full_like(best[whole], level))
         boxes, scores = torch.cat(boxes), torch.cat(scores)
-        kept = nms(boxes, scores, OVERLAP, torch.cat(levels))
+        kept = nms(boxes, scores, MAX_IOU_SAME_LEVEL, torch.cat(levels))
         return boxes[kept[:most]]
 
 
@@ -156,16 +156,16 @@ def _losses(
     objectness, box, count = [], [], 0
     for score, code, true in zip(logits, codes, truths, strict=True):
         axes = true.instance.ndim
-        levels = {"above": OBJECT[axes], "below": NO_OBJECT[axes]}
+        levels = {"above": MIN_IOU_OBJECT[axes], "below": MAX_IOU_BACKGROUND[axes]}
         known = {"inside": true.inside, "void": true.void}
-        found = match(places, true.boxes, **levels, best=True, **known)
-        positive, negative = sample(found, SAMPLE, SHARE)
+        index = match(places, true.boxes, **levels, best=True, **known)
+        positive, negative = sample(index, ANCHORS_PER_STEP, OBJECT_SHARE)
         chosen = torch.cat([positive, negative])
         truth = torch.zeros_like(score[chosen])
         truth[: len(positive)] = 1
         objectness.append(F.binary_cross_entropy_with_logits(score[chosen], truth, reduction="sum"))
-        wanted = encode(true.boxes[found[positive]], places[positive], WEIGHTS)
-        box.append(F.smooth_l1_loss(code[positive], wanted, beta=BETA, reduction="sum"))
+        wanted = encode(true.boxes[index[positive]], places[positive], BOX_CODE_WEIGHTS)
+        box.append(F.smooth_l1_loss(code[positive], wanted, beta=SMOOTH_L1_BETA, reduction="sum"))
         count += len(chosen)
     count = max(count, 1)
     return {

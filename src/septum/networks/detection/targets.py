@@ -15,7 +15,7 @@ from torch import Tensor
 
 from septum.losses.logits import IGNORE
 
-SAMPLES = 2
+SAMPLES_PER_BIN = 2
 """Points a bin along each axis, at which a mask is looked at."""
 
 
@@ -106,20 +106,22 @@ def mask_targets(true: Truth, boxes: Tensor, which: Tensor, bins: int) -> Tensor
     (n, *bins) float32 Tensor
     """
     axes, spatial = true.instance.ndim, true.instance.shape
-    steps = (torch.arange(bins * SAMPLES, device=boxes.device) + 0.5) / (bins * SAMPLES)
+    steps = (torch.arange(bins * SAMPLES_PER_BIN, device=boxes.device) + 0.5) / (
+        bins * SAMPLES_PER_BIN
+    )
     index = torch.zeros((len(boxes),) + (1,) * axes, dtype=torch.int64, device=boxes.device)
     for a in range(axes):
         start, stop = boxes[:, a, None], boxes[:, axes + a, None]
         # pixel k covers the interval from k to k + 1
         place = (start + steps * (stop - start)).floor().long().clamp(0, spatial[a] - 1)
         shape = [len(boxes)] + [1] * axes
-        shape[1 + a] = bins * SAMPLES
+        shape[1 + a] = bins * SAMPLES_PER_BIN
         index = index * spatial[a] + place.reshape(shape)
     own = true.ids[which].reshape((-1,) + (1,) * axes)
     covered = (true.instance.flatten()[index] == own).float()[:, None]
     pooling = torch.nn.functional.avg_pool2d if axes == 2 else torch.nn.functional.avg_pool3d
-    share = pooling(covered, SAMPLES)[:, 0]
+    share = pooling(covered, SAMPLES_PER_BIN)[:, 0]
     if not true.void.any():
         return share
-    unknown = pooling(true.void.flatten()[index].float()[:, None], SAMPLES)[:, 0]
+    unknown = pooling(true.void.flatten()[index].float()[:, None], SAMPLES_PER_BIN)[:, 0]
     return torch.where(unknown > 0, IGNORE, share)

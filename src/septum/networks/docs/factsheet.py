@@ -94,13 +94,13 @@ def write(path: Path, text: str) -> None:
 def paper(name: str) -> tuple[str, str]:
     """Return a network's paper as (first author and year, link)."""
     of_class = _paragraphs(models.network_class(name))[1]
-    found = PAPER.match(of_class) or PAPER.match(_paragraphs(_module(name))[1])
-    if not found:
+    reference = PAPER.match(of_class) or PAPER.match(_paragraphs(_module(name))[1])
+    if not reference:
         where = models.module(name)
         raise problem(
             where, "names no paper", "begin the second paragraph with authors, year, link"
         )
-    authors, year, link = found.groups()
+    authors, year, link = reference.groups()
     first, *others = re.split(r", | et al\.| and ", authors.strip())
     return f"{first}{' et al.' if others else ''} {year}", link.rstrip(".")
 
@@ -108,9 +108,9 @@ def paper(name: str) -> tuple[str, str]:
 def departures(name: str) -> str:
     """Return what the docstring of a network's module says of departures from the paper."""
     for paragraph in _paragraphs(_module(name)):
-        found = re.search(r"(?:^|\. )Departures[^:]*: (.*)", paragraph)
-        if found:
-            text = found[1].replace("``", "`")
+        paragraph_match = re.search(r"(?:^|\. )Departures[^:]*: (.*)", paragraph)
+        if paragraph_match:
+            text = paragraph_match[1].replace("``", "`")
             return text[0].upper() + text[1:]
     where = models.module(name)
     raise problem(where, "names no departures", "add a paragraph 'Departures from the paper: …'")

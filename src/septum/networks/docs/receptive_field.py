@@ -11,7 +11,7 @@ from torch import nn
 
 from septum.networks.blocks import Network
 
-LONGEST = 4096
+MAX_LENGTH_PX = 4096
 
 
 def receptive_field(network: Network) -> int | None:
@@ -21,7 +21,7 @@ def receptive_field(network: Network) -> int | None:
     poolings make them differ. Statistics of a normalisation over the image do not count; a
     weight that happens to be zero does. Max-unpooling puts features where the maxima of this
     one image are, so that the field may come out a few per cent too small. A field of more than
-    `LONGEST` pixels is taken for the whole image.
+    `MAX_LENGTH_PX` pixels is taken for the whole image.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def receptive_field(network: Network) -> int | None:
         for key, child in module.named_children():
             if isinstance(child, nn.InstanceNorm2d | nn.GroupNorm):
                 setattr(module, key, nn.Identity())
-    for length in (512, 1024, 2048, LONGEST):
+    for length in (512, 1024, 2048, MAX_LENGTH_PX):
         field = _field(network, length)
         if field is not None:
             return field
