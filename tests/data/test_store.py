@@ -20,9 +20,7 @@ from hypothesis.extra import numpy as hnp
 from septum.data import store
 from septum.data.store import Case, Geometry
 from septum.errors import SeptumError
-from septum.io.atomic import (
-    PREFIX,
-)
+from septum.io.atomic import PREFIX
 
 DTYPES = ["uint8", "int16", "uint16", "int32", "uint32", "float16", "float32", ">u2", ">f4"]
 

@@ -9,13 +9,7 @@ import numpy as np
 
 from septum.config.schema import ClassSpec, Export
 from septum.data.plan import Plan
-from septum.data.store import (
-    Case,
-    Geometry,
-    case_path,
-    write_case,
-    write_prediction,
-)
+from septum.data.store import Case, Geometry, case_path, write_case, write_prediction
 from septum.io.atomic import write_json
 from septum.stages.export.stage import export_predictions
 

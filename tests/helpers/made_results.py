@@ -13,13 +13,7 @@ from septum.config.schema import ClassSpec, Evaluate, Report
 from septum.data.case_files import safe_name
 from septum.data.intensity import statistics
 from septum.data.plan import Plan
-from septum.data.store import (
-    Case,
-    Geometry,
-    case_path,
-    write_case,
-    write_prediction,
-)
+from septum.data.store import Case, Geometry, case_path, write_case, write_prediction
 from septum.io.atomic import write_json
 from septum.io.usage import PredictionCosts, TrainingCosts, write_costs
 from septum.networks.model_header import FORMAT_VERSION

@@ -1,4 +1,4 @@
-"""What Septum's own COCO-panoptic files say of themselves, for who writes and who reads them."""
+"""The mark of COCO-panoptic files that Septum writes, shared by their writer and reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which stored cases a fold trains on and is validated on."""
+"""The stored cases that a fold trains on and is validated on."""
 
 from __future__ import annotations
 

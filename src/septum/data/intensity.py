@@ -1,4 +1,4 @@
-"""Intensities: what they are like in a case, and how they become a network's input.
+"""Intensity statistics of a case, and the normalisation of a network's input.
 
 Statistics are taken once, of the whole image, and kept with the case; tiles and patches are
 normalised by them, so that a patch gets the same values wherever it is cut.

@@ -22,7 +22,7 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True)
 class Plan:
-    """What was decided for a dataset.
+    """The decisions for a dataset.
 
     Parameters
     ----------

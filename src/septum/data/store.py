@@ -31,13 +31,13 @@ from septum.io.zarr_arrays import (
 
 Array = np.ndarray | zarr.Array
 VOID = 2**16 - 1
-"""In the class map of a case: pixels that are neither right nor wrong, whatever is predicted."""
+"""Value in the class map of a case for pixels that no loss and no score counts."""
 LABEL_TYPES = {"semantic": np.dtype("uint16"), "instance": np.dtype("uint32")}
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """Where the pixels lie, and how a result goes back into the input's own format.
+    """The position of the pixels in space, and what the input's own format needs beside.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Which boxes of two lists overlap, without comparing each with each.
+"""Pairs of overlapping boxes of two lists, without comparing each with each.
 
 Boxes that share a pixel share a cell of a grid, and only those that share a cell are compared:
 an array of all pairs would grow with the square of the number of objects.

@@ -145,7 +145,7 @@ def plain(value: Any) -> Any:
 
 @contextlib.contextmanager
 def _writing(final: Path, touched: Path) -> Iterator[None]:
-    """Say in a user's words that ``final`` cannot be written; other errors pass through."""
+    """Turn errors of writing ``final`` into a `SeptumError`; other errors pass through."""
     try:
         yield
     except SeptumError:

@@ -14,11 +14,11 @@ Length = tuple[float, str]
 UNKNOWN: Length = (1.0, "pixel")
 """The size of a pixel that a file does not give."""
 SYMBOLS = {"pixel": "px", "micrometer": "µm", "millimeter": "mm"}
-"""As they are printed, and as OME-TIFF has them."""
+"""Symbols as printed, and as in OME-TIFF."""
 ASCII_SYMBOLS = {"micrometer": "um", "millimeter": "mm"}
-"""As names of columns and ImageJ have them; none for pixels."""
+"""Symbols for names of columns and for ImageJ; there is none for pixels."""
 MICROMETERS = {"micrometer": 1.0, "millimeter": 1000.0}
-"""How long they are; pixels have no length."""
+"""Lengths of the units in micrometres; pixels have none."""
 
 # as files spell them, in lower case: what is a millimetre and longer stays in millimetres
 _SPELLED_MICROMETERS = {

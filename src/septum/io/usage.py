@@ -1,4 +1,4 @@
-"""What a training and a prediction take, as they are measured: time, memory, and on what device.
+"""Measured costs of trainings and predictions: time, memory, and the device.
 
 Measurements differ from run to run. They are files of their own beside the results, never parts
 of them, so that the same settings go on giving the same bytes. They are made here and read by
@@ -24,7 +24,7 @@ CPU_INFO, STATUS = Path("/proc/cpuinfo"), Path("/proc/self/status")
 
 
 class Usage(BaseModel):
-    """What a process runs on, and the most memory it took; None where that is not known.
+    """Device and peak memory of a process; None where they are not known.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ Kind = TypeVar("Kind", bound=Usage)
 
 
 class TrainingCosts(Usage):
-    """What stands in ``fold<k>/costs.json``.
+    """The record in ``fold<k>/costs.json``.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ class TrainingCosts(Usage):
 
 
 class CaseCosts(BaseModel):
-    """What the prediction of a case took.
+    """The cost of predicting a case.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ class CaseCosts(BaseModel):
 
 
 class PredictionCosts(Usage):
-    """What stands in ``costs/<batch>.json``: the cases of a job, in their order."""
+    """The record in ``costs/<batch>.json``: the cases of a job, in order."""
 
     cases: list[CaseCosts]
 

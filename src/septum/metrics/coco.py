@@ -1,12 +1,12 @@
 """Average precision as COCO defines it: the area under a precision-recall curve of scores.
 
-Predicted objects take partners in the order of their scores: each the free true object of its
-class and case that it overlaps best, from an IoU of the threshold on. Over the pooled objects of
-all cases, precision is made monotone and read off at 101 recalls; its mean is AP at that
-threshold, and the mean over IoU 0.50:0.05:0.95 is AP (Lin et al., ECCV 2014, and pycocotools'
-``COCOeval``, whose values these are). Three things differ from COCO's settings, not from its
-rules: no cap on the number of detections, ranges of area that follow the data (`area_ranges`),
-and void pixels (`septum.metrics.overlap`) in place of crowd regions.
+Predicted objects are matched in the order of their scores: each takes the free true object of its
+class and case with the highest IoU, if that reaches the threshold. Precision over the pooled
+objects of all cases is made monotone and read off at 101 recalls; its mean is AP at that
+threshold, and the mean over IoU 0.50:0.05:0.95 is AP (Lin et al., ECCV 2014). The values are those
+of pycocotools' ``COCOeval``. Three settings differ from COCO's: there is no cap on the number of
+detections, ranges of area follow the data (`area_ranges`), and void pixels
+(`septum.metrics.overlap`) take the place of crowd regions.
 
 Objects of equal score keep the order of their cases and ids, as in pycocotools: where a method
 gives no scores at all, AP depends on that order a little.
@@ -128,7 +128,7 @@ def _outcomes(
     outside: np.ndarray,
     order: np.ndarray,
 ) -> np.ndarray:
-    """Say of each prediction, at each threshold, whether it is right: (10, m) uint8."""
+    """Return the outcome of each prediction at each threshold, (10, m) uint8."""
     rows, cols, ious = objects.overlaps(kind)
     by_pred = np.lexsort((rows, cols))
     starts = np.searchsorted(cols[by_pred], np.arange(objects.scores.size + 1))

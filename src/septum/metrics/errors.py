@@ -1,4 +1,4 @@
-"""What went wrong, object by object: missed, spurious, split, merged.
+"""Kinds of errors of objects: missed, spurious, split, merged.
 
 With |t ∩ p| the pixels that a true object t and a predicted object p share:
 
@@ -68,7 +68,7 @@ class ObjectErrors:
 
 
 def object_errors(true: OverlapTable | np.ndarray, pred: np.ndarray | None = None) -> ObjectErrors:
-    """Say of every object whether it is matched, missed, spurious, split or merged.
+    """Classify every object as matched, missed, spurious, split or merged.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What COCO's average precision is computed from: scored objects and their overlaps.
+"""Scored objects and their overlaps, from which COCO's average precision is computed.
 
 Of the overlaps, only those of an IoU of at least a half are kept: no others are matched at COCO's
 thresholds. So the objects of all cases of an experiment fit into one small file, from which

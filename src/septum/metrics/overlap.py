@@ -14,7 +14,7 @@ _ID_MASK = np.uint64((1 << ID_BITS) - 1)
 
 @dataclass(frozen=True)
 class OverlapTable:
-    """Which true and predicted objects overlap, and by how much; sparse.
+    """Sparse table of the pixels that true and predicted objects share.
 
     Void pixels are in no area and no intersection, so that they are out of every union.
 

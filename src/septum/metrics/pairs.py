@@ -24,7 +24,7 @@ _BLOCK = 1 << 20  # pixels at a time, so that the converted copies stay small
 
 
 class CodeMap(Protocol):
-    """What can be counted: a map whose pixels carry unsigned codes, 0 for nothing."""
+    """A map whose pixels carry unsigned codes, 0 for nothing, and can be counted."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -77,7 +77,7 @@ class LabelMap:
 
 @dataclass(frozen=True)
 class PairCounts:
-    """How many pixels carry each pair of codes, sorted by (true, pred).
+    """Number of pixels of each pair of codes, sorted by (true, pred).
 
     Attributes
     ----------

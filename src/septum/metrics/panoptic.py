@@ -25,7 +25,7 @@ from septum.metrics.segments import Segments
 
 @dataclass(frozen=True)
 class ClassSums:
-    """What panoptic quality is a ratio of, for one class.
+    """The sums from which the panoptic quality of one class is computed.
 
     Attributes
     ----------

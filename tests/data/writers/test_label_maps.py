@@ -16,12 +16,7 @@ from PIL import Image
 
 from septum.config.schema import Export
 from septum.data.readers.choose import read_image, read_labels
-from septum.data.store import (
-    Geometry,
-    Prediction,
-    case_path,
-    write_prediction,
-)
+from septum.data.store import Geometry, Prediction, case_path, write_prediction
 from septum.data.writers.label_maps import export_prediction, export_stem
 from septum.errors import SeptumError
 from septum.stages.export.stage import export_predictions

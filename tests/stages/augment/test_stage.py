@@ -10,11 +10,7 @@ from disc_batch import make_plan, weigh, write, write_batch
 
 from septum.augmentation.elastic import ElasticDeformation
 from septum.config.schema import Augment
-from septum.data.store import (
-    case_path,
-    case_paths,
-    read_case,
-)
+from septum.data.store import case_path, case_paths, read_case
 from septum.errors import SeptumError
 from septum.seeds import seed_of
 from septum.stages.augment.stage import augment_batch, separate_pieces

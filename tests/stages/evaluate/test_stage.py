@@ -6,13 +6,7 @@ from scored import NUCLEI, nuclei, score
 
 from septum.config.schema import ClassSpec, Evaluate, Report
 from septum.data.plan import Plan
-from septum.data.store import (
-    Case,
-    Geometry,
-    case_path,
-    write_case,
-    write_prediction,
-)
+from septum.data.store import Case, Geometry, case_path, write_case, write_prediction
 from septum.errors import SeptumError
 from septum.io.atomic import write_json
 from septum.metrics.panoptic import panoptic_quality

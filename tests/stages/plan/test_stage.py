@@ -13,12 +13,7 @@ from septum.config.dataset import Dataset
 from septum.config.schema import ClassSpec, Split, Weights
 from septum.data.intensity import statistics
 from septum.data.plan import Plan, read_plan
-from septum.data.store import (
-    Case,
-    Geometry,
-    case_path,
-    write_case,
-)
+from septum.data.store import Case, Geometry, case_path, write_case
 from septum.errors import SeptumError
 from septum.stages.plan.stage import plan_dataset
 

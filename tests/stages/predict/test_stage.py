@@ -18,14 +18,7 @@ from headers import training_record
 from septum.config.schema import ClassSpec, Predict
 from septum.data.intensity import normalise, statistics
 from septum.data.plan import Plan
-from septum.data.store import (
-    Case,
-    Geometry,
-    case_path,
-    case_paths,
-    read_prediction,
-    write_case,
-)
+from septum.data.store import Case, Geometry, case_path, case_paths, read_prediction, write_case
 from septum.errors import SeptumError
 from septum.inference.ensemble import load_models
 from septum.inference.predictor import predict_case

@@ -15,14 +15,7 @@ from septum import cli
 from septum.classical.fitted import Fitted, common_baseline, read_fitted
 from septum.config.schema import Baseline, ClassSpec
 from septum.data.plan import Plan
-from septum.data.store import (
-    Case,
-    Geometry,
-    case_path,
-    case_paths,
-    read_prediction,
-    write_case,
-)
+from septum.data.store import Case, Geometry, case_path, case_paths, read_prediction, write_case
 from septum.errors import SeptumError
 from septum.io.atomic import write_json
 from septum.io.usage import PredictionCosts, TrainingCosts, read_costs

@@ -1,4 +1,4 @@
-"""What every reader does, and what they share.
+"""The interface of readers, and functions that they share.
 
 A reader turns the files of one format into arrays: an image is ``(C, *spatial)``, labels are
 ``(*spatial)``, with spatial axes ``(y, x)`` or ``(z, y, x)``. An axis of length one that is no

@@ -1,4 +1,4 @@
-"""What the writers of objects share: the formats beside the label maps (``export.formats``).
+"""Base class of the writers of objects, the formats beside the label maps (``export.formats``).
 
 To add one, write its module beside this one and add its record to
 `septum.config.registry.WRITERS`.

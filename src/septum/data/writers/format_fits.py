@@ -1,4 +1,4 @@
-"""Which formats fit the predictions of a dataset (`septum.config.registry.WRITERS`)."""
+"""Checks that export formats fit a dataset (`septum.config.registry.WRITERS`)."""
 
 from __future__ import annotations
 

@@ -75,8 +75,8 @@ def export_prediction(
 def export_stem(name: str, geometry: Geometry) -> str:
     """Return the name of a delivered file without its suffix.
 
-    That of the input, made safe, if the case's name stands in it (``{case}_ch0.tif``), so that
-    it tells cases apart; else the case's (``{case}/scan.tif``).
+    It is the name of the input, made safe, if the case's name is part of it (``{case}_ch0.tif``)
+    and hence tells cases apart; else it is the case's name (``{case}/scan.tif``).
     """
     original = Path(str(geometry.source.get("path", ""))).name
     suffixes = {suffix for record in registry.READERS.values() for suffix in record.suffixes}

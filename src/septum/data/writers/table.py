@@ -95,7 +95,8 @@ def object_table(
 def borders(instance: np.ndarray, ids: np.ndarray, spacing: tuple[float, ...]) -> np.ndarray:
     """Return the perimeter (2-D) or the surface (3-D) of each object.
 
-    That of the line, or the triangles, halfway between the centres of inner and outer pixels.
+    It is measured along a line, or on triangles, halfway between the centres of pixels inside and
+    outside.
 
     Parameters
     ----------

@@ -16,13 +16,7 @@ from skimage import measure
 
 from septum.augmentation.elastic import ElasticDeformation
 from septum.config.schema import Augment
-from septum.data.store import (
-    Case,
-    case_paths,
-    open_case,
-    read_case,
-    write_case,
-)
+from septum.data.store import Case, case_paths, open_case, read_case, write_case
 from septum.io.atomic import atomic_path
 from septum.seeds import seed_of
 
@@ -35,7 +29,7 @@ MIN_PIECE_SHARE = 0.05
 
 @dataclass(frozen=True)
 class ObjectCounts:
-    """What became of the objects of a case in a deformed copy.
+    """Counts of the objects of a case that are split, dropped or lost in a deformed copy.
 
     Parameters
     ----------

@@ -18,12 +18,7 @@ from pathlib import Path
 
 from septum.config.schema import Evaluate
 from septum.data.plan import Plan, read_plan
-from septum.data.store import (
-    case_paths,
-    open_prediction,
-    read_case,
-    read_prediction,
-)
+from septum.data.store import case_paths, open_prediction, read_case, read_prediction
 from septum.errors import Problem, Problems, SeptumError, problem
 from septum.io.atomic import write_text
 from septum.io.tables import csv_text

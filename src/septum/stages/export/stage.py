@@ -12,12 +12,7 @@ import numpy as np
 from septum.config import registry
 from septum.config.schema import Export
 from septum.data.plan import read_plan
-from septum.data.store import (
-    Prediction,
-    case_paths,
-    open_case,
-    open_prediction,
-)
+from septum.data.store import Prediction, case_paths, open_case, open_prediction
 from septum.data.writers.base import ObjectWriter
 from septum.data.writers.format_fits import format_problems
 from septum.data.writers.label_maps import export_prediction, stems_of

@@ -1,4 +1,4 @@
-"""What the experiments of a dataset cost, added up from the records of their jobs."""
+"""Costs of the experiments of a dataset, added up from the records of their jobs."""
 
 from __future__ import annotations
 

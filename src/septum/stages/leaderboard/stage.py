@@ -216,7 +216,7 @@ def beats_baseline(row: Row) -> bool | None:
 
 
 def against_baseline(row: Row) -> str:
-    """Say in words how a network stands against the best baseline; empty for the others."""
+    """Return how a network compares with the best baseline, in words; empty for baselines."""
     if math.isnan(number(row, "over_baseline")):
         return ""
     return {True: "better", False: "no better", None: "not told apart"}[beats_baseline(row)]

@@ -32,14 +32,7 @@ from septum.decoding.panoptic import least_stuff, panoptic_merge
 from septum.errors import Problems, problem
 from septum.io.atomic import write_json
 from septum.io.data_digest import data_digest
-from septum.io.usage import (
-    COSTS,
-    PredictionCosts,
-    TrainingCosts,
-    read_costs,
-    usage,
-    write_costs,
-)
+from septum.io.usage import COSTS, PredictionCosts, TrainingCosts, read_costs, usage, write_costs
 from septum.metrics.panoptic import panoptic_quality
 from septum.stages.predict.batch import files_of, one_a_fold, write_batch
 from septum.stages.tune.coordinate_descent import descend, mean_score

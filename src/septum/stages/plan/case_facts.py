@@ -1,4 +1,4 @@
-"""What is measured on a single case: its size, its intensities, its objects and classes."""
+"""Measurements on a single case: its size, intensities, objects and classes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MIN_FOREGROUND_SAMPLES = 1_000
 
 @dataclass(frozen=True)
 class CaseFacts:
-    """What is measured on one case.
+    """The measurements on one case.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class CaseFacts:
 
     @property
     def amount(self) -> float:
-        """How much is annotated: the number of objects or, failing that, foreground pixels."""
+        """Amount of annotation: the number of objects or, without objects, of foreground pixels."""
         if self.object_pixels is not None:
             return float(self.object_pixels.size)
         return float(sum(n for index, n in self.class_pixels.items() if index != 0))

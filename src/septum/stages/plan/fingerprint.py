@@ -1,4 +1,4 @@
-"""What a dataset looks like: sizes, spacings, intensities, objects, classes.
+"""Fingerprint of a dataset: sizes, spacings, intensities, objects, classes.
 
 Each case is measured once, on its own (`septum.stages.plan.case_facts.measure`); the fingerprint is
 put together from these measurements, so that memory holds one case at a time.

@@ -34,7 +34,7 @@ MAX_PAIRS_IN_MESSAGE = 10
 
 @dataclass(frozen=True)
 class Signature:
-    """What is kept of an image to recognise it by.
+    """Features by which an image is recognised.
 
     Parameters
     ----------

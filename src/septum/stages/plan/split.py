@@ -24,7 +24,7 @@ STRATA = 5
 
 @dataclass(frozen=True)
 class Partition:
-    """Which case is for what.
+    """Assignment of cases to the test set and the folds.
 
     Parameters
     ----------

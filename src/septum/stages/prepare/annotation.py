@@ -1,4 +1,4 @@
-"""What the numbers of label maps mean: classes and objects.
+"""Turn the numbers of label maps into classes and objects.
 
 ``annotation: instance``
     Each number is an object of the one class.
@@ -210,7 +210,7 @@ def _stray(
     strange: np.ndarray,
     paths: Sequence[Path],
 ) -> Problem:
-    """Say which object has no class, or several: that of lowest id, and how many there are."""
+    """Return the problem of objects with no class, or several; it names the one of lowest id."""
     wrong = np.unique(numbered[strange])
     number, name = wrong[0], int(objects[numbered == wrong[0]][0])
     others = f" (and {wrong.size - 1} more like it)" if wrong.size > 1 else ""

@@ -19,12 +19,7 @@ from septum.config.dataset import Dataset
 from septum.data.case_files import CaseFiles
 from septum.data.intensity import statistics
 from septum.data.readers.choose import check_reader, read_image
-from septum.data.store import (
-    Case,
-    Geometry,
-    case_path,
-    write_case,
-)
+from septum.data.store import Case, Geometry, case_path, write_case
 from septum.errors import Problem, Problems, SeptumError, problem
 from septum.io.atomic import atomic_path
 from septum.io.units import in_micrometers

@@ -11,12 +11,7 @@ import numpy as np
 
 from septum.config.schema import Weights
 from septum.data.plan import read_plan
-from septum.data.store import (
-    VOID,
-    Case,
-    case_paths,
-    read_case,
-)
+from septum.data.store import VOID, Case, case_paths, read_case
 from septum.instances.touching import separate_touching
 from septum.io.atomic import atomic_path
 from septum.io.zarr_arrays import write_array
