@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import csv
 import json
@@ -80,47 +81,78 @@ def test_delivers_predictions_in_the_images_own_size_and_name(finished):
         assert predicted.dtype.kind == "u"
 
 
+@contextlib.contextmanager
+def edited(workflow, *modules):
+    """Add a line of code to modules of the workflow's copy, for as long as the block lasts."""
+    paths = [workflow.folder / "src/septum" / module for module in modules]
+    before = [path.read_text() for path in paths]
+    try:
+        for path, text in zip(paths, before, strict=True):
+            path.write_text(text + "\n\n_EDITED = 1\n")
+        yield
+    finally:
+        for path, text in zip(paths, before, strict=True):
+            path.write_text(text)
+
+
 def test_a_second_run_has_nothing_to_do(finished):
-    assert "Nothing to be done" in finished.run().stdout
+    """Nor has one after everything was touched, and code edited that nothing here depends on."""
+    for path in (finished.folder / "src").rglob("*.py"):
+        path.touch()
+    unused = (
+        "networks/dense_unet.py",
+        "classical/cpmc.py",
+        "data/readers/nifti.py",
+        "data/writers/geojson.py",
+        "config/registry.py",
+    )
+    new = finished.folder / "src/septum/data/readers/new_format.py"
+    new.write_text('"""A reader that is not used yet."""\n')
+    try:
+        with edited(finished, *unused):
+            assert "Nothing to be done" in finished.run().stdout
+    finally:
+        new.unlink()
+
+
+# Which settings and which code belong to which rule is tested in process (`test_params`,
+# `test_rules`); here, what follows from that when Snakemake looks at a finished run.
 
 
 @pytest.mark.parametrize(
     ("sections", "rules"),
     [
-        ({"train": {"clip": 0.5}}, TRAINED),
-        ({"predict": {"overlap": 0.5}}, TRAINED),
         ({"decode": {"threshold": 0.5}}, TRAINED),
         ({"evaluate": {"surface_distance": False}}, {"evaluate", "leaderboard", "report"}),
         ({"report": {"title": "Other", "gallery": 3}}, {"report"}),
-        ({"report": {"bootstrap": 200}}, {"leaderboard", "report"}),
-        ({"weights": {"sigma": 5.0}}, {"weights"} | TRAINED),
         ({"augment": {"sigma": 5.0}}, {"augment", "weights"} | TRAINED),
     ],
 )
 def test_a_changed_setting_reruns_what_depends_on_it(finished, sections, rules):
-    assert finished.would_run(changed(finished.settings, **sections)) - {"all"} == rules
+    jobs = finished.planned(settings=changed(finished.settings, **sections))
+    assert {rule for rule, _ in jobs} - {"all"} == rules
+    of_floor = {rule for rule, output in jobs if "/floor/" in output}
+    assert of_floor <= {"evaluate"}, "a setting of networks leaves baselines alone"
 
 
-def jobs_of(workflow, settings):
-    """Return rule and output of the jobs of each experiment that would be run."""
-    jobs = workflow.planned(settings=settings)
-    return {
-        name: {rule for rule, output in jobs if f"/{name}/" in output} for name in ("unet", "floor")
-    }
+@pytest.mark.parametrize(
+    ("modules", "rules"),
+    [
+        (["metrics/surface.py"], {"evaluate", "leaderboard", "report"}),
+        (["stages/predict/jobs.py"], {"predict", "predict_classical"} | SCORED),
+    ],
+)
+def test_edited_code_reruns_what_depends_on_it(finished, modules, rules):
+    with edited(finished, *modules):
+        assert finished.would_run() - {"all"} == rules
 
 
 def test_an_option_of_a_baseline_tunes_that_baseline_anew(finished):
     settings = copy.deepcopy(finished.settings)
     settings["experiments"]["floor"]["options"]["h"] = 2.0
-    of_floor = {"fit", "predict_classical", "export", "evaluate"}
-    assert jobs_of(finished, settings) == {"unet": set(), "floor": of_floor}
-    assert finished.would_run(settings) - {"all"} == TUNED
-
-
-def test_a_setting_of_the_networks_leaves_baselines_alone(finished):
-    settings = changed(finished.settings, train={"clip": 0.5}, decode={"threshold": 0.5})
-    of_unet = {"train", "predict", "export", "evaluate"}
-    assert jobs_of(finished, settings) == {"unet": of_unet, "floor": set()}
+    jobs = finished.planned(settings=settings)
+    assert {rule for rule, _ in jobs} - {"all"} == TUNED
+    assert not [output for _, output in jobs if "/unet/" in output]
 
 
 def test_a_baseline_is_tuned_scored_and_shown_beside_the_network(finished):
@@ -164,49 +196,19 @@ def test_a_case_more_prepares_its_batch_only(finished):
     assert others == {"plan", "weights"} | TRAINED | TUNED
 
 
-def test_an_experiment_more_trains_that_one_only(finished):
-    settings = copy.deepcopy(finished.settings)
+def test_an_experiment_and_a_fold_more_leave_what_is_trained_alone(finished):
+    settings = changed(finished.settings, train={"folds": [0, 1]})
     settings["experiments"]["second"] = {"network": "unet", "options": {"padded": True}}
     output = finished.run("--dry-run", settings=settings).stdout
     lines = re.findall(r"^ +output: (.*)$", output, flags=re.M)
     outputs = [path for line in lines for path in line.split(", ")]
-    assert [o for o in outputs if o.endswith("model.safetensors")] == [
-        "results/demo_nuclei/second/fold0/model.safetensors"
+    folder = "results/demo_nuclei"
+    assert sorted(o for o in outputs if o.endswith(("model.safetensors", "parameters.json"))) == [
+        f"{folder}/floor/fold1/parameters.json",
+        f"{folder}/second/fold0/model.safetensors",
+        f"{folder}/second/fold1/model.safetensors",
+        f"{folder}/unet/fold1/model.safetensors",
     ]
-    assert not any("/unet/" in o or "/floor/" in o for o in outputs)
-
-
-def test_a_fold_more_leaves_the_trained_fold_alone(finished):
-    settings = changed(finished.settings, train={"folds": [0, 1]})
-    output = finished.run("--dry-run", settings=settings).stdout
-    trained = re.findall(r"^ +output: (.*model.safetensors),", output, flags=re.M)
-    assert trained == ["results/demo_nuclei/unet/fold1/model.safetensors"]
-
-
-@pytest.mark.parametrize(
-    ("module", "rules"),
-    [
-        ("metrics/surface.py", {"evaluate", "leaderboard", "report"}),
-        ("networks/unet.py", TRAINED),
-        ("networks/dense_unet.py", set()),
-        ("classical/watershed.py", TUNED),
-        ("stages/tune/baseline_parameters.py", TUNED),
-        ("stages/predict/classical.py", TUNED - {"fit"}),
-        ("classical/cpmc.py", set()),
-        ("augmentation/elastic.py", {"augment", "weights"} | TRAINED),
-    ],
-)
-def test_an_edited_module_reruns_what_depends_on_it(finished, module, rules):
-    path = finished.folder / "src/septum" / module
-    before = path.read_text()
-    try:
-        path.write_text(before + "\n\n_EDITED = 1\n")
-        assert finished.would_run() - {"all"} == rules
-        path.write_text(before)
-        path.touch()
-        assert finished.would_run() == set()
-    finally:
-        path.write_text(before)
 
 
 def test_a_case_less_and_a_killed_run(finished, tmp_path):

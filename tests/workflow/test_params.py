@@ -21,11 +21,10 @@ def params(tmp_path):
 def changed_by(tmp_path, wildcards, **sections):
     """Return the rules whose settings differ from those of the small study."""
     stages = ("prepare", "plan", "augment", "weights", "train", "predict", "export")
-    one, other = (
-        {stage: getattr(Params(study), stage)(wildcards) for stage in stages}
-        for study in (small_study(tmp_path), small_study(tmp_path, **sections))
-    )
-    return {stage for stage in stages if one[stage] != other[stage]}
+    one, other = map(Params, (small_study(tmp_path), small_study(tmp_path, **sections)))
+    found = {s for s in stages if getattr(one, s)(wildcards) != getattr(other, s)(wildcards)}
+    whole = ("evaluate", "leaderboard", "report")
+    return found | {stage for stage in whole if getattr(one, stage) != getattr(other, stage)}
 
 
 def test_names_are_those_of_the_configuration(params):
@@ -60,12 +59,15 @@ def test_reading_a_case_does_not_depend_on_the_split(tmp_path):
     ("sections", "stages"),
     [
         ({"augment": {"sigma": 5.0}}, {"augment"}),
-        ({"weights": {"w0": 5.0}}, {"weights"}),
-        ({"train": {"folds": [2, 0], "clip": 0.5}}, {"train"}),
-        ({"train": {"folds": "all"}}, set()),
-        ({"predict": {"tta": True}}, {"train", "predict"}),
+        ({"weights": {"sigma": 5.0}}, {"weights", "report"}),
+        ({"train": {"folds": [2, 0], "clip": 0.5}}, {"train", "report"}),
+        ({"train": {"folds": "all"}}, {"report"}),
+        ({"predict": {"overlap": 0.5}}, {"train", "predict", "report"}),
+        ({"decode": {"threshold": 0.5}}, {"train", "report"}),
         ({"export": {"formats": []}}, {"export"}),
-        ({"evaluate": {"surface_distance": False}}, set()),
+        ({"evaluate": {"surface_distance": False}}, {"evaluate", "report"}),
+        ({"report": {"title": "Other", "gallery": 3}}, {"report"}),
+        ({"report": {"bootstrap": 200}}, {"leaderboard", "report"}),
     ],
 )
 def test_a_setting_reaches_the_rules_that_depend_on_it(tmp_path, sections, stages):

@@ -9,15 +9,18 @@ import sys
 from pathlib import Path
 
 import pytest
-from small_study import Job, context, small_settings
+from small_study import Job, context, small_settings, small_study
 
 from septum.config.checks.names import RESERVED
 from septum.errors import SeptumError
+from septum.io.code_digest import reachable
+from septum.workflow import stage_code
 from septum.workflow.batch_list import read_batch_list
 from septum.workflow.handed_file import read_section_file
 from septum.workflow.paths import Paths
 from septum.workflow.report_contents import ReportContents
 from septum.workflow.rules import Rules, one_of
+from septum.workflow.stage_code import Code
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -114,3 +117,57 @@ def test_rule_files_hold_rules_and_no_functions():
         assert not re.search(r"^\s*(def|class) |\blambda\b", file.read_text(), flags=re.M), file
     lines = (ROOT / "pipeline/common.smk").read_text().splitlines()
     assert len(lines) <= 100
+
+
+RULES = re.compile(r"^rule (\w+):\n(.*?)(?=^rule |\Z)", flags=re.M | re.S)
+
+
+@pytest.fixture(scope="module")
+def covered(tmp_path_factory):
+    """The modules that the code digest of each rule covers, as its file says, for one study.
+
+    Its images are TIFF, its network is an FCN, its baseline the watershed.
+    """
+    code = Code(small_study(tmp_path_factory.mktemp("study")))
+    jobs = {"fit": "floor", "predict_classical": "floor"}
+    found = {}
+    with pytest.MonkeyPatch.context() as patch:
+        # the sets themselves, in place of their digests (which `test_code_digest` tests)
+        patch.setattr(stage_code, "_digest", reachable)
+        patch.setattr(stage_code, "code_digest", reachable)
+        for file in (ROOT / "pipeline").glob("*.smk"):
+            for rule, text in RULES.findall(file.read_text()):
+                (expression,) = re.findall(r"^ +code=(code\.\w+\([^)]*\)),$", text, flags=re.M)
+                modules = eval(expression, {"code": code})
+                job = Job(dataset="cells", batch="1of2", experiment=jobs.get(rule, "pixels"))
+                found[rule] = modules(job) if callable(modules) else modules
+    return found
+
+
+@pytest.mark.parametrize(
+    ("module", "rules"),
+    [
+        ("metrics.surface", {"evaluate"}),
+        ("networks.fcn", {"train", "predict"}),
+        ("networks.dense_unet", set()),
+        ("classical.watershed", {"fit", "predict_classical"}),
+        ("classical.cpmc", set()),
+        ("stages.tune.baseline_parameters", {"fit"}),
+        ("stages.predict.classical", {"predict_classical"}),
+        ("augmentation.elastic", {"augment"}),
+        ("data.readers.tiff", {"prepare"}),
+        ("data.readers.nifti", set()),
+        ("data.writers.geojson", set()),
+        ("stages.predict.jobs", {"predict", "predict_classical"}),
+        ("workflow.groups", {"plan"}),
+        ("config.registry", set()),
+    ],
+)
+def test_an_edit_of_a_module_shows_in_the_rules_that_use_it(covered, module, rules):
+    assert {rule for rule, modules in covered.items() if f"septum.{module}" in modules} == rules
+
+
+def test_the_report_reads_no_format_of_images(covered):
+    # an edit of a reader shows in `prepare` (and, where the cases change by it, in what follows)
+    readers = {name for name in covered["report"] if name.startswith("septum.data.readers.")}
+    assert readers == set()

@@ -11,7 +11,7 @@ from septum.classical.fitted import Fitted
 from septum.config.registry import METHODS
 from septum.config.schema import ClassSpec, Merge, Normalisation, Run, Weights
 from septum.stages.leaderboard.scores import Scores
-from septum.stages.merge.stage import Merged
+from septum.stages.merge.record import Merged
 from septum.stages.report.decoders import LABELS, TunedRow, tuned_rows
 from septum.stages.report.inputs import Dataset, Experiment, Model, Used
 

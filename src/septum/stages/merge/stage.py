@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from septum.classical.fitted import Record, data_of, read_record
-from septum.config.schema import ClassSpec, Merge
+from septum.classical.fitted import data_of, read_record
+from septum.config.schema import Merge
 from septum.data.fold_cases import find_validation_cases
 from septum.data.fold_values import common_parameters
 from septum.data.plan import Plan
@@ -34,6 +34,7 @@ from septum.io.atomic import write_json
 from septum.io.data_digest import data_digest
 from septum.io.usage import COSTS, PredictionCosts, TrainingCosts, read_costs, usage, write_costs
 from septum.metrics.panoptic import panoptic_quality
+from septum.stages.merge.record import Merged
 from septum.stages.predict.batch import files_of, one_a_fold, write_batch
 from septum.stages.tune.coordinate_descent import descend, mean_score
 from septum.stages.tune.subsample import central_windows
@@ -43,21 +44,6 @@ MAX_PIXELS = 2**24
 LEAST_PIXELS = 2**19
 """Of a single case at least so many, before cases are left out."""
 THRESHOLDS = (0.0, *(percent / 100 for percent in range(30, 100, 5)))
-
-
-class Merged(Record):
-    """What stands in the ``parameters.json`` of a merge.
-
-    Attributes
-    ----------
-    merge
-        The two experiments.
-    parameters
-        ``threshold`` and ``min_stuff`` of `septum.decoding.panoptic.panoptic_merge`.
-    """
-
-    merge: Merge
-    classes: dict[int, ClassSpec]
 
 
 def tune_merge(

@@ -19,7 +19,7 @@ from septum.errors import problem
 from septum.io.zarr_arrays import read_attributes
 from septum.networks.model_header import count_weights, read_header
 from septum.stages.leaderboard.scores import Row, Scores, read_rows, read_scores
-from septum.stages.merge.stage import Merged
+from septum.stages.merge.record import Merged
 from septum.workflow.report_contents import ReportedDataset, ReportedExperiment
 
 Value = bool | int | float | str | list[Any] | None
