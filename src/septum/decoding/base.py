@@ -155,6 +155,15 @@ def likeliest_channels(labels: np.ndarray, maps: Maps) -> np.ndarray:
     Returns
     -------
     (n,) int array
+
+    Examples
+    --------
+    The two pixels of object 1 say 0.9 + 0.4 for channel 1 and 0.1 + 0.6 for channel 2.
+
+    >>> probabilities = np.array([[0.0, 0.0, 0.0], [0.9, 0.4, 0.2], [0.1, 0.6, 0.8]])
+    >>> maps = Maps(probabilities, np.empty((0, 3), np.float32), things=(1, 2))
+    >>> likeliest_channels(np.array([1, 1, 2]), maps)
+    array([1, 2])
     """
     ids = np.arange(1, int(labels.max(initial=0)) + 1)
     if not ids.size:

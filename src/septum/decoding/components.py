@@ -55,6 +55,13 @@ def connected_components(core: np.ndarray, maps: Maps) -> tuple[np.ndarray, np.n
         1 … n.
     channels : (n,) int array
         Channel of the class of each component.
+
+    Examples
+    --------
+    >>> core = np.array([True, True, False, True])
+    >>> maps = Maps(np.ones((2, 4)), np.empty((0, 4), np.float32), things=(1,))
+    >>> connected_components(core, maps)
+    (array([1, 1, 0, 2], dtype=int32), array([1, 1]))
     """
     if not maps.things:
         return np.zeros(core.shape, np.int32), np.zeros(0, int)

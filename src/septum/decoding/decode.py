@@ -54,6 +54,17 @@ def decode(
     ------
     ValueError
         If the head has another number of channels.
+
+    Examples
+    --------
+    >>> probabilities = np.array([[0.1, 0.2, 0.9, 0.3], [0.9, 0.8, 0.1, 0.7]])
+    >>> decoder = Decoder(method="components", parameters={"threshold": 0.5, "min_size": 2})
+    >>> classes = {1: ClassSpec(name="cell")}
+    >>> semantic, instance = decode(
+    ...     probabilities, decoder, head="semantic", classes=classes, annotation="instance"
+    ... )
+    >>> semantic, instance  # the ridge is given back; the last pixel is too small an object
+    (array([1, 1, 1, 0], dtype=uint16), array([1, 1, 1, 0], dtype=uint32))
     """
     kind = head_class(head)
     n_maps = kind.outputs(len(classes), probabilities.ndim - 1)

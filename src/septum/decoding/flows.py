@@ -75,6 +75,12 @@ def follow_flows(
     -------
     (*spatial) int32 array
         1 … n, 0 where a pixel's path ends in no object.
+
+    Examples
+    --------
+    >>> flows = np.array([[1.0, 0.0, -1.0, 1.0, 0.0, -1.0]])
+    >>> follow_flows(flows, np.ones(6, bool))
+    array([1, 1, 1, 2, 2, 2], dtype=int32)
     """
     shape = foreground.shape
     pixels = np.stack(np.nonzero(foreground))

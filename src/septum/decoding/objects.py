@@ -72,6 +72,13 @@ def paste(
         Where the tile lies, without what is mirrored beyond the image.
     mask_threshold : float
         Of ``masks``, above which a pixel belongs to the object.
+
+    Examples
+    --------
+    >>> box = np.array([[0.0, 0.0, 2.0, 3.0]])
+    >>> paste(box, np.array([0.9]), np.array([1]), None, (10, 10), (14, 14))
+    [Detection(start=(10, 10), mask=array([[ True,  True,  True],
+           [ True,  True,  True]]), score=0.9, label=1)]
     """
     axes = boxes.shape[1] // 2
     low, high = np.asarray(start), np.asarray(stop)
@@ -208,6 +215,12 @@ def _one_piece(mask: np.ndarray) -> np.ndarray:
 
 
 def trim(mask: np.ndarray) -> tuple[slice, ...]:
-    """Return the smallest region that holds a mask (*spatial), which must not be empty."""
+    """Return the smallest region that holds a mask (*spatial), which must not be empty.
+
+    Examples
+    --------
+    >>> trim(np.array([[False, False, False], [False, True, True]]))
+    (slice(1, 2, None), slice(1, 3, None))
+    """
     (where,) = ndimage.find_objects(mask.astype(np.uint8))
     return where

@@ -38,6 +38,13 @@ def likeliest_stuff(probabilities: np.ndarray, classes: Mapping[int, ClassSpec])
     -------
     (*spatial) uint16 array
         Ids of stuff, 0 background.
+
+    Examples
+    --------
+    >>> classes = {1: ClassSpec(name="cell"), 2: ClassSpec(name="stroma", kind="stuff")}
+    >>> probabilities = np.array([[0.2, 0.4], [0.5, 0.5], [0.3, 0.1]])
+    >>> likeliest_stuff(probabilities, classes)  # class 1 is no stuff, however likely
+    array([2, 0], dtype=uint16)
     """
     ids = np.array([0, *sorted(classes)], np.uint16)
     stuff = [c for c, i in enumerate(ids) if c == 0 or classes[int(i)].kind == "stuff"]
@@ -59,6 +66,14 @@ def fill_with_stuff(semantic: np.ndarray, stuff: np.ndarray, min_stuff: int = 0)
     Returns
     -------
     (*spatial) uint16 array
+
+    Examples
+    --------
+    >>> objects, stuff = np.array([1, 1, 0, 0]), np.array([2, 2, 2, 0])
+    >>> fill_with_stuff(objects, stuff)
+    array([1, 1, 2, 0], dtype=uint16)
+    >>> fill_with_stuff(objects, stuff, min_stuff=2)
+    array([1, 1, 0, 0], dtype=uint16)
     """
     rest = np.where(semantic > 0, 0, stuff)
     if min_stuff > 1:
@@ -103,6 +118,14 @@ def panoptic_merge(
         The objects that count, 1 … n in their order.
     scores : list of n float, or None
         None where there were none.
+
+    Examples
+    --------
+    >>> classes = {1: ClassSpec(name="cell"), 2: ClassSpec(name="stroma", kind="stuff")}
+    >>> objects = np.array([1, 1, 0, 0]), np.array([1, 1, 0, 0]), [0.9]
+    >>> semantic, instance, scores = panoptic_merge(objects, np.array([2, 2, 2, 1]), classes)
+    >>> semantic.tolist(), instance.tolist(), scores
+    ([1, 1, 2, 0], [1, 1, 0, 0], [0.9])
     """
     semantic, instance, given = objects
     scores = np.ones(int(instance.max(initial=0))) if given is None else np.asarray(given, float)

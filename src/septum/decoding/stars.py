@@ -96,6 +96,19 @@ def draw_stars(
     (*spatial) int32 array
         Ids from 1 by falling probability, with a gap for each star that lies wholly outside the
         foreground; 0 for none.
+
+    Examples
+    --------
+    A star of rays of one pixel around (1, 1) covers the pixel and its neighbours through faces; the
+    rest of the foreground that touches it is given to it.
+
+    >>> probability = np.zeros((3, 5))
+    >>> probability[1, 1] = 0.9
+    >>> foreground = np.array([[0, 1, 0, 0, 0], [1, 1, 1, 1, 0], [0, 1, 0, 0, 0]], bool)
+    >>> draw_stars(probability, np.ones((32, 3, 5)), foreground, threshold=0.5, overlap=0.3)
+    array([[0, 1, 0, 0, 0],
+           [1, 1, 1, 1, 0],
+           [0, 1, 0, 0, 0]], dtype=int32)
     """
     if spacing is None:
         spacing = (1.0,) * probability.ndim

@@ -5,8 +5,10 @@ segmentation*, Nature Methods 18, 2021, https://doi.org/10.1038/s41592-020-01018
 spreads from the centre of an object within it, and the flow is the heat's normalised gradient.
 `septum.decoding.flows` leads back to objects.
 
-Any number of axes. Departure from the paper's implementation: an object of several pieces has
-a centre in each of them, since no flow leads from one to the other.
+Any number of axes. Departures from the paper's implementation: an object of several pieces has
+a centre in each of them, since no flow leads from one to the other. Where objects touch, the
+gradient takes the heat of the neighbour for 0, where the released code reads it, so that an
+object's flow does not depend on what lies beside it.
 """
 
 from __future__ import annotations

@@ -94,6 +94,21 @@ def evaluate_case(
     ------
     SeptumError
         Where shapes differ, a class occurs that is not declared, or a score is missing.
+
+    Examples
+    --------
+    >>> true, pred = np.array([[1, 1, 0, 2]]), np.array([[1, 1, 0, 0]])
+    >>> scores = evaluate_case(
+    ...     (true > 0).astype(int),
+    ...     true,
+    ...     (pred > 0).astype(int),
+    ...     pred,
+    ...     classes={1: ClassSpec(name="cell")},
+    ...     spacing=(1.0, 1.0),
+    ...     settings=Evaluate(),
+    ... )
+    >>> round(scores.case["iou"], 3), round(scores.case["pq"], 3)  # 2 / 3, and 1 / (1 + ½)
+    (0.667, 0.667)
     """
     with_instances = true_instance is not None
     things = {i for i, spec in classes.items() if with_instances and spec.kind == "thing"}

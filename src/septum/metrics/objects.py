@@ -110,6 +110,15 @@ def scored_objects(
     ------
     SeptumError
         If an instance has no score.
+
+    Examples
+    --------
+    >>> from septum.metrics.overlap import OverlapTable
+    >>> true, pred = np.array([1, 1, 0, 2]), np.array([1, 1, 0, 0])
+    >>> table = OverlapTable.from_labels(true, pred)
+    >>> objects = scored_objects(table, (true > 0, true), (pred > 0, pred), scores=[0.9])
+    >>> objects.true_areas, objects.scores, objects.mask_ious
+    (array([2, 1]), array([0.9]), array([1.]))
     """
     ids = table.pred_ids.astype(np.int64)
     if scores is not None and ids.size and ids.max() > len(scores):

@@ -173,6 +173,12 @@ def overlap_table(true: OverlapTable | np.ndarray, pred: np.ndarray | None) -> O
     ------
     TypeError
         Where a table comes with a second map, or a map without one.
+
+    Examples
+    --------
+    >>> table = overlap_table(np.array([1, 1, 0, 2]), np.array([1, 0, 0, 0]))
+    >>> table.n_true, table.n_pred, table.ious
+    (2, 1, array([0.5]))
     """
     if isinstance(true, OverlapTable):
         if pred is not None:
