@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from septum.errors import Problem
+from septum.errors import Problem, Problems
 
 # the keys of an entry that may be lists, in the order of the parts of a name
 AXES = ("network", "method", "head", "seed")
@@ -28,13 +28,13 @@ class Grid:
         Plain experiments by name, in the order of the entries; the last list changes fastest.
     keys : dict of str to str
         Key of an experiment that was made here -> the key that the user wrote in its place.
-    problems : list of Problem
+    problems : Problems
         What is wrong with the lists.
     """
 
     experiments: dict[Any, Any] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    problems: Problems = field(default_factory=Problems)
 
 
 class _Value(NamedTuple):
@@ -74,7 +74,7 @@ def expand(entries: Mapping[Any, Any]) -> Grid:
             continue
         key = f"experiments.{entry}"
         problems = [p for axis, found in lists.items() for p in _faults(f"{key}.{axis}", found)]
-        grid.problems += problems
+        grid.problems.extend(problems)
         if problems:
             continue
         axes[str(entry)] = list(lists)
@@ -165,5 +165,5 @@ def _start_from_alike(
 def _add(grid: Grid, entry: Any, name: Any, spec: Any) -> None:
     if name in grid.experiments:
         what = f"gives an experiment named {name!r}, and so does another entry"
-        grid.problems.append(Problem(f"experiments.{entry}", what, "rename one of the two"))
+        grid.problems.add(f"experiments.{entry}", what, "rename one of the two")
     grid.experiments[name] = spec

@@ -12,7 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from septum.config.schema import Section, parse_section
+from septum.config.schema import parse_section
+from septum.config.section import Section
 from septum.errors import SeptumError, problem
 from septum.io.atomic import write_text
 

@@ -98,6 +98,15 @@ def test_an_edit_of_what_decides_the_weights_starts_anew(source):
         assert len(seen) == n, module
 
 
+def test_of_what_is_looked_up_the_head_and_the_network_that_are_used_count(source):
+    fingerprint = training().fingerprint()
+    edit(source, "config/registry", "heads/flows", "heads/border", "networks/unetpp")
+    edit(source, "data/readers/tiff", "data/writers/coco", "decoding/components")
+    assert training().fingerprint() == fingerprint
+    edit(source, "heads/semantic")
+    assert training().fingerprint() != fingerprint
+
+
 def test_all_code_that_a_training_loads_counts_but_for_what_gives_values():
     code = f"import sys, {WEIGHTS_CODE}; print(*(m for m in sys.modules if 'septum' in m))"
     loaded = subprocess.run(
