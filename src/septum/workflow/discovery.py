@@ -20,6 +20,7 @@ from septum.config.runs import runs
 from septum.data.case_files import CaseFiles, safe_name
 from septum.errors import Problem, Problems, problem
 from septum.workflow.image_size import count_pixels
+from septum.workflow.paths import Paths
 from septum.workflow.patterns import compile_pattern
 
 # A job should be long beside the seconds its imports take, and short beside the whole run.
@@ -107,7 +108,7 @@ def missing_checkpoints(config: Config) -> dict[str, Problem]:
 
 def _demo_cases(config: Config, dataset: str, spec: Dataset) -> list[CaseFiles]:
     demo = DEMO_CASES[spec.demo]
-    folder = demo_folder(config, dataset)
+    folder = Path(Paths(config.results).demo(safe_name(dataset)))
     return [
         CaseFiles(
             name,
@@ -128,11 +129,6 @@ def _broken_links(cases: Sequence[CaseFiles]) -> Iterator[Problem]:
             if os.path.islink(path) and not os.path.exists(path):
                 remedy = f"fetch that file, or leave the case out by `exclude: [{case.name!r}]`"
                 yield Problem(path, "is a link to a file that is not there", remedy)
-
-
-def demo_folder(config: Config, dataset: str) -> Path:
-    """Return where the simulated images of a demo dataset are written."""
-    return Path(config.results) / safe_name(dataset) / "demo"
 
 
 def _excluded(name: str, spec: Dataset) -> bool:

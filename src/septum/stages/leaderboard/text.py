@@ -19,6 +19,7 @@ from septum.stages.leaderboard.stage import (
     says_something,
     told_apart,
 )
+from septum.workflow.paths import Paths
 
 SHOWN = (
     *("pq_pooled", "pq_things_pooled", "pq_stuff_pooled"),
@@ -56,9 +57,9 @@ def print_leaderboards(config: Config, results: Path) -> None:
         raise problem("experiments", what, "name the configuration files that the run was given")
     # the table has the names of folders, which are safe in any path
     names = {safe_name(name): name for name in config.experiments}
-    problems = Problems()
+    problems, paths = Problems(), Paths(str(results))
     for dataset in datasets:
-        file = results / safe_name(dataset) / "leaderboard.csv"
+        file = Path(paths.leaderboard(safe_name(dataset)))
         if not file.is_file():
             remedy = "run `snakemake --cores all` with the same configuration first"
             problems.add(file, f"{dataset} has no leaderboard yet", remedy)
@@ -69,7 +70,7 @@ def print_leaderboards(config: Config, results: Path) -> None:
         ]
         print("\n".join(table_lines(rows)), end="\n\n")
     problems.raise_if_any()
-    report = results / "report.html"
+    report = Path(paths.report())
     if report.is_file():
         print(f"Report: {report.resolve()}")
 
