@@ -120,6 +120,12 @@ def test_the_registry_counts_nowhere_and_addresses_count_as_their_modules():
     assert by_module != code_digest.code_digest(stage)
 
 
+@pytest.mark.parametrize("stage", ["evaluate", "leaderboard", "export", "report"])
+def test_stages_that_read_stores_only_reach_no_reader(stage):
+    reached = code_digest.reachable(f"septum.stages.{stage}.stage")
+    assert not [name for name in reached if name.startswith("septum.data.readers")]
+
+
 def test_readers_count_where_files_of_a_lab_are_read_and_nowhere_else():
     for stage in STAGES:
         readers = {n for n in code_digest.reachable(stage) if n.startswith("septum.data.readers.")}
