@@ -3,8 +3,7 @@
 The array is brought into the canonical orientation by flips and swaps of axes alone, without
 resampling: stored axes (z, y, x) run to Superior, Anterior, Right of the patient, so that all
 volumes of a dataset lie alike, oblique ones as nearly as they can.
-`septum.data.writers.label_maps` undoes exactly that; the original header is kept for it, byte by
-byte.
+`septum.data.writers.nifti` undoes exactly that; the original header is kept for it, byte by byte.
 """
 
 from __future__ import annotations
