@@ -18,7 +18,7 @@ from septum.metrics.case import evaluate_case
 from septum.metrics.coco import coco_precision
 from septum.networks.blocks import Network
 from septum.networks.detection.matching import BACKGROUND, NEITHER, covered_share, match
-from septum.networks.detection.targets import mask_targets, truth
+from septum.networks.detection.targets import detection_targets, mask_targets
 from septum.networks.segmenter import build_segmenter
 from septum.stages.plan.case_facts import measure
 from septum.stages.train.cases import TrainingCase, WindowedTarget
@@ -155,7 +155,7 @@ def test_no_loss_and_no_gradient_comes_from_void(name):
 def test_an_object_is_not_made_of_void_and_its_masks_leave_it_out():
     classes = torch.tensor([[1, 1, -1, -1], [1, 1, 0, -1]])
     instance = torch.tensor([[5, 5, 0, 0], [5, 5, 0, 0]])
-    found = truth(instance, classes)
+    found = detection_targets(instance, classes)
     assert (found.boxes.tolist(), found.labels.tolist()) == ([[0, 0, 2, 2]], [1])
     assert found.void.tolist() == [[False, False, True, True], [False, False, False, True]]
     box = torch.tensor([[0.0, 0.0, 2.0, 4.0]])

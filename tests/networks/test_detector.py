@@ -15,7 +15,7 @@ from septum.decoding.scene import Scene, decode_scene
 from septum.errors import SeptumError
 from septum.inference.detect_tiled import detect_tiled
 from septum.networks.create import check_options, create_network, fitted_options
-from septum.networks.detection.found import Found
+from septum.networks.detection.detected_objects import DetectedObjects
 from septum.networks.detector import Detector
 from septum.networks.segmenter import build_segmenter
 
@@ -39,7 +39,7 @@ class Blobs(torch.nn.Module):
                 boxes[:, len(size) + a].clamp_(max=n)
             scores = torch.full((len(boxes),), 0.9)
             labels = torch.ones(len(boxes), dtype=torch.int64)
-            found.append(Found(boxes, scores, labels, None))
+            found.append(DetectedObjects(boxes, scores, labels, None))
         return found
 
 

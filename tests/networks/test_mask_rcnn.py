@@ -7,7 +7,7 @@ import torch
 from monai.data.box_utils import box_iou
 from torch import nn
 
-from septum.networks.detection.targets import truth
+from septum.networks.detection.targets import detection_targets
 from septum.networks.mask_rcnn import FasterRCNN, MaskRCNN
 
 SMALL = {"backbone": "resnet18", "width": 0.125, "anchor_sizes": (8.0, 16.0)}
@@ -28,7 +28,7 @@ def scene(spatial_dims):
     images = 2 * (instance > 0).float()[:, None]
     torch.manual_seed(1)
     images = images + 0.1 * torch.randn_like(images)
-    return images, [truth(i, c) for i, c in zip(instance, classes, strict=True)]
+    return images, [detection_targets(i, c) for i, c in zip(instance, classes, strict=True)]
 
 
 def losses(network, images, truths):
@@ -102,7 +102,7 @@ def test_every_weight_has_a_gradient(spatial_dims):
 
 def test_an_image_without_objects_is_trained_on_and_may_be_found_empty():
     network = MaskRCNN(2, 1, 2, **SMALL)
-    nothing = truth(torch.zeros(64, 64), torch.zeros(64, 64, dtype=torch.int64))
+    nothing = detection_targets(torch.zeros(64, 64), torch.zeros(64, 64, dtype=torch.int64))
     images = torch.zeros(2, 1, 64, 64)
     parts = losses(network, images, [nothing, nothing])
     total = torch.stack(list(parts.values())).sum()
@@ -128,7 +128,7 @@ def test_more_than_a_hundred_objects_are_found():
     for number, (y, x) in enumerate(places, start=1):
         instance[0, y : y + 6, x : x + 6] = number
     images = 2 * (instance > 0).float()[:, None]
-    true = truth(instance[0], (instance[0] > 0).long())
+    true = detection_targets(instance[0], (instance[0] > 0).long())
     torch.manual_seed(0)
     network = MaskRCNN(2, 1, 2, backbone="resnet18", width=0.125, anchor_sizes=(6.0,))
     found = fit(network, images, [true], 60).detect(images)[0]

@@ -1,6 +1,7 @@
 """Objects that a detector found, as masks in the image.
 
-A detector gives a box and a coarse mask in it for each object (`septum.networks.detection.found`).
+A detector gives a box and a coarse mask in it for each object
+(`septum.networks.detection.detected_objects`).
 `paste` makes a mask of pixels of it, and `to_label_map` gives each pixel to one object.
 `septum.inference.merge_tiles` merges the objects of several tiles, or of several models.
 """

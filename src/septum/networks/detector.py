@@ -17,8 +17,8 @@ from torch import Tensor
 from septum.decoding.objects import MASK_THRESHOLD, Detection, paste, to_label_map
 from septum.losses.logits import dice_loss, weighted_cross_entropy
 from septum.networks.blocks import Network
-from septum.networks.detection.found import Found
-from septum.networks.detection.targets import Truth, truth
+from septum.networks.detection.detected_objects import DetectedObjects
+from septum.networks.detection.targets import DetectionTargets, detection_targets
 from septum.networks.segmenter import Segmenter
 
 MIN_SCORE_DRAWN = 0.5
@@ -30,18 +30,18 @@ class DetectorNetwork(Protocol):
 
     n_classes: int
 
-    def detect(self, images: Tensor) -> list[Found]:
+    def detect(self, images: Tensor) -> list[DetectedObjects]:
         """Return the objects of each image."""
 
     def pyramid(self, images: Tensor) -> list[Tensor]:
         """Return the features of all levels."""
 
     def losses(
-        self, pyramid: Sequence[Tensor], size: Sequence[int], truths: Sequence[Truth]
+        self, pyramid: Sequence[Tensor], size: Sequence[int], truths: Sequence[DetectionTargets]
     ) -> dict[str, Tensor]:
         """Return the losses of a batch of these features."""
 
-    def detect_in(self, pyramid: Sequence[Tensor], size: Sequence[int]) -> list[Found]:
+    def detect_in(self, pyramid: Sequence[Tensor], size: Sequence[int]) -> list[DetectedObjects]:
         """Return the objects that these features hold."""
 
 
@@ -68,7 +68,7 @@ class Detector(Segmenter):
         return self._losses(self.network.pyramid(images), targets)
 
     @torch.no_grad()
-    def detect(self, images: Tensor) -> list[Found]:
+    def detect(self, images: Tensor) -> list[DetectedObjects]:
         """Return the objects of each image (N, C, *size), in its pixels."""
         return self.network.detect(images)
 
@@ -138,7 +138,10 @@ class PanopticDetector(Detector):
 
 
 def to_detections(
-    found: Found, start: Sequence[int], stop: Sequence[int], mask_threshold: float = MASK_THRESHOLD
+    found: DetectedObjects,
+    start: Sequence[int],
+    stop: Sequence[int],
+    mask_threshold: float = MASK_THRESHOLD,
 ) -> list[Detection]:
     """Return what was found in a tile as masks in the image (`septum.decoding.objects.paste`)."""
     masks = None if found.masks is None else found.masks.cpu().numpy()
@@ -146,6 +149,6 @@ def to_detections(
     return paste(*arrays, masks, start, stop, mask_threshold)
 
 
-def _truths(targets: Mapping[str, Tensor]) -> list[Truth]:
+def _truths(targets: Mapping[str, Tensor]) -> list[DetectionTargets]:
     pairs = zip(targets["regression"][:, 0], targets["classes"], strict=True)
-    return [truth(instance, classes) for instance, classes in pairs]
+    return [detection_targets(instance, classes) for instance, classes in pairs]

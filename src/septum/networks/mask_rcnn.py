@@ -34,13 +34,13 @@ from torch import Tensor, nn
 from septum.errors import problem
 from septum.networks.blocks import Network, initialise
 from septum.networks.detection.boxes import clip, decode, extents
-from septum.networks.detection.found import Found
+from septum.networks.detection.detected_objects import DetectedObjects
 from septum.networks.detection.heads import BoxHead, MaskHead, pool
 from septum.networks.detection.losses import box_losses, mask_loss
 from septum.networks.detection.matching import match, sample
 from septum.networks.detection.nms import nms
 from septum.networks.detection.rpn import RegionProposals
-from septum.networks.detection.targets import Truth
+from septum.networks.detection.targets import DetectionTargets
 from septum.networks.detector import Detector
 from septum.networks.resnet import ResNet, ResNetNorm
 from septum.networks.vgg import Width, scaled
@@ -208,7 +208,7 @@ class FasterRCNN(Network):
         return levels
 
     def losses(
-        self, pyramid: Sequence[Tensor], size: Sequence[int], truths: Sequence[Truth]
+        self, pyramid: Sequence[Tensor], size: Sequence[int], truths: Sequence[DetectionTargets]
     ) -> dict[str, Tensor]:
         """Return the losses of a batch: ``rpn_object``, ``rpn_box``, ``class``, ``box``, ``mask``.
 
@@ -218,7 +218,7 @@ class FasterRCNN(Network):
             The features of the images.
         size : sequence of int
             Of the images.
-        truths : sequence of Truth
+        truths : sequence of DetectionTargets
         """
         pyramid = pyramid[: len(self.strides)]
         proposed = self.rpn(pyramid, size, truths)
@@ -248,7 +248,7 @@ class FasterRCNN(Network):
         return losses
 
     @torch.no_grad()
-    def detect(self, images: Tensor) -> list[Found]:
+    def detect(self, images: Tensor) -> list[DetectedObjects]:
         """Return the objects of each image.
 
         Parameters
@@ -258,7 +258,7 @@ class FasterRCNN(Network):
         return self.detect_in(self.pyramid(images), images.shape[2:])
 
     @torch.no_grad()
-    def detect_in(self, pyramid: Sequence[Tensor], size: Sequence[int]) -> list[Found]:
+    def detect_in(self, pyramid: Sequence[Tensor], size: Sequence[int]) -> list[DetectedObjects]:
         """Return the objects that these features of a batch hold."""
         pyramid = pyramid[: len(self.strides)]
         proposals = self.rpn(pyramid, size).boxes
@@ -284,7 +284,7 @@ class FasterRCNN(Network):
 
     def _select(
         self, proposals: Tensor, scores: Tensor, codes: Tensor, size: Sequence[int]
-    ) -> Found:
+    ) -> DetectedObjects:
         """Return the boxes of an image whose class is likely, without near-duplicates."""
         boxes, labels, chances = [], [], []
         for label in range(1, 1 + self.n_classes):
@@ -296,7 +296,7 @@ class FasterRCNN(Network):
             labels.append(torch.full_like(likely[whole], label))
         boxes, chances, labels = torch.cat(boxes), torch.cat(chances), torch.cat(labels)
         kept = nms(boxes, chances, MAX_IOU_SAME_CLASS[self.spatial_dims], labels)
-        return Found(boxes[kept], chances[kept], labels[kept], None)
+        return DetectedObjects(boxes[kept], chances[kept], labels[kept], None)
 
     def _pool(
         self, pyramid: Sequence[Tensor], boxes: Sequence[Tensor], bins: Mapping[int, int]

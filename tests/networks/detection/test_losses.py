@@ -9,11 +9,11 @@ import torch
 
 from septum.networks.detection.losses import SMOOTH_L1_BETA, box_losses, mask_loss
 from septum.networks.detection.matching import BACKGROUND
-from septum.networks.detection.targets import truth
+from septum.networks.detection.targets import detection_targets
 
 OBJECT = torch.zeros(8, 8, dtype=torch.int64)
 OBJECT[2:6, 2:6] = 1
-TRUE = truth(OBJECT, OBJECT)  # one object of class 1, its box 2, 2, 6, 6
+TRUE = detection_targets(OBJECT, OBJECT)  # one object of class 1, its box 2, 2, 6, 6
 BOXES = torch.tensor([[2.0, 2.0, 6.0, 6.0], [0.0, 0.0, 2.0, 2.0]])
 WHICH = torch.tensor([0, BACKGROUND])
 

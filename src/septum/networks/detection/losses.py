@@ -15,7 +15,7 @@ from torch import Tensor
 from septum.losses.logits import IGNORE
 from septum.networks.detection.boxes import encode
 from septum.networks.detection.matching import BACKGROUND
-from septum.networks.detection.targets import Truth, mask_targets
+from septum.networks.detection.targets import DetectionTargets, mask_targets
 
 SMOOTH_L1_BETA = 1 / 9
 """Where the box loss turns from squared to absolute."""
@@ -26,7 +26,7 @@ def box_losses(
     codes: Tensor,
     boxes: Sequence[Tensor],
     which: Sequence[Tensor],
-    truths: Sequence[Truth],
+    truths: Sequence[DetectionTargets],
     code_weights: tuple[float, float],
 ) -> dict[str, Tensor]:
     """Return ``class`` (cross-entropy) and ``box`` (smooth absolute error), means over proposals.
@@ -41,7 +41,7 @@ def box_losses(
         The proposals of each image.
     which : sequence of (n,) int64 Tensor
         The object that each is, as `septum.networks.detection.matching.match` says it.
-    truths : sequence of Truth
+    truths : sequence of DetectionTargets
     code_weights : (float, float)
         As in `septum.networks.detection.boxes.encode`.
     """
@@ -65,7 +65,10 @@ def box_losses(
 
 
 def mask_loss(
-    logits: Tensor, boxes: Sequence[Tensor], which: Sequence[Tensor], truths: Sequence[Truth]
+    logits: Tensor,
+    boxes: Sequence[Tensor],
+    which: Sequence[Tensor],
+    truths: Sequence[DetectionTargets],
 ) -> Tensor:
     """Return the cross-entropy of the true class's mask, the mean over the known bins.
 

@@ -23,7 +23,7 @@ from septum.networks.detection.anchors import anchors, n_shapes
 from septum.networks.detection.boxes import clip, decode, encode, extents
 from septum.networks.detection.matching import match, sample
 from septum.networks.detection.nms import nms
-from septum.networks.detection.targets import Truth
+from septum.networks.detection.targets import DetectionTargets
 
 BOX_CODE_WEIGHTS = (1.0, 1.0)
 """On shifts and logarithms (`septum.networks.detection.boxes`)."""
@@ -96,7 +96,7 @@ class RegionProposals(nn.Module):
         self,
         pyramid: Sequence[Tensor],
         size: Sequence[int],
-        truths: Sequence[Truth] | None = None,
+        truths: Sequence[DetectionTargets] | None = None,
     ) -> Proposals:
         """Return proposals, and the losses where the true objects are given.
 
@@ -106,7 +106,7 @@ class RegionProposals(nn.Module):
             A level each.
         size : sequence of int
             Of the images.
-        truths : sequence of Truth, optional
+        truths : sequence of DetectionTargets, optional
             The objects of each image.
         """
         logits, codes, places = [], [], []
@@ -150,7 +150,7 @@ class RegionProposals(nn.Module):
 
 
 def _losses(
-    logits: Tensor, codes: Tensor, places: Tensor, truths: Sequence[Truth]
+    logits: Tensor, codes: Tensor, places: Tensor, truths: Sequence[DetectionTargets]
 ) -> dict[str, Tensor]:
     """Return ``rpn_object`` (cross-entropy) and ``rpn_box`` (smooth absolute error)."""
     objectness, box, count = [], [], 0

@@ -20,7 +20,7 @@ SAMPLES_PER_BIN = 2
 
 
 @dataclass
-class Truth:
+class DetectionTargets:
     """The objects of one image.
 
     Parameters
@@ -45,7 +45,7 @@ class Truth:
     void: Tensor
 
 
-def truth(instance: Tensor, classes: Tensor) -> Truth:
+def detection_targets(instance: Tensor, classes: Tensor) -> DetectionTargets:
     """Return the objects of an image.
 
     Parameters
@@ -74,7 +74,7 @@ def truth(instance: Tensor, classes: Tensor) -> Truth:
             boxes.append(_box(box))
             labels.append(int(votes.argmax()))
             kept.append(int(present[k - 1]))
-    return Truth(
+    return DetectionTargets(
         torch.tensor(boxes, dtype=torch.float32, device=device).reshape(-1, 2 * axes),
         torch.tensor(labels, dtype=torch.int64, device=device),
         torch.tensor(kept, dtype=torch.int64, device=device),
@@ -88,12 +88,12 @@ def _box(region: tuple[slice, ...]) -> list[int]:
     return [s.start for s in region] + [s.stop for s in region]
 
 
-def mask_targets(true: Truth, boxes: Tensor, which: Tensor, bins: int) -> Tensor:
+def mask_targets(true: DetectionTargets, boxes: Tensor, which: Tensor, bins: int) -> Tensor:
     """Return which share of each bin of a box its object covers; -1 of a bin with void in it.
 
     Parameters
     ----------
-    true : Truth
+    true : DetectionTargets
     boxes : (n, 2 * axes) Tensor
         Of proposals, in pixels.
     which : (n,) int64 Tensor

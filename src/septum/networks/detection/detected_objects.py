@@ -1,4 +1,4 @@
-"""What a detector says of one image."""
+"""The objects that a detector finds in one image."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 @dataclass
-class Found:
+class DetectedObjects:
     """The objects of one image, by falling score.
 
     Parameters
