@@ -41,10 +41,6 @@ MAX_FILES_AT_ROOT = 6
 IMPORTS = imports()
 OURS = [each for each in IMPORTS if each.imported.split(".")[0] == "septum"]
 
-# What is still to be cut. A line goes with its violation; the list ends empty.
-TO_CUT: set[tuple[str, str]] = set()
-TO_SPLIT: set[str] = set()
-
 
 def why_not(each: Import) -> str | None:
     """Return why an import of this package is not allowed, or None where it is."""
@@ -75,7 +71,6 @@ def test_imports_go_down_the_layers():
     lines = [
         f"{importer} may not import {imported}, because {reason}"
         for (importer, imported), reason in violations().items()
-        if (importer, imported) not in TO_CUT
     ]
     assert not lines, "\n".join(lines)
 
@@ -120,11 +115,7 @@ def test_config_and_workflow_import_nothing_heavy():
     while waiting:
         module = waiting.pop()
         new = {
-            each.imported
-            for each in OURS
-            if each.importer == module
-            and room(each.imported)
-            and (each.importer, each.imported) not in TO_CUT
+            each.imported for each in OURS if each.importer == module and room(each.imported)
         } - reached
         reached |= new
         waiting += new
@@ -166,20 +157,8 @@ def test_files_are_short():
         name: count
         for name, file in module_files().items()
         if (count := len(file.read_text(encoding="utf-8").splitlines())) > MAX_LINES
-        and name not in TO_SPLIT
     }
     assert not long, f"more than {MAX_LINES} lines; find the second subject of {long}"
-
-
-def test_nothing_that_was_cut_is_still_listed():
-    assert not TO_CUT - violations().keys(), "cut: take these from TO_CUT"
-    short = [
-        name
-        for name in TO_SPLIT
-        if name not in module_files()
-        or len(module_files()[name].read_text(encoding="utf-8").splitlines()) <= MAX_LINES
-    ]
-    assert not short, "split: take these from TO_SPLIT"
 
 
 def test_no_module_is_a_drawer():
