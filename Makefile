@@ -12,7 +12,7 @@ CORES  ?= all
 # What needs neither Snakemake nor a training: the fast loop (CONTRIBUTING.md). The proof that
 # digests are complete is left out, too: it imports every stage and makes every network.
 FAST := $(addprefix tests/,augmentation config data decoding heads instances io losses metrics workflow) \
-        $(addprefix tests/test_,cli doctests docs environment jit layers moved_modules public_names).py
+        $(patsubst %,tests/test_%.py,cli doctests docs environment jit layers moved_modules public_names)
 PYTEST := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 .PHONY: setup help demo test test-fast lint bench docs lock clean
