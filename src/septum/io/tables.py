@@ -3,8 +3,9 @@
 Six significant digits, but whole numbers whole; an undefined value (NaN) is an empty field, and
 infinity is ``inf``. Lines end in a newline character alone, on every system.
 
-A CSV file has no place for a version of its format: its columns are that. A reader names the
-columns that it needs, and says of a file without them that another version wrote it.
+A reader names the columns that it needs, and says of a file without them that another version
+wrote it. Where people keep a table for years (``cases.csv``), each row carries the version of its
+format, too, since a CSV file has no other place for it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 Value = str | int | float
+
+FORMAT_VERSION = 1
+"""Of ``cases.csv``; a file without it is of version 1. It rises where a column changes its
+meaning."""
+VERSION_COLUMN = "format_version"
 
 MAX_EXACT = 2.0**53
 """Up to here a float tells whole numbers apart."""

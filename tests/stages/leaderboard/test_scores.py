@@ -58,6 +58,22 @@ def test_resampled_means_and_pooled_quality(files):
     assert np.isnan(stuff).all()
 
 
+def test_the_version_of_the_columns_is_no_score_and_a_newer_one_is_refused(files):
+    header, *rows = CASES.splitlines()
+    for version in ("1", "2"):
+        lines = [f"{header},format_version", *(f"{row},{version}" for row in rows)]
+        files[0].write_text("\n".join(lines) + "\n")
+        if version == "1":
+            assert read_scores(*files).metrics == ["dice", "hd95"]
+        else:
+            with pytest.raises(SeptumError) as error:
+                read_scores(*files)
+            (problem,) = error.value.problems
+            assert problem.where == str(files[0])
+            assert problem.what == "has format 2, but this Septum reads up to 1"
+            assert problem.remedy == "update Septum to the version that wrote it"
+
+
 def test_a_table_of_another_version_is_named_with_what_to_do(files):
     cases, classes = files
     cases.write_text(CASES.replace(",dice,n_true", ",mean_dice,objects"))

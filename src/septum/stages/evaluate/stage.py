@@ -21,7 +21,7 @@ from septum.data.plan import Plan, read_plan
 from septum.data.store import case_paths, open_prediction, read_case, read_prediction
 from septum.errors import Problem, Problems, SeptumError, problem
 from septum.io.atomic import write_text
-from septum.io.tables import csv_text
+from septum.io.tables import FORMAT_VERSION, VERSION_COLUMN, csv_text
 from septum.metrics.case import AP_COLUMNS, CaseScores, Row, evaluate_case
 from septum.metrics.objects import pool
 from septum.metrics.semantic import Confusion
@@ -33,7 +33,7 @@ CASE_COLUMNS = (
     *("iou", "dice", "pixel_accuracy", "mean_accuracy", "mean_iou", "fw_iou", "pq", "sq", "rq"),
     *("pq_things", "sq_things", "rq_things", "pq_stuff", "sq_stuff", "rq_stuff"),
     *("ap", *AP_COLUMNS, "seg", "n_true", "n_pred", "tp", "fp", "fn"),
-    *("split", "merged", "missed", "spurious", "hd95", "assd"),
+    *("split", "merged", "missed", "spurious", "hd95", "assd", VERSION_COLUMN),
 )
 CLASS_COLUMNS = (
     *WHERE_COLUMNS,
@@ -89,7 +89,8 @@ def evaluate_experiment(
     names = sorted(chosen)
     with ThreadPoolExecutor(max_workers=workers) as threads:
         scored = dict(zip(names, threads.map(score, names), strict=True))
-    of_cases = [{**chosen[name], **scored[name].case} for name in names]
+    version = {VERSION_COLUMN: FORMAT_VERSION}
+    of_cases = [{**chosen[name], **scored[name].case, **version} for name in names]
     of_classes = [{**chosen[name], **row} for name in names for row in scored[name].classes]
     write_text(out_cases, csv_text(CASE_COLUMNS, of_cases))
     write_text(out_classes, csv_text(CLASS_COLUMNS, of_classes))

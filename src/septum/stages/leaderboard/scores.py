@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from septum.errors import problem
-from septum.io.tables import as_number, read_csv
+from septum.io.tables import FORMAT_VERSION, VERSION_COLUMN, as_number, read_csv
 from septum.metrics.bootstrap import weighted_means
 from septum.metrics.objects import ScoredObjects, read_objects
 from septum.metrics.panoptic import qualities
@@ -161,7 +161,8 @@ def read_rows(path: Path, needed: Iterable[str] = ()) -> list[Row]:
     Raises
     ------
     SeptumError
-        If it is missing, lacks a column, or holds text where a number belongs.
+        If it is missing, lacks a column, holds text where a number belongs, or was written by a
+        newer Septum in another format.
     """
     remedy = f"run `septum {WRITTEN_BY.get(path.name, 'evaluate')}` again"
     try:
@@ -170,6 +171,10 @@ def read_rows(path: Path, needed: Iterable[str] = ()) -> list[Row]:
         if missing:
             what = f"lacks the columns {', '.join(missing)}: another version of Septum wrote it"
             raise problem(path, what, remedy)
+        version = max((as_number(row.pop(VERSION_COLUMN, "1")) for row in rows), default=1)
+        if version > FORMAT_VERSION:
+            what = f"has format {version:g}, but this Septum reads up to {FORMAT_VERSION}"
+            raise problem(path, what, "update Septum to the version that wrote it")
         return [
             {name: text if name in TEXT else as_number(text) for name, text in row.items()}
             for row in rows
