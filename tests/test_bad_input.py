@@ -21,7 +21,7 @@ from septum import cli
 from septum.data.case_files import CaseFiles
 from septum.data.store import case_paths, read_case
 from septum.networks import create as models
-from septum.networks.model_file import load_model, save_model
+from septum.networks.model_file import load_model, save_model, untrained_segmenter
 from septum.networks.model_header import read_header
 from septum.workflow.batch_list import batch_list_text
 
@@ -145,7 +145,10 @@ class Project(Lab):
             "weights": ["weights", "--settings", "{}", *given, *maps[:2], *plan,
                         "--out", folder / "weights"],
             "train": ["train", "--settings", json.dumps(run | {"train": TRAIN}),
-                      *given, *maps, *plan, "--out", folder / "fold0" / "model.safetensors"],
+                      *given, *maps, *plan, "--out", folder / "fold0" / "weights.safetensors"],
+            "tune": ["tune", "--settings", "{}", *given, *plan,
+                     "--weights", self.model.parent / "weights.safetensors",
+                     "--out", folder / "fold0" / "model.safetensors"],
             "predict": ["predict-cases", "--model", self.model, *given, *plan,
                         "--out", folder / "predicted"],
             "export": ["export", "--predicted", self.predicted, "--out", folder / "predictions"],
@@ -646,7 +649,7 @@ def of_another_network(folder: Path, model: Path) -> list:
 def of_two_networks(folder: Path, model: Path) -> list:
     header = read_header(model)
     header = header.model_copy(update={"network": "dense_unet", "options": {"width": 4}})
-    save_model(folder / "m", header.segmenter().state_dict(), header)
+    save_model(folder / "m", untrained_segmenter(header).state_dict(), header)
     return predict(folder, model, folder / "m")
 
 
@@ -677,7 +680,7 @@ def image_of_nan(folder: Path, model: Path) -> list:
         (of_two_networks, "{lab}/m", "they differ in network", "the models of one experiment"),
         (model_cut, "{lab}/m", "is cut short", "copy it again"),
         (lambda lab, model: predict(lab, lab), "{lab}", "is a folder, not a model file",
-         "that was written by septum train"),
+         "that was written by septum tune"),
         (lambda lab, model: predict(lab, model.parents[1]), "{model}", "is a folder",
          "give the file: {model}/fold0/model.safetensors"),
         (lambda lab, model: predict(lab, lab / "x.png"), "{lab}/x.png", "is not a safetensors",
@@ -729,7 +732,7 @@ def test_a_training_refused(project, tmp_path, capsys, changes, start, where, wh
     if start is not None:
         torch.save(start, tmp_path / "v.pth")
         given += ["--start", tmp_path / "v.pth"]
-    out = ["--out", tmp_path / "fold0" / "model.safetensors"]
+    out = ["--out", tmp_path / "fold0" / "weights.safetensors"]
     command = ["train", "--settings", json.dumps(run | changes), *given, *out]
     refused(command, tmp_path, capsys, where=where, what=what, remedy=remedy)
     assert not Path("made").exists()
@@ -743,6 +746,7 @@ WRITTEN = {
     "augment": "copies",
     "weights": "weights",
     "train": "fold0",
+    "tune": "fold0/tuning.json",
     "predict": "predicted",
     "export": "predictions",
     "evaluate": "cases.csv",

@@ -16,7 +16,7 @@ from septum import cli
 
 FOR_PEOPLE = ["check", "predict", "leaderboard", "fetch", "demo"]
 # the order of the data
-OF_RULES = ["prepare", "plan", "augment", "weights", "train", "fit"]
+OF_RULES = ["prepare", "plan", "augment", "weights", "train", "tune", "fit"]
 OF_RULES += ["predict-cases", "predict-cases-classical", "tune-merge", "merge"]
 OF_RULES += ["export", "evaluate", "rank", "report"]
 
@@ -31,6 +31,7 @@ REQUIRED = {
     "augment": "--dataset --settings --cases --out",
     "weights": "--settings --cases --plan --out",
     "train": "--settings --plan --cases --out",
+    "tune": "--settings --weights --plan --cases --out",
     "fit": "--settings --plan --cases --out",
     "predict-cases": "--model --cases --plan --out",
     "predict-cases-classical": "--model --cases --plan --out",

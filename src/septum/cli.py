@@ -46,6 +46,7 @@ OF_RULES = {
     "augment": Command("septum.stages.augment.command", "make elastic copies of cases"),
     "weights": Command("septum.stages.weights.command", "compute border weight maps"),
     "train": Command("septum.stages.train.command", "train a network on a fold, or go on with it"),
+    "tune": Command("septum.stages.tune.command", "tune the decoder of a trained network"),
     "fit": Command("septum.stages.tune.fit_command", "tune a classical baseline on a fold"),
     "predict-cases": Command("septum.stages.predict.command", "segment cases by networks"),
     "predict-cases-classical": Command(

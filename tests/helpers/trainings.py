@@ -8,13 +8,14 @@ import time
 import numpy as np
 import pytest
 
-from septum.config.schema import ClassSpec, Decode, Predict, Run, Train
+from septum.config.schema import ClassSpec, Decode, Predict, Run, Train, Tune
 from septum.data import store
 from septum.data.intensity import statistics
 from septum.data.plan import Plan
 from septum.io.atomic import read_json, write_json
 from septum.io.zarr_arrays import write_array
 from septum.stages.train.stage import train
+from septum.stages.tune.stage import tune
 from septum.stages.weights.stage import case_weight_map
 
 WEIGHTS = {
@@ -111,7 +112,17 @@ def inputs(data, run, **changes):
 
 
 def run_training(data, out, run, **changes):
-    train(out=out / "model.safetensors", **inputs(data, run, **changes))
+    given = inputs(data, run, **changes)
+    weights = out / "weights.safetensors"
+    train(out=weights, **given)
+    tune(
+        weights=weights,
+        plan=given["plan"],
+        cases=given["cases"],
+        settings=Tune(predict=run.predict, decode=run.decode),
+        out=out / "model.safetensors",
+        digests={},
+    )
 
 
 def history(out):
@@ -121,7 +132,14 @@ def history(out):
 
 def delete_outputs(out):
     """Do what a workflow does with the outputs of a job before it starts it again."""
-    for name in ("model.safetensors", "history.csv", "curves.png", "costs.json"):
+    for name in (
+        "weights.safetensors",
+        "model.safetensors",
+        "tuning.json",
+        "history.csv",
+        "curves.png",
+        "costs.json",
+    ):
         (out / name).unlink(missing_ok=True)
 
 

@@ -74,7 +74,17 @@ def test_shipped_configuration_plans_the_demo(tmp_path):
     done = snakemake("--cores", "8", cwd=tmp_path)
     assert done.returncode == 0, done.stdout
     planned = Planned(done.stdout)
-    for rule in ("demo", "prepare", "plan", "augment", "weights", "train", "predict", "report"):
+    for rule in (
+        "demo",
+        "prepare",
+        "plan",
+        "augment",
+        "weights",
+        "train",
+        "tune",
+        "predict",
+        "report",
+    ):
         assert any(job["rule"] == rule for job in planned.jobs)
     trained = re.findall(
         r"^rule (?:train|fit):\n.*?^    output: \S+?/(\w+)/fold0/", done.stdout, re.M | re.S
@@ -163,7 +173,7 @@ def test_a_dataset_with_a_baseline_alone_trains_nothing(rich):
 def test_networks_and_merges_keep_to_their_own_rules(rich):
     _, planned = rich
     for name in ("objects", "pixels"):
-        assert planned.rules(f"t/{name}") == {"train", "predict", "export", "evaluate"}
+        assert planned.rules(f"t/{name}") == {"train", "tune", "predict", "export", "evaluate"}
     assert planned.rules("t/both") == {"tune_merge", "panoptic_merge", "export", "evaluate"}
 
 
@@ -215,7 +225,7 @@ def test_stages_of_a_training_are_run_in_order_and_read_each_other(rich):
         r"septum train .*--fold 0 --seed (\d+) .*--start ?(\S*) --code .*--out results/odd/(\S+)"
     )
     jobs = {out: (seed, start) for seed, start, out in re.findall(command, planned.output)}
-    model = "fold0/model.safetensors"
+    model = "fold0/weights.safetensors"
     assert jobs == {
         f"coarse-seed5/{model}": ("5", str(folder / "vgg.pth")),
         f"coarse-seed6/{model}": ("6", str(folder / "vgg.pth")),
@@ -248,7 +258,7 @@ def test_what_is_trained_goes_on_without_its_checkpoint(tmp_path):
     for seed in (1, 2):
         folder = tmp_path / f"results/demo_nuclei/o-seed{seed}/fold0"
         folder.mkdir(parents=True)
-        for file in ("model.safetensors", "costs.json"):
+        for file in ("weights.safetensors", "model.safetensors", "costs.json", "tuning.json"):
             (folder / file).touch()
     done = snakemake("--configfile", str(tmp_path / "my.yaml"), cwd=tmp_path)
     assert done.returncode == 0, done.stdout

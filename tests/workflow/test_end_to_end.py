@@ -21,7 +21,7 @@ from workflow_copy import FIXED
 pytestmark = pytest.mark.workflow
 
 SCORED = {"export", "evaluate", "leaderboard", "report"}
-TRAINED = {"train", "predict"} | SCORED
+TRAINED = {"train", "tune", "predict"} | SCORED
 TUNED = {"fit", "predict_classical"} | SCORED
 
 
@@ -122,7 +122,7 @@ def test_a_second_run_has_nothing_to_do(finished):
 @pytest.mark.parametrize(
     ("sections", "rules"),
     [
-        ({"decode": {"threshold": 0.5}}, TRAINED),
+        ({"decode": {"threshold": 0.5}}, TRAINED - {"train"}),
         ({"evaluate": {"surface_distance": False}}, {"evaluate", "leaderboard", "report"}),
         ({"report": {"title": "Other", "gallery": 3}}, {"report"}),
         ({"augment": {"sigma": 5.0}}, {"augment", "weights"} | TRAINED),
@@ -140,6 +140,7 @@ def test_a_changed_setting_reruns_what_depends_on_it(finished, sections, rules):
     [
         (["metrics/surface.py"], {"evaluate", "leaderboard", "report"}),
         (["stages/predict/jobs.py"], {"predict", "predict_classical"} | SCORED),
+        (["decoding/watershed.py", "inference/merge_tiles.py"], TRAINED - {"train"}),
     ],
 )
 def test_edited_code_reruns_what_depends_on_it(finished, modules, rules):

@@ -96,7 +96,7 @@ def test_where_a_training_starts_from(tmp_path):
     }
     assert found == {
         "pixels": f"{tmp_path}/vgg.pth",
-        "fine": "out/cells/pixels/fold2/model.safetensors",
+        "fine": "out/cells/pixels/fold2/weights.safetensors",
         "far": [],
         "new": [],
     }

@@ -20,7 +20,7 @@ def params(tmp_path):
 
 def changed_by(tmp_path, wildcards, **sections):
     """Return the rules whose settings differ from those of the small study."""
-    stages = ("prepare", "plan", "augment", "weights", "train", "predict", "export")
+    stages = ("prepare", "plan", "augment", "weights", "train", "tune", "predict", "export")
     one, other = map(Params, (small_study(tmp_path), small_study(tmp_path, **sections)))
     found = {s for s in stages if getattr(one, s)(wildcards) != getattr(other, s)(wildcards)}
     whole = ("evaluate", "leaderboard", "report")
@@ -62,8 +62,8 @@ def test_reading_a_case_does_not_depend_on_the_split(tmp_path):
         ({"weights": {"sigma": 5.0}}, {"weights", "report"}),
         ({"train": {"folds": [2, 0], "clip": 0.5}}, {"train", "report"}),
         ({"train": {"folds": "all"}}, {"report"}),
-        ({"predict": {"overlap": 0.5}}, {"train", "predict", "report"}),
-        ({"decode": {"threshold": 0.5}}, {"train", "report"}),
+        ({"predict": {"overlap": 0.5}}, {"tune", "predict", "report"}),
+        ({"decode": {"threshold": 0.5}}, {"tune", "report"}),
         ({"export": {"formats": []}}, {"export"}),
         ({"evaluate": {"surface_distance": False}}, {"evaluate", "report"}),
         ({"report": {"title": "Other", "gallery": 3}}, {"report"}),

@@ -17,6 +17,7 @@ PIXELS = Job(dataset="cells", experiment="pixels", fold="2")
 STAGES = {
     "prepare": "septum.stages.prepare.stage",
     "train": "septum.stages.train.stage",
+    "tune": "septum.stages.tune.stage",
     "predict": "septum.stages.predict.stage",
     "export": "septum.stages.export.stage",
     "fit": "septum.stages.tune.baseline",
@@ -50,7 +51,8 @@ def digests():
     dataset = Dataset(images="{case}.tif", labels="{case}_labels.tif")
     looked_up = {
         "prepare": reader_addresses(dataset, [case]),
-        "train": network_addresses(run(), decodes=True),
+        "train": network_addresses(run(), decodes=False),
+        "tune": network_addresses(run(), decodes=True),
         "predict": network_addresses(run(), decodes=True),
         "export": [registry.WRITERS[name].address for name in Export().formats],
         "fit": [registry.BASELINES["watershed"].address],
@@ -123,12 +125,12 @@ def test_an_added_record_changes_no_digest(source, table):
         ("READERS", "tiff", {"prepare"}),
         ("READERS", "nifti", set()),
         ("READERS", "ome_zarr", set()),
-        ("NETWORKS", "unet", {"train", "predict"}),
+        ("NETWORKS", "unet", {"train", "tune", "predict"}),
         ("NETWORKS", "unetpp", set()),
-        ("HEADS", "semantic", {"train", "predict"}),
+        ("HEADS", "semantic", {"train", "tune", "predict"}),
         ("HEADS", "flows", set()),
         ("HEADS", "detection", set()),
-        ("METHODS", "components", {"train", "predict"}),
+        ("METHODS", "components", {"tune", "predict"}),
         ("METHODS", "stars", set()),
         ("WRITERS", "table", {"export"}),
         ("BASELINES", "watershed", {"fit"}),

@@ -202,6 +202,13 @@ class Merge(Section):
         return f"{self.instances} + {self.semantic}"
 
 
+class Tune(Section):
+    """Everything that decides what a network's decoder is tuned to (`septum.stages.tune.stage`)."""
+
+    predict: Predict = Predict()
+    decode: Decode = Decode()
+
+
 class Run(Section):
     """Everything that decides one training: an experiment on a dataset, all levels merged."""
 

@@ -20,6 +20,7 @@ from septum.errors import problem
 from septum.io.atomic import read_json, write_json
 
 COSTS = "costs.json"
+TUNING_COSTS = "tuning.json"
 CPU_INFO, STATUS = Path("/proc/cpuinfo"), Path("/proc/self/status")
 
 
@@ -76,6 +77,18 @@ class TrainingCosts(Usage):
 
     training_s: float | None = None
     parameters: int | None = None
+
+
+class TuningCosts(Usage):
+    """What stands in ``fold<k>/tuning.json``.
+
+    Parameters
+    ----------
+    tuning_s : float, optional
+        Seconds of predicting the validation cases and of trying decoders on them.
+    """
+
+    tuning_s: float | None = None
 
 
 class CaseCosts(BaseModel):

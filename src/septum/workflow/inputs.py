@@ -95,7 +95,7 @@ class Inputs:
         run = self._study.settings(wildcards.dataset, wildcards.experiment)
         if run.start_from is not None:
             other = safe_name(run.start_from)
-            return self._paths.model(wildcards.dataset, other, wildcards.fold)
+            return self._paths.trained_weights(wildcards.dataset, other, wildcards.fold)
         if run.pretrained is None or run.pretrained.is_address:
             return []
         return str(resolve(self._study.config, run.pretrained.source))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from septum.config.schema import canonical_json
+from septum.config.schema import Tune, canonical_json
 from septum.config.section import Section
 from septum.workflow.batch_list import batch_list_text
 from septum.workflow.handed_file import text_digest
@@ -83,8 +83,15 @@ class Params:
         """Return one training's settings; which other folds are trained is none of its business."""
         settings = self._study.settings(wildcards.dataset, wildcards.experiment)
         plain = settings.model_dump(mode="json")
+        for after_training in ("predict", "decode"):
+            del plain[after_training]
         del plain["train"]["folds"]
         return canonical_json(plain)
+
+    def tune(self, wildcards: Wildcards) -> str:
+        """Return how a network is applied to whole images, and what of its decoder is set."""
+        settings = self._study.settings(wildcards.dataset, wildcards.experiment)
+        return canonical_json(Tune(predict=settings.predict, decode=settings.decode))
 
     def train_seed(self, wildcards: Wildcards) -> int:
         """Return the seed of an experiment's trainings: its own, or that of all."""

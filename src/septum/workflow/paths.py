@@ -86,8 +86,20 @@ class Paths:
     def model(
         self, dataset: str = DATASET, experiment: str = EXPERIMENT, fold: int | str = FOLD
     ) -> str:
-        """Return the trained network of a fold."""
+        """Return the trained network of a fold, with its tuned decoder."""
         return f"{self.experiment(dataset, experiment)}/fold{fold}/model.safetensors"
+
+    def trained_weights(
+        self, dataset: str = DATASET, experiment: str = EXPERIMENT, fold: int | str = FOLD
+    ) -> str:
+        """Return the weights of a trained network, before its decoder is tuned."""
+        return f"{self.experiment(dataset, experiment)}/fold{fold}/weights.safetensors"
+
+    def tuning_costs(
+        self, dataset: str = DATASET, experiment: str = EXPERIMENT, fold: int | str = FOLD
+    ) -> str:
+        """Return the time and memory that tuning a network's decoder took."""
+        return f"{self.experiment(dataset, experiment)}/fold{fold}/tuning.json"
 
     def parameters(
         self, dataset: str = DATASET, experiment: str = EXPERIMENT, fold: int | str = FOLD

@@ -23,7 +23,7 @@ from septum.errors import SeptumError
 from septum.inference.ensemble import load_models
 from septum.inference.predictor import predict_case
 from septum.io.atomic import read_json, write_json
-from septum.networks.model_file import load_model, save_model
+from septum.networks.model_file import StoredModel, load_model, save_model
 from septum.networks.model_header import ModelHeader
 from septum.networks.segmenter import build_segmenter
 from septum.stages.predict.stage import predict_batch, predict_images
@@ -249,6 +249,37 @@ def test_a_gpu_that_is_demanded_must_be_there(project, models, monkeypatch):
 def test_tile_with_the_wrong_number_of_axes(project, models):
     with pytest.raises(SeptumError, match=r"predict\.tile: gives 3 sizes, but the images have 2"):
         run_batch(project, models, tile=[16, 16, 16])
+
+
+class Opened:
+    """The files that this process opens while it is asked to look."""
+
+    def __init__(self):
+        self.paths, self.looking = [], False
+        sys.addaudithook(self)
+
+    def __call__(self, event, arguments):
+        if self.looking and event == "open":
+            self.paths.append(str(arguments[0]))
+
+
+def test_each_model_file_is_opened_once_and_its_network_made_once(project, models, monkeypatch):
+    made = []
+    make = StoredModel.segmenter
+    monkeypatch.setattr(
+        StoredModel, "segmenter", lambda self, *given: made.append(self.path) or make(self, *given)
+    )
+    opened = Opened()
+    opened.looking = True
+    try:
+        run_batch(project, models)
+    finally:
+        opened.looking = False
+    # both predict the validation cases of their folds, and the test cases together
+    assert [path for path in opened.paths if path.endswith(".safetensors")] == list(
+        map(str, models)
+    )
+    assert made == models
 
 
 def test_two_models_of_one_fold_are_refused(project, models):

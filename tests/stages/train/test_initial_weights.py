@@ -71,7 +71,7 @@ def test_the_backbone_starts_with_the_values_of_the_file(data, checkpoint):
     random = started(data, fcn("fcn32s")).segmenter.network.state_dict()
     assert not torch.equal(random["fc7.bias"], ours["fc7.bias"])
     assert training.start == {
-        "from": "nets/vgg16.pth",
+        "source": "nets/vgg16.pth",
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "taken": 30,
         "new": ["score_fr.weight", "score_fr.bias", "upscore.weight"],
@@ -105,7 +105,7 @@ def test_a_stage_starts_with_the_weights_of_the_one_before(data, stage, tmp_path
     assert not ours["network.score_pool4.weight"].any()
     new = {"upscore2.weight", "score_pool4.weight", "score_pool4.bias", "upscore.weight"}
     assert set(training.start["new"]) == new
-    assert (training.start["from"], training.start["taken"]) == ("a", 32)
+    assert (training.start["source"], training.start["taken"]) == ("a", 32)
     run_training(data, tmp_path, run, start=file)
     header = read_header(tmp_path / "model.safetensors")
     assert header.trained.start.model_dump() == training.start

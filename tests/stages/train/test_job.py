@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from edited_source import copy_of_source, edit
 
+from septum.config import registry
 from septum.config.schema import ClassSpec, Decode, Predict, Run, Train
 from septum.data.fold_cases import FoldCases
 from septum.data.plan import Plan
@@ -71,17 +72,23 @@ def training(**changes):
 
 
 def rule_digest():
-    return codedigest.code_digest("septum.stages.train.stage", models.module("unet"))
+    head = registry.HEADS["semantic"].module
+    return codedigest.code_digest("septum.stages.train.stage", models.module("unet"), head)
 
 
 def test_an_edit_of_what_comes_after_the_weights_or_looks_on_keeps_the_epochs(source):
     fingerprint, rule = training().fingerprint(), rule_digest()
-    edit(source, "stages/tune/decoder", "stages/tune/coordinate_descent")
-    edit(source, "decoding/decode", "decoding/flows", "decoding/stars")
-    assert rule_digest() != rule
-    assert training().fingerprint() == fingerprint
-    edit(source, "instances/necks", "networks/model_file", "stages/train/stage")
+    edit(source, "stages/tune/decoder", "stages/tune/stage", "stages/tune/coordinate_descent")
+    edit(source, "decoding/decode", "decoding/base", "decoding/components", "decoding/watershed")
+    edit(source, "decoding/flows", "decoding/stars", "decoding/objects", "decoding/scene")
     edit(source, "inference/predictor", "inference/tiling", "inference/tile_grid")
+    edit(source, "inference/merge_tiles", "inference/ensemble", "stages/predict/jobs")
+    edit(source, "instances/necks", "metrics/panoptic")
+    # the rule that trains does not even look at its checkpoints
+    assert rule_digest() == rule
+    assert training().fingerprint() == fingerprint
+    edit(source, "networks/model_file", "networks/model_header", "stages/train/stage")
+    assert rule_digest() != rule
     edit(source, "stages/train/progress", "stages/train/history", "io/usage", "io/lock")
     edit(source, "config/config", "workflow/discovery", "networks/dense_unet")
     assert training().fingerprint() == fingerprint

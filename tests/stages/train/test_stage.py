@@ -35,7 +35,9 @@ from septum.networks.model_header import read_header
 def test_a_training_learns_and_leaves_what_it_promises(data, tmp_path, capfd):
     run_training(data, tmp_path, settings(epochs=6, steps=10))
     assert {p.name for p in tmp_path.iterdir()} == {
-        "model.safetensors",
+        "weights.safetensors",
+        "model.safetensors",  # with a decoder, and what tuning it took
+        "tuning.json",
         "history.csv",
         "curves.png",
         "costs.json",

@@ -28,9 +28,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         parser, "start", "model or weights to start from, if not from random ones", optional=True
     )
     add_fold(parser)
-    add_code(parser, "the model file")
+    add_code(parser, "the file of weights")
     add_threads(parser)
-    add_out(parser, "model.safetensors")
+    add_out(parser, "weights.safetensors")
 
 
 def run(arguments: Namespace) -> None:

@@ -1,4 +1,4 @@
-"""The training stage: one network on one fold of one dataset, to one model file."""
+"""The training stage: one network on one fold of one dataset, to one file of weights."""
 
 from __future__ import annotations
 
@@ -14,14 +14,12 @@ from septum.config.schema import Run
 from septum.data.plan import Plan
 from septum.io.lock import exclusive
 from septum.io.usage import COSTS, TrainingCosts, write_costs
-from septum.networks.device import choose_device
 from septum.networks.model_file import save_model
 from septum.networks.model_header import ModelHeader, TrainingRecord
 from septum.stages.train.checkpoints import Progress, find_progress, read_weights
 from septum.stages.train.epochs import run_epochs, set_up
 from septum.stages.train.job import Training
 from septum.stages.train.progress import Recorder
-from septum.stages.tune.decoder import tune_decoder
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +40,8 @@ def train(
 ) -> None:
     """Train one network on one fold, going on from its last checkpoint where there is one.
 
-    On a CPU, a training that was interrupted, however, ends with the same model file, byte for
-    byte, as an undisturbed one (same machine and number of threads).
+    On a CPU, a training that was interrupted, however, ends with the same file, byte for byte,
+    as an undisturbed one (same machine and number of threads).
 
     Parameters
     ----------
@@ -60,14 +58,15 @@ def train(
     seed : int
         Of the configuration.
     out : Path
-        The model file, written last. Beside it: ``history.csv``, ``curves.png``,
+        The weights, written last, in the format of a model file without a decoder
+        (`septum.stages.tune.stage` adds it). Beside it: ``history.csv``, ``curves.png``,
         ``costs.json`` (`septum.io.usage.TrainingCosts`), ``checkpoints/``, ``tensorboard/``.
     digests : mapping
-        Kept in the model file, where the digest of the data joins them. A checkpoint is gone
+        Kept in the file, where the digest of the data joins them. A checkpoint is gone
         on from where all that decides the weights is the same (`Training.fingerprint`).
     start : Path, optional
         The weights that ``run.pretrained`` or ``run.start_from`` names: a checkpoint, or the
-        other experiment's model file (`septum.stages.train.initial_weights.load_start`).
+        other experiment's weights (`septum.stages.train.initial_weights.load_start`).
     progress : bool
         Whether to write a line an epoch to stderr.
 
@@ -137,7 +136,7 @@ def _write_costs(training: Training, recorder: Recorder) -> None:
 
 
 def _finish(training: Training, done: Progress, out: Path) -> None:
-    """Tune the decoder on the validation cases, and write the model file."""
+    """Write the best weights, with all that is known of them but a decoder."""
     run, plan = training.run, training.plan
     state = read_weights(training.folder / "checkpoints")
     training.segmenter.load_state_dict(state)
@@ -153,7 +152,6 @@ def _finish(training: Training, done: Progress, out: Path) -> None:
         spacing=plan.spacing,
         unit=plan.unit,
         patch=training.shape.size,
-        predict=run.predict,
         digests=training.digests,
         trained=TrainingRecord(
             dataset=plan.dataset,
@@ -169,11 +167,4 @@ def _finish(training: Training, done: Progress, out: Path) -> None:
             best=max(done.best_score[0], 0.0),
         ),
     )
-    decoder = tune_decoder(
-        training.segmenter.to(choose_device(run.train.device, "train.device")),
-        header,
-        [training.cases.paths[name] for name in training.cases.validation],
-        run.decode,
-        min_size=plan.min_size,
-    )
-    save_model(out, state, header.model_copy(update={"decoder": decoder}))
+    save_model(out, state, header)

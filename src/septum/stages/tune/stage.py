@@ -1,0 +1,79 @@
+"""The stage that tunes the decoder of a trained network, and writes the model file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+from septum.config.schema import Tune
+from septum.data.fold_cases import find_validation_cases
+from septum.data.plan import Plan
+from septum.errors import problem
+from septum.io.usage import TUNING_COSTS, TuningCosts, usage, write_costs
+from septum.networks.device import CHANNELS_LAST, choose_device
+from septum.networks.model_file import read_model, save_model
+from septum.stages.tune.decoder import tune_decoder
+
+
+def tune(
+    *,
+    weights: Path,
+    plan: Plan,
+    cases: Sequence[Path],
+    settings: Tune,
+    out: Path,
+    digests: Mapping[str, str],
+) -> None:
+    """Tune the decoder of a network on the validation cases of its fold.
+
+    Parameters
+    ----------
+    weights : Path
+        What `septum.stages.train.stage.train` wrote.
+    plan : Plan
+        The dataset's.
+    cases : sequence of Path
+        Batch folders of canonical cases.
+    settings : Tune
+        How whole images are predicted, and what of the decoder is not ``auto``.
+    out : Path
+        The model file, written whole or not at all: the same weights, with the decoder. Beside it
+        ``tuning.json`` (`septum.io.usage.TuningCosts`).
+    digests : mapping
+        Join those of the weights in the model file.
+
+    Raises
+    ------
+    SeptumError
+        If a GPU is demanded and there is none, the weights do not say which fold they are of, or
+        a validation case is missing.
+    """
+    device = choose_device(settings.predict.device, "predict.device")
+    stored = read_model(weights)
+    if stored.header.trained is None:
+        what = "does not say which fold it was trained on"
+        raise problem(weights, what, "give the weights that `septum train` wrote")
+    paths = find_validation_cases(plan, stored.header.trained.fold, cases)
+    header = stored.header.model_copy(
+        update={
+            "predict": settings.predict,
+            "digests": {**stored.header.digests, **digests},
+        }
+    )
+    layout = CHANNELS_LAST[header.spatial_dims + 2]
+    start = time.monotonic()
+    decoder = tune_decoder(
+        stored.segmenter(device).to(memory_format=layout),
+        header,
+        paths,
+        settings.decode,
+        min_size=plan.min_size,
+    )
+    taken = time.monotonic() - start
+    used = usage(device, torch.get_num_threads())
+    costs = TuningCosts(**used.model_dump(), tuning_s=taken)
+    write_costs(Path(out).parent / TUNING_COSTS, costs)
+    save_model(out, stored.state, header.model_copy(update={"decoder": decoder}))
