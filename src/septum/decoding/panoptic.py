@@ -15,13 +15,13 @@ import numpy as np
 from septum.config.schema import ClassSpec
 from septum.instances.relabel import keep_objects
 
-STUFF = (0, 2, 8, 32)
+STUFF_FACTORS = (0, 2, 8, 32)
 """Least pixels of a class of stuff that are tried, in units of the smallest object that is kept."""
 
 
 def least_stuff(min_size: int) -> list[int]:
     """Return the numbers of pixels below which a class of stuff may be background."""
-    return [factor * max(1, min_size) for factor in STUFF]
+    return [factor * max(1, min_size) for factor in STUFF_FACTORS]
 
 
 def likeliest_stuff(probabilities: np.ndarray, classes: Mapping[int, ClassSpec]) -> np.ndarray:
