@@ -148,7 +148,9 @@ def covered(tmp_path_factory):
     ("module", "rules"),
     [
         ("metrics.surface", {"evaluate"}),
-        ("networks.fcn", {"train", "predict"}),
+        ("networks.fcn", {"train", "tune", "predict"}),
+        ("decoding.watershed", {"tune", "predict"}),
+        ("inference.merge_tiles", {"tune", "predict"}),
         ("networks.dense_unet", set()),
         ("classical.watershed", {"fit", "predict_classical"}),
         ("classical.cpmc", set()),

@@ -93,9 +93,12 @@ def test_a_checkpoint_is_missed_until_its_trainings_are_done(tmp_path, monkeypat
     assert missing.where == "experiments.pixels.pretrained"
     assert f"{tmp_path}/vgg.pth does not exist" in missing.what
     for run in study.runs:
-        for file in study.models(*run):
-            (tmp_path / file).parent.mkdir(parents=True)
-            (tmp_path / file).touch()
+        for fold in (0, 2):
+            weights = (
+                tmp_path / f"out/{run.dataset}/{run.experiment}/fold{fold}/weights.safetensors"
+            )
+            weights.parent.mkdir(parents=True)
+            weights.touch()
     assert study.missing_checkpoints() == []
 
 

@@ -143,6 +143,9 @@ class Study:
         file = self.paths.model if trained else self.paths.parameters
         return [file(dataset, experiment, fold) for fold in self.folds(dataset, experiment)]
 
+    def _trained(self, run: RunKey) -> list[str]:
+        return [self.paths.trained_weights(*run, fold) for fold in self.folds(*run)]
+
     def trainings(self) -> int:
         """Return how many networks the configuration trains, folds counted.
 
@@ -164,6 +167,6 @@ class Study:
             self.config.as_written(missing[self.experiments[run.experiment]])
             for run in self.runs
             if self.experiments[run.experiment] in missing
-            and not all(map(os.path.exists, self.models(*run)))
+            and not all(map(os.path.exists, self._trained(run)))
         )
         return list(needed)
