@@ -2,33 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
-import pytest
 import torch
+from small_networks import Chain
 from torch import nn
 
-from septum.config import registry
-from septum.errors import SeptumError
 from septum.networks import create as models
-from septum.networks.blocks import Network, conv, max_pool
-from septum.networks.docs import facts, factsheet
-from septum.networks.docs.receptive_field import receptive_field
-
-DOCS = Path(__file__).resolve().parents[3] / "docs" / "networks.md"
-
-
-class Chain(Network):
-    """Layers one after the other."""
-
-    def __init__(self, *layers, stride=1):
-        super().__init__()
-        self.layers = nn.Sequential(*layers)
-        self.stride = stride
-
-    def forward(self, images):
-        return self.layers(images)
+from septum.networks.blocks import conv, max_pool
+from septum.networks.docs import facts
 
 
 def test_cost_of_two_convolutions():
@@ -118,123 +98,4 @@ def test_cost_of_the_unet_by_layer():
     assert facts.cost(network, 1, (572, 572)).flops == operations
 
 
-@pytest.mark.parametrize(
-    ("layers", "field"),
-    [
-        ([conv(2, 1, 2), conv(2, 2, 1)], 5),
-        ([conv(2, 1, 2, dilation=6), conv(2, 2, 1, kernel=1)], 13),
-        ([conv(2, 1, 2), nn.InstanceNorm2d(2), conv(2, 2, 1)], 5),
-        ([conv(2, 1, 2), nn.GroupNorm(1, 2), conv(2, 2, 1)], 5),
-        ([conv(2, 1, 1, kernel=7), nn.AdaptiveAvgPool2d(1), nn.Upsample((1, 4096))], None),
-    ],
-)
-def test_receptive_field_of_known_layers(layers, field):
-    assert receptive_field(Chain(*layers)) == field
-
-
-def test_receptive_field_is_that_of_the_worst_placed_logit():
-    # in the middle of four equal pixels a 3×3 kernel sees one pooled value, at their rim two
-    network = Chain(nn.MaxPool2d(4), nn.Upsample(scale_factor=4), conv(2, 1, 1), stride=4)
-    assert receptive_field(network) == 8
-
-
-def _unet_field(pixel, depth):
-    """Follow an output pixel of a U-Net back to the image, along one axis."""
-    first = last = pixel
-    for _ in range(depth):  # two convolutions, enlarged from the level below
-        first, last = (first - 2) // 2, (last + 2) // 2
-    first, last = first - 2, last + 2
-    for _ in range(depth):  # pooled, two convolutions
-        first, last = 2 * first - 2, 2 * last + 1 + 2
-    return last - first + 1
-
-
-@pytest.mark.parametrize(
-    ("name", "depth", "options"),
-    [
-        ("unet", 1, {"padded": True}),
-        ("unet", 3, {"padded": True, "norm": "instance"}),
-        ("unet", 4, {}),
-        ("unetpp", 2, {}),
-    ],
-)
-def test_receptive_field_of_u_nets(name, depth, options):
-    network = models.create_network(name, 2, 1, 1, width=1, depth=depth, **options)
-    assert receptive_field(network) == max(_unet_field(p, depth) for p in range(2**depth))
-
-
 # --- the docs ----------------------------------------------------------------------------
-
-
-def _tables():
-    """Return the rows of the generated tables: [{name: cells}, {name: cells}]."""
-    text = DOCS.read_text(encoding="utf-8")
-    text = text.partition(factsheet.BEGIN)[2].partition(factsheet.END)[0]
-    blocks = re.findall(r"(?:^\|.*\n)+", text, flags=re.M)
-    rows = [[line.strip("| \n").split(" | ") for line in block.splitlines()] for block in blocks]
-    return [{cells[0].strip("`"): cells[1:] for cells in table[2:]} for table in rows]
-
-
-def test_docs_agree_with_the_code():
-    tables = _tables()
-    assert [sorted(table) for table in tables] == [models.network_names()] * 2, "run: make docs"
-    for name in models.network_names():
-        # operations and memory at the setting of the paper take minutes
-        count = facts.count_parameters(facts.without_values(name, facts.paper_setting(name)))
-        assert tables[0][name][3] == f"{count:,}", f"{name}: run: make docs"
-        label, link = factsheet.paper(name)
-        assert tables[0][name][0] == f"[{label}]({link})", f"{name}: run: make docs"
-        row = factsheet._narrow_row(name).strip("| ").split(" | ")
-        assert tables[1][name] == row[1:], f"{name}: run: make docs"
-        # those of the others take many seconds each
-        if name in ("fcn8s", "fcn16s", "fcn32s", "segnet"):
-            assert tables[0][name][-1] == factsheet._field(name), f"{name}: run: make docs"
-        # of a detector there is none to state
-        is_detector = registry.NETWORKS[name].head is not None
-        assert (tables[0][name][-1] == "–") == is_detector, "run: make docs"
-
-
-def test_docs_tell_the_departures():
-    text = DOCS.read_text(encoding="utf-8")
-    for name in models.network_names():
-        assert f": {factsheet.departures(name)}\n" in text, f"{name}: run: make docs"
-
-
-@pytest.mark.parametrize(
-    ("name", "paper"),
-    [
-        ("unet", ("Ronneberger et al. 2015", "https://arxiv.org/abs/1505.04597")),
-        ("mask_rcnn", ("He et al. 2017", "https://arxiv.org/abs/1703.06870")),
-        ("faster_rcnn", ("Ren et al. 2015", "https://arxiv.org/abs/1506.01497")),
-        ("monai:SegResNet", ("Myronenko 2018", "https://arxiv.org/abs/1810.11654")),
-    ],
-)
-def test_papers(name, paper):
-    assert factsheet.paper(name) == paper
-
-
-def test_departures_are_read_from_the_module():
-    text = factsheet.departures("unetpp")
-    assert text.startswith("The mean is taken of the logits, not of the probabilities")
-    assert "`dropout` at each node's end" in text
-
-
-def test_only_what_is_between_the_marks_is_replaced(tmp_path):
-    page = tmp_path / "page.md"
-    page.write_text(f"before\n{factsheet.BEGIN}\nold\n{factsheet.END}\nafter\n")
-    factsheet.write(page, "new")
-    text = page.read_text()
-    assert text == f"before\n{factsheet.BEGIN}\n\nnew\n\n{factsheet.END}\nafter\n"
-    page.write_text("before\nafter\n")
-    with pytest.raises(SeptumError, match=r"page\.md: lacks the line"):
-        factsheet.write(page, "new")
-    assert page.read_text() == "before\nafter\n"
-
-
-def test_a_network_without_a_setting_is_told():
-    with pytest.raises(
-        SeptumError, match=r"PAPER: says nothing of the network 'vnet'\n.*add a line"
-    ):
-        facts.paper_setting("vnet")
-    with pytest.raises(SeptumError, match=r"NARROW: says nothing of the network 'vnet'"):
-        facts.narrow_setting("vnet")

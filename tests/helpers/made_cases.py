@@ -1,0 +1,20 @@
+"""Training cases made of arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from septum.stages.train.cases import TrainingCase
+from septum.stages.train.foreground import find_foreground
+
+NONE = {"scheme": "none"}
+
+
+def case_of(image, instance, name="a", weights=None):
+    semantic = (instance > 0).astype(np.uint16)
+    foreground = find_foreground(semantic, instance, np.random.default_rng(0))
+    return TrainingCase(name, image, semantic.astype(np.uint8), weights, {}, foreground)
+
+
+def ramp(*shape):
+    return np.arange(np.prod(shape), dtype=np.float32).reshape(1, *shape)
