@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 
 from septum.stages.train import foreground
-from septum.stages.train.foreground import PER_CLASS, PER_THING, find_foreground
+from septum.stages.train.foreground import (
+    MAX_PIXELS_PER_CLASS,
+    MAX_PIXELS_PER_THING,
+    find_foreground,
+)
 
 
 def rng(seed=0):
@@ -45,15 +49,15 @@ def test_stuff_counts_as_one_object_of_its_class():
 def test_the_sample_of_an_object_is_bounded_and_lies_on_it():
     instance = np.repeat(np.array([[1], [2]], np.uint32), 3000, axis=1)
     found = find_foreground(np.ones_like(instance), instance, rng())
-    assert np.diff(found.starts).tolist() == [PER_THING, PER_THING]
-    first = found.positions[:PER_THING]
-    assert len(set(first.tolist())) == PER_THING
+    assert np.diff(found.starts).tolist() == [MAX_PIXELS_PER_THING, MAX_PIXELS_PER_THING]
+    first = found.positions[:MAX_PIXELS_PER_THING]
+    assert len(set(first.tolist())) == MAX_PIXELS_PER_THING
     assert first.max() < 3000
     # spread over the object, not the first pixels of it
     assert first.max() > 2000
 
     found = find_foreground(np.ones((100, 100), np.uint16), None, rng())
-    assert len(found.positions) == PER_CLASS
+    assert len(found.positions) == MAX_PIXELS_PER_CLASS
 
 
 def test_slabs_change_nothing(monkeypatch):
@@ -61,7 +65,7 @@ def test_slabs_change_nothing(monkeypatch):
     instance = random.integers(0, 6, (23, 9, 11)).astype(np.uint32)
     semantic = np.where(instance > 3, 2, np.minimum(instance, 1)).astype(np.uint16)
     whole = find_foreground(semantic, instance, rng(4))
-    monkeypatch.setattr(foreground, "SLAB", 2 * 9 * 11)
+    monkeypatch.setattr(foreground, "SLAB_VOXELS", 2 * 9 * 11)
     pieces = find_foreground(semantic, instance, rng(4))
     assert np.array_equal(whole.positions, pieces.positions)
     assert np.array_equal(whole.starts, pieces.starts)

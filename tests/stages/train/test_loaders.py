@@ -15,9 +15,9 @@ from septum.stages.train.loaders import copies_in_memory, loaders
 
 
 def test_every_process_that_holds_the_cases_counts(monkeypatch):
-    monkeypatch.setattr("septum.stages.train.loaders.START", "fork")
+    monkeypatch.setattr("septum.stages.train.loaders.WORKER_START_METHOD", "fork")
     assert copies_in_memory(world=4, workers=8) == 4
-    monkeypatch.setattr("septum.stages.train.loaders.START", None)
+    monkeypatch.setattr("septum.stages.train.loaders.WORKER_START_METHOD", None)
     assert copies_in_memory(world=4, workers=8) == 36
     assert copies_in_memory(world=1, workers=0) == 1
 

@@ -21,10 +21,10 @@ from septum.stages.train.foreground import Foreground, find_foreground
 
 # Share of the memory this training may use that the cases may fill; the rest is for the
 # network, the optimizer and the loader.
-MEMORY_SHARE = 0.5
+MAX_MEMORY_SHARE = 0.5
 # A target depends on the labels within this many pixels (the ridge between touching objects
 # and the objects' one-pixel outline).
-HALO = 2
+TARGET_HALO_PX = 2
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class TrainingCase:
     weights : array-like of float32, shape (*spatial), or None
         Weight map.
     statistics : dict
-        What `septum.data.intensity` asks of the case's intensity statistics.
+        Intensity statistics of the case, as `septum.data.intensity.normalise` reads them.
     foreground : Foreground
-        Where its objects are.
+        Sample of the pixels of its objects.
     instance : array-like of integers, shape (*spatial), or None
         Instance ids, for heads that regress.
     """
@@ -82,10 +82,10 @@ class WindowedTarget:
         return len(self.shape)
 
     def __getitem__(self, window: tuple[slice, ...]) -> np.ndarray:
-        """Return the target of a window, seen with enough of its surroundings to be exact."""
+        """Return the target of a window, computed with as wide a margin as makes it exact."""
         bounds = [s.indices(n) for s, n in zip(window, self.shape, strict=True)]
         wide = tuple(
-            slice(max(0, a - HALO), min(n, b + HALO))
+            slice(max(0, a - TARGET_HALO_PX), min(n, b + TARGET_HALO_PX))
             for (a, b, _), n in zip(bounds, self.shape, strict=True)
         )
         inner = tuple(
@@ -111,17 +111,17 @@ def load_training_cases(
     Parameters
     ----------
     cases : FoldCases
-        Where they and their weight maps lie.
+        Folders of the cases and of their weight maps.
     names : sequence of str
-        The cases wanted, in the order wanted.
+        Names of the cases to open; they are returned in this order.
     head : Head
-        Says what the network is asked for (`septum.heads.base`).
+        Defines the target of the network (`septum.heads.base`).
     scheme : mapping
         The resolved normalisation.
     seed_parts : sequence
-        What the sample of foreground pixels is seeded by.
+        Seed of the sample of foreground pixels.
     in_memory : bool
-        Read everything now (see `fits_in_memory`), or window by window later.
+        Whether to read whole arrays now (see `fits_in_memory`), or windows of them later.
 
     Raises
     ------
@@ -145,7 +145,7 @@ def load_training_cases(
             weights = None if weights is None else np.asarray(weights[whole])
         random = rng(*seed_parts, "foreground", name)
         foreground = find_foreground(case.semantic, case.instance, random)
-        statistics = _needed(case.statistics, scheme)
+        statistics = _statistics_for(scheme, case.statistics)
         loaded.append(
             TrainingCase(
                 name, case.image, classes, weights, statistics, foreground, _instance(case, head)
@@ -156,7 +156,7 @@ def load_training_cases(
 
 
 def _instance(case: store.Case, head: Head) -> Any | None:
-    """Return the instance ids, if the head learns more than classes."""
+    """Return the instance ids if the head has regression targets, else None."""
     if head.regression is None:
         return None
     if case.instance is None:
@@ -173,11 +173,11 @@ def fits_in_memory(
     copies: int = 1,
     budget: int | None = None,
 ) -> bool:
-    """Say whether cases fit into the memory set aside for them.
+    """Return whether cases fit into the memory set aside for them.
 
-    They fit when image, target (1 byte a pixel), weight map and instance ids (4 bytes a pixel
-    each) of all of them, once for each process that holds them, fill at most half
-    (`MEMORY_SHARE`) of the memory this training may use.
+    The images, targets (1 byte a pixel), weight maps and instance ids (4 bytes a pixel each) of
+    all cases, counted once for each process that holds them, may fill at most half
+    (`MAX_MEMORY_SHARE`) of the memory available to this training.
 
     Parameters
     ----------
@@ -186,13 +186,13 @@ def fits_in_memory(
     weights : bool
         Whether weight maps are loaded.
     instances : bool
-        Whether instance ids are.
+        Whether instance ids are loaded.
     copies : int
-        Processes on this machine that hold the cases, each for itself.
+        Number of processes on this machine that each hold a copy of the cases.
     budget : int, optional
-        Bytes to fit into; by default the share of `available_memory`.
+        Bytes to fit into; by default `MAX_MEMORY_SHARE` of `available_memory`.
     """
-    budget = int(MEMORY_SHARE * available_memory()) if budget is None else budget
+    budget = int(MAX_MEMORY_SHARE * available_memory()) if budget is None else budget
     total = 0
     for path in paths:
         image = store.open_case(path).image
@@ -208,8 +208,8 @@ def fits_in_memory(
 def available_memory() -> int:
     """Return the bytes of memory this process may use.
 
-    The smallest of the machine's memory and the limits of a batch system: SLURM's allocation
-    and the control groups (version 2) around this process.
+    This is the smallest of the machine's memory, SLURM's allocation and the limits of the
+    control groups (version 2) that hold this process.
     """
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     if os.environ.get("SLURM_MEM_PER_NODE", "").isdigit():
@@ -228,8 +228,12 @@ def available_memory() -> int:
     return min(limits)
 
 
-def _needed(statistics: Mapping[str, Any], scheme: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the statistics a scheme looks at: a search among 120 percentiles a patch is slow."""
+def _statistics_for(scheme: Mapping[str, Any], statistics: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the statistics that a scheme reads.
+
+    Its two percentiles are looked up here, once a case: a search among 120 of them for every
+    patch would be slow.
+    """
     if scheme["scheme"] != "percentile":
         return dict(statistics)
     levels = (scheme["lower"], scheme["upper"])

@@ -1,9 +1,10 @@
-"""Checkpoints of a training: the best weights, the last state, and whether to go on from it.
+"""Checkpoints of a training: the best weights, the last state, and how to resume from it.
 
-Both lie in ``checkpoints/`` beside the model file, outside the outputs a workflow declares
-(which it deletes before a job and after a failed one). ``best.safetensors`` holds the averaged
-weights of the best epoch; ``last.ckpt`` all that the next epoch depends on. The best is written
-first, so that a run killed between the two repeats the epoch and writes the same again.
+Both lie in ``checkpoints/`` beside the model file. They are no outputs of the workflow, which
+deletes those before a job and after a failed one. ``best.safetensors`` holds the averaged
+weights of the best epoch, ``last.ckpt`` the whole state that the next epoch starts from. The
+best weights are written first, so that a run killed between the two writes repeats the epoch
+and writes the same weights again.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ from torch import Tensor
 from septum.errors import problem
 from septum.io.atomic import atomic_path
 
-BEST, LAST = "best.safetensors", "last.ckpt"
-HISTORY = "history.csv"
+BEST_WEIGHTS_FILE, LAST_CHECKPOINT_FILE = "best.safetensors", "last.ckpt"
+HISTORY_FILE = "history.csv"
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a training has come.
+    """The number of epochs that a training has completed, and the best of them.
 
     Parameters
     ----------
@@ -45,13 +46,13 @@ class Progress:
     best_score: tuple[float, float] = (-math.inf, -math.inf)
 
     def is_over(self, epochs: int, patience: int) -> bool:
-        """Say whether nothing is left to train."""
+        """Return whether the training has ended."""
         stale = self.epochs - self.best_epoch
         return self.epochs >= epochs or (patience > 0 and stale >= patience)
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Lightning's reading of checkpoints, with our writing: whole, on the disk, or not at all."""
+    """Lightning's plugin for checkpoints, with atomic writes."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
@@ -62,20 +63,22 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 class Checkpoints(lightning.Callback):
-    """Writes both checkpoints, and ends a training that no longer gets better.
+    """Write both checkpoints, and end a training that no longer improves.
 
-    An epoch is better than another by its foreground IoU, and at equal IoU by its loss.
+    Epochs are compared by their foreground IoU, and at equal IoU by their loss.
 
     Parameters
     ----------
     folder : Path
-        Where the checkpoints lie.
+        Folder of the checkpoints.
     fingerprint : str
-        Of everything the training depends on; kept in the last checkpoint.
+        Digest of everything the training depends on; stored in the last checkpoint.
     progress : Progress
-        Where this run begins.
-    epochs, patience : int
-        When to end; a patience of 0 never ends early.
+        Progress of earlier runs, from which this run goes on.
+    epochs : int
+        Number of epochs of the whole training.
+    patience : int
+        Number of epochs without improvement after which it ends; 0 never ends it early.
     """
 
     def __init__(
@@ -90,7 +93,7 @@ class Checkpoints(lightning.Callback):
     def on_validation_epoch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        """Keep the weights if they are the best so far (they are the averaged ones here)."""
+        """Write the weights, which are the averaged ones here, if they are the best so far."""
         before = self.progress
         epoch = before.epochs + 1
         iou, loss = pl_module.val_iou, pl_module.val_loss
@@ -98,15 +101,15 @@ class Checkpoints(lightning.Callback):
         if not before.best_epoch or score > before.best_score:
             self.progress = Progress(epoch, epoch, score)
             if trainer.is_global_zero:
-                _write_weights(self.folder / BEST, pl_module.segmenter.state_dict())
+                _write_weights(self.folder / BEST_WEIGHTS_FILE, pl_module.segmenter.state_dict())
         else:
             self.progress = Progress(epoch, before.best_epoch, before.best_score)
 
     def on_train_epoch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        """Write the state from which the next epoch goes on."""
-        trainer.save_checkpoint(self.folder / LAST)
+        """Write the state from which the next epoch starts."""
+        trainer.save_checkpoint(self.folder / LAST_CHECKPOINT_FILE)
         if self.progress.is_over(self.epochs, self.patience):
             trainer.should_stop = True
 
@@ -116,7 +119,7 @@ class Checkpoints(lightning.Callback):
         pl_module: lightning.LightningModule,
         checkpoint: dict[str, Any],
     ) -> None:
-        """Add the fingerprint and the progress."""
+        """Add the fingerprint and the progress to a checkpoint."""
         p = self.progress
         checkpoint["septum"] = {
             "fingerprint": self.fingerprint,
@@ -125,47 +128,49 @@ class Checkpoints(lightning.Callback):
 
 
 def find_progress(folder: Path, fingerprint: str) -> Progress | None:
-    """Return how far an earlier run of the same training came, or None if there was none.
+    """Return the progress of an earlier run of the same training.
 
     Parameters
     ----------
     folder : Path
-        Where the checkpoints lie.
+        Folder of the checkpoints.
     fingerprint : str
-        A checkpoint with another one belongs to other settings, data or code.
+        Digest of this training; a checkpoint with a different one belongs to other settings,
+        data or code.
 
     Returns
     -------
     Progress or None
-        Zero epochs where there is a checkpoint, but of another training or not all of it.
+        None if there is no checkpoint; zero epochs if it belongs to another training, or if a
+        file beside it is missing.
 
     Raises
     ------
     SeptumError
         If the checkpoint is damaged.
     """
-    path = folder / LAST
+    path = folder / LAST_CHECKPOINT_FILE
     if not path.exists():
         return None
     try:
-        own = torch.load(path, map_location="cpu", weights_only=True, mmap=True)["septum"]
-        epochs, best_epoch, *best_score = own["progress"]
-    except Exception as error:  # torch.load raises what its parts raise
+        record = torch.load(path, map_location="cpu", weights_only=True, mmap=True)["septum"]
+        epochs, best_epoch, *best_score = record["progress"]
+    except Exception as error:  # torch.load raises exceptions of many types
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise problem(
             path,
             f"is damaged ({reason})",
             "delete the folder of checkpoints; the training starts anew",
         ) from error
-    whole = all((folder / name).exists() for name in (BEST, HISTORY))
-    if own["fingerprint"] != fingerprint or not whole:
+    complete = all((folder / name).exists() for name in (BEST_WEIGHTS_FILE, HISTORY_FILE))
+    if record["fingerprint"] != fingerprint or not complete:
         return Progress()
     return Progress(epochs, best_epoch, tuple(best_score))
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
     """Return the best weights, on the CPU."""
-    return load_file(folder / BEST)
+    return load_file(folder / BEST_WEIGHTS_FILE)
 
 
 def _write_weights(path: Path, state: dict[str, Tensor]) -> None:

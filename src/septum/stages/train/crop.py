@@ -1,8 +1,8 @@
-"""Cutting pieces out of training cases.
+"""Windows cut out of training cases.
 
-A piece may hang over the border of its case: there the case is mirrored (`septum.data.windows`),
-and its pixels have neither a class (-1, which losses leave out) nor an instance (-1, which is no
-end of an object that reaches the border).
+A window may reach beyond the border of its case. There the image is mirrored
+(`septum.data.windows`), and the pixels have class -1, which losses ignore, and instance -1, so
+that an object which touches the border does not end there.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def cut(case: TrainingCase, window: Window, scheme: Mapping[str, Any]) -> dict[s
     -------
     dict
         ``image`` (C, *extent) float32, normalised by the case's statistics; ``classes``
-        (*extent) int16, -1 outside the case and where void; ``weights`` (*extent) float32 and
-        ``instance`` (*extent) int32, 0 where void and -1 outside the case, if there are any.
+        (*extent) int16, -1 outside the case and where void; if the case has them, ``weights``
+        (*extent) float32 and ``instance`` (*extent) int32, 0 where void and -1 outside the case.
     """
     image = normalise(read_mirrored(case.image, *window), case.statistics, scheme)
     classes = read_mirrored(case.classes, *window).astype(np.int16)
@@ -43,9 +43,9 @@ def cut(case: TrainingCase, window: Window, scheme: Mapping[str, Any]) -> dict[s
         piece["weights"] = read_mirrored(case.weights, *window).astype(np.float32, copy=False)
     if case.instance is not None:
         ids = read_mirrored(case.instance, *window)
-        # small numbers, which float32 holds exactly while a patch is resized
-        known, numbers = np.unique(ids, return_inverse=True)
-        numbers = numbers.reshape(ids.shape) + (known[0] != 0)
+        # renumbered, since float32 holds small numbers exactly while a patch is resized
+        distinct, numbers = np.unique(ids, return_inverse=True)
+        numbers = numbers.reshape(ids.shape) + (distinct[0] != 0)
         numbers[classes == IGNORE] = 0
         numbers[outside] = -1
         piece["instance"] = numbers.astype(np.int32)
@@ -53,7 +53,7 @@ def cut(case: TrainingCase, window: Window, scheme: Mapping[str, Any]) -> dict[s
 
 
 def _outside(shape: Sequence[int], window: Window) -> np.ndarray:
-    """Return where a window lies outside its case: (*extent) bool."""
+    """Return the mask of the pixels of a window that lie outside its case, (*extent) bool."""
     outside = np.zeros(window[1], bool)
     for axis, (start, extent) in enumerate(zip(*window, strict=True)):
         place = np.arange(start, start + extent)
@@ -64,7 +64,7 @@ def _outside(shape: Sequence[int], window: Window) -> np.ndarray:
 def with_regression(
     patch: dict[str, Tensor], regression: type[Regression] | None, spacing: Sequence[float]
 ) -> dict[str, Tensor]:
-    """Replace a patch's instance ids by what a network learns of them.
+    """Replace a patch's instance ids by the regression targets computed from them.
 
     Returns
     -------
@@ -79,6 +79,6 @@ def with_regression(
 
 
 def to_tensors(piece: Mapping[str, np.ndarray | Tensor]) -> dict[str, Tensor]:
-    """Return a piece as the tensors a `Segmenter` takes (classes int64)."""
+    """Convert the arrays of a window to the tensors that a `Segmenter` takes (classes int64)."""
     tensors = {key: torch.as_tensor(np.ascontiguousarray(v)) for key, v in piece.items()}
     return {**tensors, "classes": tensors["classes"].long()}

@@ -1,4 +1,4 @@
-"""What a training leaves to look at: history.csv, and its curves as a picture."""
+"""The history of a training: history.csv, and its curves as a picture."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ COLUMNS = (
 val_iou is the mean over the foreground channels, pooled over the validation patches (empty
 where there is no foreground); seconds is the epoch's time with validation, images_per_second
 the patches trained on per second without it."""
-COUNTS = ("epoch", "step")
-TRAIN, VALIDATION = "#4477aa", "#ee6677"
+INTEGER_COLUMNS = ("epoch", "step")
+TRAINING_COLOUR, VALIDATION_COLOUR = "#4477aa", "#ee6677"
 
 Row = Mapping[str, float]
 
 
 def write_history(path: Path, rows: Sequence[Row]) -> None:
-    """Write history.csv, whole or not at all."""
+    """Write history.csv atomically."""
     write_text(path, csv_text(COLUMNS, rows))
 
 
@@ -44,14 +44,17 @@ def read_history(path: Path) -> list[dict[str, float]]:
     Raises
     ------
     SeptumError
-        If it is not one.
+        If the file cannot be read or has other columns.
     """
     try:
         columns, rows = read_csv(path)
         if columns != COLUMNS:
             raise ValueError("unexpected columns")
         return [
-            {name: int(row[name]) if name in COUNTS else as_number(row[name]) for name in COLUMNS}
+            {
+                name: int(row[name]) if name in INTEGER_COLUMNS else as_number(row[name])
+                for name in COLUMNS
+            }
             for row in rows
         ]
     except (OSError, ValueError) as error:
@@ -59,15 +62,15 @@ def read_history(path: Path) -> list[dict[str, float]]:
 
 
 def draw_curves(path: Path, rows: Sequence[Row], title: str) -> None:
-    """Draw loss, IoU and learning rate over the epochs as a PNG, whole or not at all."""
+    """Draw loss, IoU and learning rate over the epochs, and write the PNG atomically."""
     figure = Figure(figsize=(7.0, 7.5), dpi=120, layout="constrained")
     loss, iou, rate = figure.subplots(3, 1, sharex=True, height_ratios=[3, 3, 1])
-    _line(loss, rows, "train_loss", TRAIN, "training")
-    _line(loss, rows, "val_loss", VALIDATION, "validation")
+    _line(loss, rows, "train_loss", TRAINING_COLOUR, "training")
+    _line(loss, rows, "val_loss", VALIDATION_COLOUR, "validation")
     loss.set_ylabel("loss")
     _log_scale_if_wide(loss, rows)
     loss.legend(frameon=False)
-    _line(iou, rows, "val_iou", VALIDATION, "validation")
+    _line(iou, rows, "val_iou", VALIDATION_COLOUR, "validation")
     _mark_best(iou, rows)
     iou.set_ylabel("foreground IoU (validation)")
     iou.set_ylim(0, 1)
@@ -93,7 +96,7 @@ def _line(axes: object, rows: Sequence[Row], name: str, colour: str, label: str)
 
 
 def _log_scale_if_wide(axes: object, rows: Sequence[Row]) -> None:
-    """Use a logarithmic axis where the loss falls to less than a tenth."""
+    """Use a logarithmic axis if the losses span more than a factor of ten."""
     values = [row[name] for row in rows for name in ("train_loss", "val_loss")]
     values = [v for v in values if math.isfinite(v)]
     if values and min(values) > 0 and max(values) > 10 * min(values):
@@ -101,11 +104,11 @@ def _log_scale_if_wide(axes: object, rows: Sequence[Row]) -> None:
 
 
 def _mark_best(axes: object, rows: Sequence[Row]) -> None:
-    known = [row for row in rows if math.isfinite(row["val_iou"])]
-    if not known:
+    scored = [row for row in rows if math.isfinite(row["val_iou"])]
+    if not scored:
         return
-    best = max(known, key=lambda row: row["val_iou"])
-    axes.plot(best["epoch"], best["val_iou"], "o", color=VALIDATION)
+    best = max(scored, key=lambda row: row["val_iou"])
+    axes.plot(best["epoch"], best["val_iou"], "o", color=VALIDATION_COLOUR)
     label = f"best {best['val_iou']:.3f}, epoch {best['epoch']}"
     axes.annotate(
         label,

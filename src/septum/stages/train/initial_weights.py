@@ -1,7 +1,7 @@
-"""The weights that a training starts from, where they are not random.
+"""Initial weights of a training that does not start from random ones.
 
-Published ones of the backbone (``pretrained``), or those of another experiment's model on the
-same data (``start_from``), as FCN-16s starts from FCN-32s.
+They are either published weights of the backbone (``pretrained``) or the weights of another
+experiment's model on the same data (``start_from``), as FCN-16s starts from FCN-32s.
 """
 
 from __future__ import annotations
@@ -26,30 +26,31 @@ log = logging.getLogger(__name__)
 
 
 def load_start(segmenter: Segmenter, run: Run, file: Path | None) -> dict[str, Any] | None:
-    """Give a segmenter the weights that its experiment starts from.
+    """Load the weights that an experiment starts from into a segmenter.
 
     Parameters
     ----------
     segmenter : Segmenter
-        With random weights; changed in place.
+        Changed in place; has random weights before.
     run : Run
-        Says which, by ``pretrained`` or ``start_from``.
+        Names the weights by ``pretrained`` or ``start_from``.
     file : Path or None
-        The checkpoint, or the other experiment's model file. Without one, a checkpoint is
+        The checkpoint, or the other experiment's model file. If None, the checkpoint is
         downloaded, once, from the address that ``run.pretrained`` gives.
 
     Returns
     -------
     dict or None
-        What was done, JSON-able: ``source``, ``sha256`` (of a checkpoint's file, of a model's
-        weights alone), ``taken`` (number of tensors), ``new``, ``unused`` and ``adapted`` (as
-        `septum.networks.pretrained.Report`). None where nothing is to be done.
+        A record that can be written as JSON: ``source``, ``sha256`` (of a checkpoint's file, or
+        of a model's weights alone), ``taken`` (number of tensors), ``new``, ``unused`` and
+        ``adapted`` (as in `septum.networks.pretrained.Report`). None if the experiment starts
+        from random weights.
 
     Raises
     ------
     SeptumError
-        The file is missing, damaged, or another one than the checksum says; the network has no
-        backbone; its tensors do not fit.
+        If the file is missing or damaged or its checksum differs, if the network has no
+        backbone, or if too few tensors fit.
     """
     if run.pretrained is not None:
         source = run.pretrained.source
@@ -63,18 +64,18 @@ def load_start(segmenter: Segmenter, run: Run, file: Path | None) -> dict[str, A
     else:
         return None
     log.info("starting from %s (sha256 %s): %s", source, report.sha256, report)
-    told = {"taken": len(report.taken), "new": list(report.new), "unused": list(report.unused)}
-    return {"source": source, "sha256": report.sha256, **told, "adapted": report.adapted}
+    counts = {"taken": len(report.taken), "new": list(report.new), "unused": list(report.unused)}
+    return {"source": source, "sha256": report.sha256, **counts, "adapted": report.adapted}
 
 
 def load_backbone(network: nn.Module, run: Run, file: Path | None) -> Report:
-    """Fill a network's backbone with published weights (see `load_start`)."""
+    """Load published weights into a network's backbone (see `load_start`)."""
     require_backbone(network, run)
-    given = run.pretrained
-    if file is None and not given.is_address:
-        raise _missing(f"the checkpoint {given.source}")
-    source = given.source if file is None else file
-    return load_pretrained(network, source, sha256=given.sha256)
+    pretrained = run.pretrained
+    if file is None and not pretrained.is_address:
+        raise _missing(f"the checkpoint {pretrained.source}")
+    source = pretrained.source if file is None else file
+    return load_pretrained(network, source, sha256=pretrained.sha256)
 
 
 def require_backbone(network: nn.Module, run: Run) -> None:
@@ -86,7 +87,7 @@ def require_backbone(network: nn.Module, run: Run) -> None:
 
 
 def take_weights(network: nn.Module, run: Run, state: Mapping[str, Tensor]) -> Report:
-    """Give a network what fits of ``run.start_from``'s weights; raise if that is less than half."""
+    """Load those weights of ``run.start_from`` that fit; raise if less than half of them do."""
     try:
         return transfer(network, state)
     except SeptumError as error:
@@ -98,10 +99,11 @@ def take_weights(network: nn.Module, run: Run, state: Mapping[str, Tensor]) -> R
 def _load_model(network: nn.Module, run: Run, file: Path | None) -> Report:
     if file is None:
         raise _missing(f"the model file of {run.start_from}")
-    # a model file holds a segmenter's weights: the network's are called so there
-    found = {name.removeprefix("network."): t for name, t in read_state_dict(file).items()}
-    # of the weights alone: another decoder in the same file must not cost anyone their epochs
-    return replace(take_weights(network, run, found), sha256=_weights_digest(found))
+    # a model file holds a segmenter's weights, among which the network's have this prefix
+    state = {name.removeprefix("network."): t for name, t in read_state_dict(file).items()}
+    # The digest covers the weights alone: tuning the decoder in the same file anew must not
+    # start the training anew.
+    return replace(take_weights(network, run, state), sha256=_weights_digest(state))
 
 
 def _weights_digest(state: Mapping[str, Tensor]) -> str:

@@ -17,13 +17,13 @@ from septum.stages.train.patches import PatchDataset, PatchSampler
 from septum.stages.train.trainer import choose_devices, choose_workers
 from septum.stages.train.validation import GridPatches, patch_limit
 
-# How loader processes begin: forks see the parent's arrays without a copy; elsewhere the system
-# decides (a fresh process on macOS, which is sent a copy).
-START = "fork" if sys.platform == "linux" else None
+# How loader processes are started. Forks share the parent's arrays; elsewhere the system's
+# default is used (on macOS, a new process that is sent a copy).
+WORKER_START_METHOD = "fork" if sys.platform == "linux" else None
 
 
 def loaders(training: Training, epoch: int) -> tuple[DataLoader, DataLoader]:
-    """Return the loaders of the training and of the validation patches."""
+    """Return the loaders of the training patches and of the validation patches."""
     settings, plan, cases = training.run.train, training.plan, training.cases
     device = choose_device(settings.device, "train.device")
     rank, world = rank_zero_only.rank, choose_devices(settings, device)
@@ -42,7 +42,7 @@ def loaders(training: Training, epoch: int) -> tuple[DataLoader, DataLoader]:
             copies=copies_in_memory(world, workers),
         ),
     )
-    patches = PatchDataset(
+    training_patches = PatchDataset(
         load(cases.train),
         training.shape,
         _augmentation(training),
@@ -52,7 +52,7 @@ def loaders(training: Training, epoch: int) -> tuple[DataLoader, DataLoader]:
         seed_parts=training.seed_parts,
         regression=head.regression,
     )
-    grid = GridPatches(
+    validation_patches = GridPatches(
         load(cases.validation),
         training.shape,
         plan.normalisation,
@@ -62,22 +62,26 @@ def loaders(training: Training, epoch: int) -> tuple[DataLoader, DataLoader]:
         spacing=plan.spacing,
     )
     batches = partial(loader, batch=settings.batch // world, pin=device == "cuda")
-    share = PatchSampler(training.patches, epoch=epoch, rank=rank, world=world)
-    every = DistributedSampler(grid, num_replicas=world, rank=rank, shuffle=False)
-    return batches(patches, share, workers=workers), batches(grid, every, workers=0)
+    training_sampler = PatchSampler(training.patches, epoch=epoch, rank=rank, world=world)
+    validation_sampler = DistributedSampler(
+        validation_patches, num_replicas=world, rank=rank, shuffle=False
+    )
+    return batches(training_patches, training_sampler, workers=workers), batches(
+        validation_patches, validation_sampler, workers=0
+    )
 
 
 def copies_in_memory(world: int, workers: int) -> int:
-    """Return how many processes of this machine hold the cases, each for itself.
+    """Return the number of processes of this machine that each hold a copy of the cases.
 
     Parameters
     ----------
     world : int
-        Devices; each has a process.
+        Number of devices; each has a process.
     workers : int
-        Loader processes of each of them, which hold copies unless they are forks.
+        Number of loader processes of each device, which hold copies unless they are forks.
     """
-    return world if START == "fork" else world * (1 + workers)
+    return world if WORKER_START_METHOD == "fork" else world * (1 + workers)
 
 
 def loader(
@@ -90,7 +94,7 @@ def loader(
         sampler=sampler,
         num_workers=workers,
         persistent_workers=workers > 0,
-        multiprocessing_context=START if workers else None,
+        multiprocessing_context=WORKER_START_METHOD if workers else None,
         pin_memory=pin,
     )
 

@@ -20,22 +20,22 @@ from septum.stages.train.validation import mean_foreground_iou, overlap_counts
 
 # As in DeepLab (Chen et al., https://arxiv.org/abs/1606.00915).
 POLY_POWER = 0.9
-# A loss that stopped being a number shows in the running sum; asking a GPU for it at every
-# step would make the processor wait for it.
-CHECK_EVERY = 16
+# A loss that is no longer finite shows in the running sum. Reading the sum from a GPU at every
+# step would make the processor wait for the GPU.
+STEPS_BETWEEN_LOSS_CHECKS = 16
 
 
 class TrainingLoop(lightning.LightningModule):
-    """Trains a segmenter.
+    """Train a segmenter.
 
     Parameters
     ----------
     segmenter : Segmenter
     settings : Train
     channels : int
-        Class channels, for the overlap with the truth.
+        Number of class channels, of which overlap with the truth is counted.
     seed_parts : sequence
-        What random layers (dropout) are seeded by, beside the step.
+        Seed of random layers (dropout), together with the step.
     """
 
     def __init__(
@@ -72,17 +72,17 @@ class TrainingLoop(lightning.LightningModule):
         }
 
     def on_train_epoch_start(self) -> None:
-        """Begin the sum of the epoch's losses."""
+        """Reset the sum of the epoch's losses."""
         self._train_sum = torch.zeros((), device=self.device)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Return the loss of a batch."""
-        # a function of the step alone, so that a resumed run draws as an undisturbed one
+        # the seed depends on the step alone, so that a resumed run draws the same numbers
         torch.manual_seed(seed_of(*self.seed_parts, "step", self.global_step, self.global_rank))
         loss = _sum(self.segmenter.losses(*_split(batch)))
         self._train_sum += loss.detach()
         last = batch_idx + 1 == self.settings.steps
-        if last or batch_idx % CHECK_EVERY == 0:
+        if last or batch_idx % STEPS_BETWEEN_LOSS_CHECKS == 0:
             self._require_finite()
         if last:
             mean = self.trainer.strategy.reduce(self._train_sum / (batch_idx + 1), reduce_op="mean")
@@ -90,7 +90,7 @@ class TrainingLoop(lightning.LightningModule):
         return loss
 
     def on_validation_epoch_start(self) -> None:
-        """Begin the sums of a validation."""
+        """Reset the sums of a validation."""
         self._val_sums = torch.zeros(2, device=self.device, dtype=torch.float64)
         self._counts = torch.zeros_like(self._counts, device=self.device)
 
@@ -121,15 +121,15 @@ class TrainingLoop(lightning.LightningModule):
 
 
 class AveragedWeights(WeightAveraging):
-    """Exponential moving average of weights and buffers, used for validation and in the end.
+    """Exponential moving average of weights and buffers, for validation and the model file.
 
-    The decay begins low, ``min(decay, (1 + step) / (10 + step))``, so that a short training
-    does not keep its first steps.
+    The decay starts low, ``min(decay, (1 + step) / (10 + step))``, so that the first steps do
+    not dominate the average of a short training.
 
     Parameters
     ----------
     decay : float
-        Share of the old average that a step keeps.
+        Weight of the old average at each step, between 0 and 1.
     """
 
     def __init__(self, decay: float) -> None:
@@ -142,9 +142,9 @@ class AveragedWeights(WeightAveraging):
         decay = min(self.decay, (1 + step) / (10 + step))
         if averaged[0].is_floating_point():
             torch._foreach_lerp_(list(averaged), list(current), 1 - decay)
-        else:  # counters have no mean
-            for mine, theirs in zip(averaged, current, strict=True):
-                mine.copy_(theirs)
+        else:  # counters are not averaged
+            for average, weights in zip(averaged, current, strict=True):
+                average.copy_(weights)
 
 
 def lr_factor(settings: Train, step: int) -> float:
@@ -158,10 +158,10 @@ def lr_factor(settings: Train, step: int) -> float:
         return (step + 1) / (settings.warmup + 1)
     if settings.schedule == "constant":
         return 1.0
-    done = min(1.0, (step - settings.warmup) / max(1, total - settings.warmup))
+    share_done = min(1.0, (step - settings.warmup) / max(1, total - settings.warmup))
     if settings.schedule == "cosine":
-        return 0.5 * (1 + math.cos(math.pi * done))
-    return (1 - done) ** POLY_POWER
+        return 0.5 * (1 + math.cos(math.pi * share_done))
+    return (1 - share_done) ** POLY_POWER
 
 
 def _split(batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:

@@ -1,8 +1,9 @@
-"""Sampling of training patches: how large they are, where they lie, in which order they come.
+"""Sampling of training patches: their size, position and order.
 
 A patch is described by its *inner* part, the pixels whose prediction is trained. Networks
 without padding read ``margin`` pixels more on each side. The inner part lies within the image
-wherever the image is large enough; what hangs over is mirrored (`septum.stages.train.crop`).
+wherever the image is large enough; pixels beyond the border are mirrored
+(`septum.stages.train.crop`).
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ class PatchShape:
     Parameters
     ----------
     size : tuple of int
-        What the network reads, a legal size of it.
+        Pixels along each axis that the network reads, a legal input size.
     margin : int
-        What it loses on each side.
+        Pixels that the network's output is smaller by, on each side.
     """
 
     size: tuple[int, ...]
@@ -41,7 +42,7 @@ class PatchShape:
 
     @property
     def inner(self) -> tuple[int, ...]:
-        """The part that is predicted."""
+        """The size of the predicted part."""
         return tuple(n - 2 * self.margin for n in self.size)
 
 
@@ -56,14 +57,14 @@ def patch_shape(segmenter: Segmenter, requested: Sequence[int], spatial_dims: in
     if len(requested) != spatial_dims:
         what = f"gives {len(requested)} sizes, but the images have {spatial_dims} axes"
         raise problem("train.patch", what, f"give {spatial_dims} sizes, or auto")
-    wanted = [int(n) + 2 * segmenter.margin for n in requested]
-    return PatchShape(tuple(segmenter.legal_size(wanted)), segmenter.margin)
+    size = [int(n) + 2 * segmenter.margin for n in requested]
+    return PatchShape(tuple(segmenter.legal_size(size)), segmenter.margin)
 
 
 class PatchDataset(Dataset):
-    """Random augmented patches, each a function of the settings, the epoch and its number.
+    """Random augmented patches that depend on the settings and the index of the patch alone.
 
-    Item ``n`` belongs to epoch ``n // length``; every case comes up equally often, in an order
+    Item ``n`` belongs to epoch ``n // length``. Every case is drawn equally often, in an order
     that is shuffled anew in each round.
 
     Parameters
@@ -76,11 +77,11 @@ class PatchDataset(Dataset):
     scheme : mapping
         The resolved normalisation.
     length : int
-        Patches an epoch.
+        Number of patches an epoch.
     seed_parts : sequence
-        What all draws are seeded by, beside epoch and number.
+        Seed of all draws, together with the epoch and the patch's index in it.
     regression : type of Regression, optional
-        What the head learns beside classes.
+        Regression targets of the head, if it has any.
     """
 
     def __init__(
@@ -128,10 +129,10 @@ class PatchDataset(Dataset):
         return self.cases[self._order[place]]
 
     def _window(self, case: TrainingCase, zoom: float, random: np.random.Generator) -> Window:
-        """Draw where a patch lies; at a zoom of 2 it is cut half as large as it will be."""
+        """Draw the window of a patch; at a zoom of 2 it has half the size of the patch."""
         extent = tuple(max(1, round(n / zoom)) for n in self.shape.size)
         inner = tuple(max(1, round(n / zoom)) for n in self.shape.inner)
-        # from the first to the last place: within the image, or, where it is smaller, around it
+        # range of the first pixel: within the image, or around it where the image is smaller
         spans = [sorted((0, n - w)) for n, w in zip(case.shape, inner, strict=True)]
         centre = case.foreground.draw(random) if random.random() < self.foreground else None
         if centre is None:
@@ -145,16 +146,18 @@ class PatchDataset(Dataset):
 
 
 class PatchSampler(Sampler[int]):
-    """The numbers of an epoch's patches, shared out among the devices of a training.
+    """Indices of an epoch's patches, divided among the devices of a training.
 
     Parameters
     ----------
     length : int
-        Patches an epoch, over all devices.
+        Number of patches an epoch, over all devices.
     epoch : int
-        The first epoch of this run, so that an iterator made before `set_epoch` is right too.
-    rank, world : int
-        This device and their number.
+        First epoch of this run, so that an iterator made before `set_epoch` is right too.
+    rank : int
+        Index of this device.
+    world : int
+        Number of devices.
     """
 
     def __init__(self, length: int, *, epoch: int = 0, rank: int = 0, world: int = 1) -> None:
@@ -164,11 +167,11 @@ class PatchSampler(Sampler[int]):
         self.world = world
 
     def set_epoch(self, epoch: int) -> None:
-        """Continue with an epoch."""
+        """Set the epoch that the next iterator belongs to."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[int]:
-        """Yield numbers counted over all epochs."""
+        """Yield indices, counted over all epochs."""
         first = self.epoch * self.length
         return iter(range(first + self.rank, first + self.length, self.world))
 

@@ -1,4 +1,4 @@
-"""What a training tells while it runs: progress with the time left, history, curves, logs."""
+"""Messages and records of a running training: time left, history, curves, logs."""
 
 from __future__ import annotations
 
@@ -12,42 +12,44 @@ import lightning.pytorch as lightning
 import torch
 
 from septum.io.usage import COSTS, Usage, read_costs, usage, write_costs
-from septum.stages.train.checkpoints import HISTORY
+from septum.stages.train.checkpoints import HISTORY_FILE
 from septum.stages.train.history import draw_curves, read_history, write_history
 
-# A picture costs a second or so: drawn at the end, and not more often than this before.
-CURVES_EVERY = 60.0
-# How often the line on a terminal is renewed, seconds.
-REFRESH = 0.2
+# Drawing the curves takes about a second, so that they are drawn at the end of a training, and
+# before that at most once in so many seconds.
+CURVES_INTERVAL_S = 60.0
+# Seconds between two updates of the line on a terminal.
+REFRESH_INTERVAL_S = 0.2
 
 
 class Recorder(lightning.Callback):
-    """Writes history.csv and curves.png, TensorBoard scalars, and a line an epoch.
+    """Write history.csv and curves.png, TensorBoard scalars, and a line an epoch.
 
-    The history lies among the checkpoints too: a workflow deletes the one beside the model,
-    an output of the job, before it starts the job again. So do device and peak memory, which
-    ``usage`` is: over all parts of a training that was interrupted.
+    A second copy of the history lies among the checkpoints, since a workflow deletes the one
+    beside the model, an output of the job, before it starts the job again. The device and the
+    peak memory (``usage``) are kept there as well, so that they cover all parts of a training
+    that was interrupted.
 
-    On a terminal the line of the running epoch is renewed in place; in a file (a cluster's
-    log) there is one line an epoch.
+    On a terminal the line of the running epoch is updated in place; a file (a cluster's log)
+    gets one line an epoch.
 
     Parameters
     ----------
     folder : Path
-        Where history.csv and curves.png lie.
+        Folder of history.csv and curves.png.
     title : str
-        Of the curves.
+        Title of the curves.
     epochs : int
-        Of the whole training.
+        Number of epochs of the whole training.
     done : int
-        Epochs of earlier runs; later rows of an old history are dropped, for they are
-        trained again.
+        Number of epochs of earlier runs. Later rows of an old history are dropped, since their
+        epochs are trained again.
     patches : int
-        Patches an epoch.
+        Number of patches an epoch.
     progress : bool
         Whether to write lines.
     stream : text stream, optional
-        Where to; stderr by default.
+        Where to write lines; stderr by default.
     """
 
     def __init__(
@@ -61,19 +63,21 @@ class Recorder(lightning.Callback):
         progress: bool,
         stream: TextIO | None = None,
     ) -> None:
-        self.history = folder / HISTORY
-        self.kept = folder / "checkpoints" / HISTORY
+        self.history = folder / HISTORY_FILE
+        self.kept_history = folder / "checkpoints" / HISTORY_FILE
         self.curves = folder / "curves.png"
         self.title = title
         self.epochs = epochs
         self.patches = patches
         self.progress = progress
         self.stream = sys.stderr if stream is None else stream
-        self.rows = [r for r in read_history(self.kept) if r["epoch"] <= done] if done else []
+        self.rows = (
+            [r for r in read_history(self.kept_history) if r["epoch"] <= done] if done else []
+        )
         self.kept_usage = folder / "checkpoints" / COSTS
-        # a training of an earlier version left none
-        known = bool(done) and self.kept_usage.exists()
-        self.earlier = read_costs(self.kept_usage, Usage) if known else None
+        # earlier versions wrote no costs among the checkpoints
+        has_costs = bool(done) and self.kept_usage.exists()
+        self.earlier = read_costs(self.kept_usage, Usage) if has_costs else None
         self.usage = self.earlier or Usage()
         self._spent: list[float] = []
         self._began = self._trained = self._drawn = self._shown = 0.0
@@ -85,9 +89,9 @@ class Recorder(lightning.Callback):
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Renew the line on a terminal."""
+        """Update the line on a terminal."""
         now = time.perf_counter()
-        if not self._on_terminal(trainer) or now - self._shown < REFRESH:
+        if not self._on_terminal(trainer) or now - self._shown < REFRESH_INTERVAL_S:
             return
         self._shown = now
         share = (batch_idx + 1) / trainer.num_training_batches
@@ -120,10 +124,10 @@ class Recorder(lightning.Callback):
         self.rows.append(row)
         if not trainer.is_global_zero:
             return
-        write_history(self.kept, self.rows)
+        write_history(self.kept_history, self.rows)
         write_history(self.history, self.rows)
         self._measure(pl_module.device.type)
-        if now - self._drawn > CURVES_EVERY:
+        if now - self._drawn > CURVES_INTERVAL_S:
             draw_curves(self.curves, self.rows, self.title)
             self._drawn = time.perf_counter()
         shown = ("lr", "train_loss", "val_loss", "val_iou", "images_per_second")
@@ -137,10 +141,10 @@ class Recorder(lightning.Callback):
         draw_curves(self.curves, self.rows, self.title)
 
     def _measure(self, device: str) -> None:
-        found = usage(device, torch.get_num_threads()).after(self.earlier)
-        if found != self.usage:
-            self.usage = found
-            write_costs(self.kept_usage, found)
+        measured = usage(device, torch.get_num_threads()).after(self.earlier)
+        if measured != self.usage:
+            self.usage = measured
+            write_costs(self.kept_usage, measured)
 
     def _line(self, row: dict[str, float]) -> str:
         return (
@@ -153,7 +157,11 @@ class Recorder(lightning.Callback):
         return f"epoch {epoch:>{len(str(self.epochs))}}/{self.epochs}"
 
     def _left(self, epochs: int, share: float, seconds: float) -> str:
-        """Return the time left, from this run's mean epoch, or the part done of its first."""
+        """Return the time left as text.
+
+        It is extrapolated from the mean duration of this run's epochs, or, during the first of
+        them, from the share of it that is done.
+        """
         mean = sum(self._spent) / len(self._spent) if self._spent else seconds / share
         left = max(0.0, (self.epochs - epochs) * mean - seconds)
         return f"ETA {timedelta(seconds=round(left))}"

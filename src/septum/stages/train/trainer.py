@@ -1,4 +1,4 @@
-"""Lightning's trainer as this project uses it: devices, precision, and how it ends."""
+"""Set-up of Lightning's trainer: devices, precision, and the handling of signals."""
 
 from __future__ import annotations
 
@@ -23,31 +23,32 @@ from torch.utils.data import DataLoader
 from septum.config.schema import Train
 from septum.errors import problem
 from septum.networks.device import choose_device, has_bf16
-from septum.stages.train.checkpoints import LAST, AtomicCheckpointIO
+from septum.stages.train.checkpoints import LAST_CHECKPOINT_FILE, AtomicCheckpointIO
 from septum.stages.train.module import TrainingLoop
 
-# More processes than this do not make a pipeline of small patches faster.
-MOST_WORKERS = 8
+# More processes than these do not make the loading of small patches faster.
+MAX_WORKERS = 8
 
 
-def choose_precision(wanted: str, device: str) -> str:
-    """Return Lightning's name of a precision; ``auto`` is bf16 where the device has it, else 32.
+def choose_precision(requested: str, device: str) -> str:
+    """Return Lightning's name of a precision.
 
-    A device that has it not emulates it: a processor is ten times slower then.
+    ``auto`` is bf16 if the device supports it, else 32. A device without support emulates bf16,
+    which makes a processor ten times slower.
     """
-    able = has_bf16(device)
-    if wanted == "bf16" and device == "cuda" and not able:
+    supported = has_bf16(device)
+    if requested == "bf16" and device == "cuda" and not supported:
         raise problem("train.precision", "this GPU has no bf16", "set train.precision to '32'")
-    return "bf16-mixed" if wanted == "bf16" or (wanted == "auto" and able) else "32-true"
+    return "bf16-mixed" if requested == "bf16" or (requested == "auto" and supported) else "32-true"
 
 
 def choose_devices(settings: Train, device: str) -> int:
-    """Return the number of devices, which share each batch; ``auto`` is one.
+    """Return the number of devices that share each batch; ``auto`` is one.
 
     Raises
     ------
     SeptumError
-        If there are fewer, or the batch cannot be shared out evenly.
+        If there are fewer devices, or the batch cannot be divided evenly among them.
     """
     count = 1 if settings.devices == "auto" else settings.devices
     if device == "cuda" and count > torch.cuda.device_count():
@@ -60,16 +61,16 @@ def choose_devices(settings: Train, device: str) -> int:
 
 
 def choose_workers(settings: Train, device: str) -> int:
-    """Return the number of loader processes a device; ``auto`` is none beside a CPU.
+    """Return the number of loader processes a device.
 
-    There they would take the cores from the network.
+    ``auto`` is none on a CPU, where they would compete with the network for the cores.
     """
     if settings.workers != "auto":
         return settings.workers
     if device == "cpu":
         return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(MOST_WORKERS, (cores or 1) - 1))
+    return max(1, min(MAX_WORKERS, (cores or 1) - 1))
 
 
 def fit(
@@ -82,7 +83,7 @@ def fit(
     callbacks: Sequence[lightning.Callback],
     resume: bool,
 ) -> None:
-    """Train to the end, from the last checkpoint where ``resume`` is set.
+    """Train to the end, starting from the last checkpoint if ``resume`` is set.
 
     Raises
     ------
@@ -90,9 +91,9 @@ def fit(
         After Ctrl-C.
     SystemExit
         With code 143 after SIGTERM, at the end of the running step. In both cases the last
-        checkpoint lies there whole.
+        checkpoint is complete.
     SeptumError
-        If the training diverges, or the device's memory does not suffice.
+        If the training diverges, or the device runs out of memory.
     """
     device = choose_device(settings.device, "train.device")
     count = choose_devices(settings, device)
@@ -112,10 +113,10 @@ def fit(
             callbacks=list(callbacks),
             logger=TensorBoardLogger(folder, name="tensorboard", version=""),
             default_root_dir=folder,
-            # never SLURM's own: a job is one process there, whatever its allocation
+            # not SLURM's environment: a job is one process, whatever its allocation
             plugins=[AtomicCheckpointIO(), LightningEnvironment()],
         )
-        last = folder / "checkpoints" / LAST if resume else None
+        last = folder / "checkpoints" / LAST_CHECKPOINT_FILE if resume else None
         try:
             trainer.fit(loop, training, validation, ckpt_path=last, weights_only=True)
         except torch.OutOfMemoryError:
@@ -128,9 +129,9 @@ def fit(
 
 @contextlib.contextmanager
 def _interrupts() -> Iterator[None]:
-    """Undo what Lightning makes of Ctrl-C (exit code 1) and of SIGTERM (exit code 0)."""
-    ours = threading.current_thread() is threading.main_thread()
-    before = signal.getsignal(signal.SIGINT)
+    """Restore the exit codes of Ctrl-C and SIGTERM, which Lightning turns into 1 and 0."""
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    previous_handler = signal.getsignal(signal.SIGINT)
     try:
         yield
     except SIGTERMException:
@@ -140,13 +141,13 @@ def _interrupts() -> Iterator[None]:
             raise KeyboardInterrupt from None
         raise
     finally:
-        if ours:
-            signal.signal(signal.SIGINT, before)
+        if in_main_thread:
+            signal.signal(signal.SIGINT, previous_handler)
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep Lightning's own talk (devices found, advice on workers) out of the log."""
+    """Keep Lightning's own messages (devices found, advice on workers) out of the log."""
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -163,7 +164,7 @@ def _quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _repeatable(device: str) -> Iterator[None]:
-    """Let the same training give the same bits on a CPU, and run fast on a GPU."""
+    """Make trainings on a CPU reproducible bit for bit, and trainings on a GPU fast."""
     strict = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     fill = torch.utils.deterministic.fill_uninitialized_memory

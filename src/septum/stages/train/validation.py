@@ -1,7 +1,7 @@
-"""Validation during training: the same patches of the validation cases after every epoch.
+"""Validation during training, on the same patches of the validation cases after every epoch.
 
-A whole-case prediction after each epoch would cost more than the epoch on small machines, so
-a fixed set of unaugmented patches on a regular grid stands for the cases.
+Predicting whole cases after each epoch would cost more than the epoch on small machines. A
+fixed set of unaugmented patches on a regular grid is therefore used in their place.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from septum.stages.train.cases import TrainingCase
 from septum.stages.train.crop import Window, cut, to_tensors, with_regression
 from septum.stages.train.patches import PatchShape
 
-# Validation sees at most this share of the patches an epoch trains on, and at least so many.
-SHARE = 0.125
-LEAST = 16
+# Validation uses at most this share of the number of patches that an epoch trains on, but at
+# least so many patches.
+MAX_VALIDATION_SHARE = 0.125
+MIN_VALIDATION_PATCHES = 16
 
 
 class GridPatches(Dataset):
-    """Patches that tile the cases, thinned out evenly over the cases where there are too many.
+    """Patches that tile the cases; if there are too many, equally many are taken of each case.
 
     Parameters
     ----------
@@ -37,13 +38,13 @@ class GridPatches(Dataset):
     scheme : mapping
         The resolved normalisation.
     limit : int
-        At most so many patches (see `patch_limit`).
+        Largest number of patches (see `patch_limit`).
     seed_parts : sequence
-        What the choice among too many is seeded by.
+        Seed of the choice among too many patches.
     regression : type of Regression, optional
-        What the head learns beside classes.
+        Regression targets of the head, if it has any.
     spacing : sequence of float
-        Of the pixels.
+        Size of a pixel along each axis.
     """
 
     def __init__(
@@ -74,8 +75,8 @@ class GridPatches(Dataset):
 
 
 def patch_limit(trained: int) -> int:
-    """Return how many patches to validate on after an epoch of so many."""
-    return max(LEAST, int(SHARE * trained))
+    """Return the number of patches to validate on after an epoch of ``trained`` patches."""
+    return max(MIN_VALIDATION_PATCHES, int(MAX_VALIDATION_SHARE * trained))
 
 
 def _choose(
@@ -104,14 +105,14 @@ def _grid(case: TrainingCase, shape: PatchShape) -> list[Window]:
 
 
 def overlap_counts(probabilities: Tensor, classes: Tensor) -> Tensor:
-    """Count the pixels in which prediction and truth agree, channel by channel.
+    """Count the pixels in the intersection and union of prediction and truth, for each class.
 
     Parameters
     ----------
     probabilities : Tensor, (N, K, *inner)
-        Of the K classes.
+        Probabilities of the K classes.
     classes : Tensor, (N, *size), int64
-        -1 is left out; cropped to the centre of size ``inner``.
+        True classes; -1 is ignored. Cropped to the centre of size ``inner``.
 
     Returns
     -------
@@ -120,20 +121,20 @@ def overlap_counts(probabilities: Tensor, classes: Tensor) -> Tensor:
     """
     predicted = probabilities.argmax(1)
     for axis, inner in enumerate(predicted.shape[1:], start=1):
-        first = (classes.shape[axis] - inner) // 2
-        classes = classes.narrow(axis, first, inner)
-    known = classes != IGNORE
-    predicted, classes = predicted[known], classes[known]
+        start = (classes.shape[axis] - inner) // 2
+        classes = classes.narrow(axis, start, inner)
+    labelled = classes != IGNORE
+    predicted, classes = predicted[labelled], classes[labelled]
     n = probabilities.shape[1]
     table = torch.bincount(classes * n + predicted, minlength=n * n).reshape(n, n)
-    both = table.diagonal()
-    return torch.stack([both, table.sum(0) + table.sum(1) - both])
+    intersection = table.diagonal()
+    return torch.stack([intersection, table.sum(0) + table.sum(1) - intersection])
 
 
 def mean_foreground_iou(counts: Tensor) -> float:
-    """Return the mean over the foreground channels of intersection over union.
+    """Return the mean of intersection over union over the foreground channels.
 
-    Channels that are neither in the truth nor predicted are left out.
+    Channels that are neither in the truth nor predicted are ignored.
 
     Parameters
     ----------
@@ -143,8 +144,8 @@ def mean_foreground_iou(counts: Tensor) -> float:
     Returns
     -------
     float
-        NaN where there is no foreground at all.
+        NaN if there is no foreground at all.
     """
-    both, either = counts[:, 1:].double().cpu()
-    present = either > 0
-    return float((both[present] / either[present]).mean()) if present.any() else float("nan")
+    intersection, union = counts[:, 1:].double().cpu()
+    present = union > 0
+    return float((intersection[present] / union[present]).mean()) if present.any() else float("nan")
