@@ -1,4 +1,8 @@
-"""Ratios of counts: nothing over nothing is NaN, and NaN is left out of means."""
+"""Ratios of counts: nothing over nothing is NaN, and NaN is left out of means.
+
+The formula of panoptic quality stands here, apart from the matching of segments: leaderboards
+divide sums that were counted before.
+"""
 
 from __future__ import annotations
 
@@ -65,3 +69,33 @@ def means(values: ArrayLike, axis: int = -1) -> np.ndarray:
     values = np.asarray(values, dtype=np.float64)
     finite = np.isfinite(values)
     return ratios(np.where(finite, values, 0).sum(axis=axis), finite.sum(axis=axis))
+
+
+def qualities(iou_sum: ArrayLike, tp: ArrayLike, fp: ArrayLike, fn: ArrayLike) -> np.ndarray:
+    """Return PQ, SQ and RQ from the sums that they are ratios of.
+
+    Sums of cases, of resamples of cases, or of classes: whatever is added before it is divided.
+
+    Parameters
+    ----------
+    iou_sum, tp, fp, fn : float arrays of one shape
+        As the attributes of `septum.metrics.panoptic.ClassSums`; weighted sums need not be whole.
+
+    Returns
+    -------
+    (..., 3) float64 array
+        PQ, SQ and RQ on the last axis; NaN where nothing occurs, and SQ 0 without any match.
+
+    Examples
+    --------
+    Two matches of IoU 0.9 and 0.7 and one object missed; nothing found; nothing there.
+
+    >>> qualities([1.6, 0, 0], tp=[2, 0, 0], fp=[0, 0, 0], fn=[1, 1, 0]).round(3)
+    array([[0.64, 0.8 , 0.8 ],
+           [0.  , 0.  , 0.  ],
+           [ nan,  nan,  nan]])
+    """
+    iou_sum, tp, fp, fn = (np.asarray(sums, np.float64) for sums in (iou_sum, tp, fp, fn))
+    segments = tp + fp / 2 + fn / 2
+    sq = np.where(segments > 0, np.nan_to_num(ratios(iou_sum, tp)), np.nan)
+    return np.stack([ratios(iou_sum, segments), sq, ratios(tp, segments)], axis=-1)

@@ -13,8 +13,7 @@ from septum.errors import problem
 from septum.io.tables import FORMAT_VERSION, VERSION_COLUMN, as_number, read_csv
 from septum.metrics.bootstrap import weighted_means
 from septum.metrics.objects import ScoredObjects, read_objects
-from septum.metrics.panoptic import qualities
-from septum.metrics.ratio import means
+from septum.metrics.ratio import means, qualities
 
 TEXT = (
     "case",

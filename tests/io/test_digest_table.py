@@ -1,0 +1,42 @@
+"""The modules that each rule's code digest covers: no more of them without a decision."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from digest_table import digest_table
+
+TABLE = json.loads((Path(__file__).parent / "digest_table.json").read_text())
+NOW = digest_table()
+UPDATE = "decide, then: python tests/helpers/digest_table.py > tests/io/digest_table.json"
+
+
+def test_every_rule_stands_in_the_table():
+    assert sorted(NOW) == sorted(TABLE), UPDATE
+
+
+@pytest.mark.parametrize("rule", sorted(TABLE))
+def test_a_rule_depends_on_the_modules_of_the_table(rule):
+    new, gone = set(NOW[rule]) - set(TABLE[rule]), set(TABLE[rule]) - set(NOW[rule])
+    assert not new, f"an edit of {sorted(new)} would run {rule} again: {UPDATE}"
+    assert not gone, f"{rule} no longer depends on {sorted(gone)}: {UPDATE}"
+
+
+@pytest.mark.parametrize(
+    ("rule", "rooms"),
+    [
+        ("report", ["septum.data.readers", "septum.inference", "septum.heads"]),
+        ("evaluate", ["septum.data.readers", "septum.decoding", "septum.networks"]),
+        ("leaderboard", ["septum.data", "septum.decoding", "septum.networks"]),
+        ("train (unet)", ["septum.inference", "septum.data.readers", "septum.stages.predict"]),
+        ("fingerprint of weights (unet)", ["septum.decoding", "septum.inference"]),
+        (
+            "fingerprint of weights (mask_rcnn)",
+            ["septum.inference", "septum.losses.border_weights"],
+        ),
+    ],
+)
+def test_rooms_that_a_rule_has_no_business_with(rule, rooms):
+    assert not [module for module in NOW[rule] if module.startswith(tuple(rooms))]
