@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from septum.config.schema import ClassSpec, Decode, Predict, Run, Train
+from septum.config.schema import ClassSpec, Decode, PercentileScaling, Predict, Run, Train
 from septum.data import store
 from septum.data.fold_cases import find_fold_cases
 from septum.data.intensity import statistics as intensities
@@ -56,7 +56,7 @@ def plan_of(size: Sequence[int], patch: Sequence[int]) -> Plan:
         unit="pixel",
         annotation="instance",
         classes={1: ClassSpec(name="object")},
-        normalisation={"scheme": "percentile", "lower": 1.0, "upper": 99.8},
+        normalisation=PercentileScaling(lower=1.0, upper=99.8),
         patch=tuple(patch),
         weights={},
         min_size=0,

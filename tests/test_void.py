@@ -11,7 +11,7 @@ import torch
 from every_head import HEADS
 
 from septum.augmentation.elastic import ElasticDeformation
-from septum.config.schema import ClassSpec, Decode, Evaluate
+from septum.config.schema import ClassSpec, Decode, Evaluate, NoScaling
 from septum.data.store import VOID, Case, Geometry, read_case, write_case
 from septum.losses.logits import IGNORE
 from septum.metrics.case import evaluate_case
@@ -100,7 +100,7 @@ def test_targets_leave_void_out(name):
     foreground = find_foreground(SEMANTIC, INSTANCE, np.random.default_rng(0))
     whole = windowed[:, :]
     given = TrainingCase("a", case().image, whole, None, {}, foreground, INSTANCE)
-    piece = cut(given, ((4, 4), (9, 9)), {"scheme": "none"})
+    piece = cut(given, ((4, 4), (9, 9)), NoScaling())
     np.testing.assert_array_equal(piece["classes"] == IGNORE, HIDDEN[4:13, 4:13])
     assert not piece["instance"][HIDDEN[4:13, 4:13]].any()
 

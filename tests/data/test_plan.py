@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from septum.config.schema import ClassSpec, Weights
+from septum.config.schema import ClassSpec, StandardScaling, Weights
 from septum.data.plan import Plan, read_plan
 from septum.errors import SeptumError
 
@@ -18,7 +18,7 @@ PLAN = Plan(
     unit="micrometer",
     annotation="instance",
     classes={1: ClassSpec(name="cell")},
-    normalisation={"scheme": "zscore"},
+    normalisation=StandardScaling(),
     patch=(64, 96),
     weights={"sigma": 2.0, "class_weights": {"0": 0.75, "1": 1.5}},
     min_size=7,

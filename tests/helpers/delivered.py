@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from septum.config.schema import ClassSpec, Export
+from septum.config.schema import ClassSpec, Export, NoScaling
 from septum.data.plan import Plan
 from septum.data.store import Case, Geometry, case_path, write_case, write_prediction
 from septum.io.atomic import write_json
@@ -88,7 +88,7 @@ def deliver(folder: Path, formats: Sequence[str], annotation: str = "panoptic") 
     )
     plan = Plan(
         dataset="d", spatial_dims=2, in_channels=2, spacing=(0.5, 0.25), unit="micrometer",
-        annotation=annotation, classes=CLASSES, normalisation={}, patch=(8, 8), weights={},
+        annotation=annotation, classes=CLASSES, normalisation=NoScaling(), patch=(8, 8), weights={},
         min_size=0, fingerprint={}, test=["a"], folds=[], train=[], unlabelled=[], derived={},
     )  # fmt: skip
     write_json(folder / "plan.json", plan.to_json())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from septum.config.schema import ClassSpec, Weights
+from septum.config.schema import ClassSpec, NoScaling, Weights
 from septum.data.plan import Plan
 from septum.data.store import Case, Geometry, case_path, write_case
 from septum.io.atomic import write_json
@@ -48,7 +48,7 @@ def make_plan(path, *, train=(), folds=((),), test=()):
         unit="micrometer",
         annotation="instance",
         classes={1: ClassSpec(name="object")},
-        normalisation={"scheme": "none"},
+        normalisation=NoScaling(),
         patch=(32, 32),
         weights={"sigma": 5.0, "class_weights": {"0": 0.75, "1": 2.5}},
         min_size=0,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from septum.config.schema import NoScaling
 from septum.stages.train.cases import TrainingCase
 from septum.stages.train.foreground import find_foreground
 
-NONE = {"scheme": "none"}
+NONE = NoScaling()
 
 
 def case_of(image, instance, name="a", weights=None):

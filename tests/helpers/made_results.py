@@ -9,7 +9,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from septum.classical.fitted import Fitted
-from septum.config.schema import ClassSpec, Evaluate, Report
+from septum.config.schema import ClassSpec, Evaluate, PercentileScaling, Report
 from septum.data.case_files import safe_name
 from septum.data.intensity import statistics
 from septum.data.plan import Plan
@@ -243,7 +243,7 @@ def make_plan(name, ndim, annotation, classes, others) -> Plan:
         unit="pixel",
         annotation=annotation,
         classes=classes or {1: ClassSpec(name="nucleus <u>", kind="thing")},
-        normalisation={"scheme": "percentile", "lower": 1.0, "upper": 99.8},
+        normalisation=PercentileScaling(lower=1.0, upper=99.8),
         patch=(32,) * ndim,
         weights={"sigma": 2.5, "class_weights": {"0": 1.0, "1": 1.0}},
         min_size=8,

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from septum.config.schema import ClassSpec, Decode, Predict, Run, Train, Tune
+from septum.config.schema import ClassSpec, Decode, PercentileScaling, Predict, Run, Train, Tune
 from septum.data import store
 from septum.data.intensity import statistics
 from septum.data.plan import Plan
@@ -67,7 +67,7 @@ def write_dataset(folder, size=(64, 64), objects=6, channels=1):
         unit="pixel",
         annotation="instance",
         classes={1: ClassSpec(name="blob")},
-        normalisation={"scheme": "percentile", "lower": 1.0, "upper": 99.8},
+        normalisation=PercentileScaling(lower=1.0, upper=99.8),
         patch=(32,) * len(size),
         weights=WEIGHTS,
         min_size=5,

@@ -59,6 +59,45 @@ class Normalisation(Section):
         return self
 
 
+class PercentileScaling(Section):
+    """Intensities by percentiles of the image, in percent: (x - p_lower) / (p_upper - p_lower)."""
+
+    scheme: Literal["percentile"] = "percentile"
+    lower: float
+    upper: float
+
+
+class StandardScaling(Section):
+    """Intensities by the mean and the standard deviation of the image: (x - mean) / std."""
+
+    scheme: Literal["zscore"] = "zscore"
+
+
+class WindowScaling(Section):
+    """Intensities of CT: clipped to a window, then by mean and standard deviation of the dataset.
+
+    All four numbers are in the unit of the image (nnU-Net, Isensee et al. 2021).
+    """
+
+    scheme: Literal["ct"] = "ct"
+    low: float
+    high: float
+    mean: float
+    std: float
+
+
+class NoScaling(Section):
+    """Intensities as they are."""
+
+    scheme: Literal["none"] = "none"
+
+
+IntensityScheme = Annotated[
+    PercentileScaling | StandardScaling | WindowScaling | NoScaling, Field(discriminator="scheme")
+]
+"""What a `Normalisation` comes to on a dataset (`septum.data.intensity.normalise`)."""
+
+
 class Split(Section):
     """Test set and cross-validation folds of a dataset."""
 

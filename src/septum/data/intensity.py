@@ -11,6 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from septum.config.schema import (
+    IntensityScheme,
+    NoScaling,
+    PercentileScaling,
+    StandardScaling,
+    WindowScaling,
+)
+
 # Every whole percent, and tenths of a percent at both ends, where settings ask.
 _TAIL = [0.0, 0.01, 0.05, *(i / 10 for i in range(1, 10))]
 LEVELS = np.round([*_TAIL, *range(1, 100), *(100 - level for level in reversed(_TAIL))], 2)
@@ -64,7 +72,7 @@ def percentile(statistics: Mapping[str, Any], level: float) -> np.ndarray:
 
 
 def normalise(
-    image: np.ndarray, statistics: Mapping[str, Any], normalisation: Mapping[str, Any]
+    image: np.ndarray, statistics: Mapping[str, Any], scheme: IntensityScheme
 ) -> np.ndarray:
     """Bring intensities into the range a network is trained on.
 
@@ -74,17 +82,15 @@ def normalise(
         A whole image or any part of it.
     statistics : mapping
         Of the whole image (`statistics`).
-    normalisation : mapping
-        The resolved setting; ``scheme`` is one of
-
-        ``percentile``
+    scheme : PercentileScaling, StandardScaling, WindowScaling or NoScaling
+        ``PercentileScaling``
             (x − p_lower) / (p_upper − p_lower), not clipped; ``lower``, ``upper`` in percent.
-        ``zscore``
+        ``StandardScaling``
             (x − mean) / std of the image.
-        ``ct``
+        ``WindowScaling``
             x clipped to [``low``, ``high``], then (x − ``mean``) / ``std`` of the data set
             (nnU-Net, Isensee et al. 2021).
-        ``none``
+        ``NoScaling``
             x.
 
     Returns
@@ -92,22 +98,20 @@ def normalise(
     array (C, *spatial) of float32
         Channels without contrast are 0.
     """
-    scheme = normalisation["scheme"]
     pixels = image.astype(np.float32)
-    if scheme == "none":
-        return pixels
-    if scheme == "ct":
-        pixels = np.clip(pixels, normalisation["low"], normalisation["high"])
-        shift = np.full(len(pixels), normalisation["mean"], np.float64)
-        scale = np.full(len(pixels), normalisation["std"], np.float64)
-    elif scheme == "zscore":
-        shift = np.asarray(statistics["mean"], np.float64)
-        scale = np.asarray(statistics["std"], np.float64)
-    elif scheme == "percentile":
-        shift = percentile(statistics, normalisation["lower"])
-        scale = percentile(statistics, normalisation["upper"]) - shift
-    else:
-        raise ValueError(f"unknown normalisation {scheme!r}")
+    match scheme:
+        case NoScaling():
+            return pixels
+        case WindowScaling():
+            pixels = np.clip(pixels, scheme.low, scheme.high)
+            shift = np.full(len(pixels), scheme.mean, np.float64)
+            scale = np.full(len(pixels), scheme.std, np.float64)
+        case StandardScaling():
+            shift = np.asarray(statistics["mean"], np.float64)
+            scale = np.asarray(statistics["std"], np.float64)
+        case PercentileScaling():
+            shift = percentile(statistics, scheme.lower)
+            scale = percentile(statistics, scheme.upper) - shift
     factor = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
     along = (-1, *(1,) * (pixels.ndim - 1))
     pixels -= shift.astype(np.float32).reshape(along)

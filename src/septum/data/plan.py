@@ -13,11 +13,14 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from septum.config.schema import ClassSpec, Weights
-from septum.errors import problem
+from pydantic import TypeAdapter, ValidationError
+
+from septum.config.schema import ClassSpec, IntensityScheme, Weights
+from septum.errors import SeptumError, problem
 
 FORMAT_VERSION = 1
 """Of plan.json; it grows with every change that an older Septum would misread."""
+_SCHEMES: TypeAdapter[IntensityScheme] = TypeAdapter(IntensityScheme)
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,8 @@ class Plan:
         ``instance``, ``semantic`` or ``panoptic``.
     classes : dict of int to ClassSpec
         Foreground classes by their id.
-    normalisation : dict
-        ``scheme`` and what it needs (`septum.data.intensity.normalise`).
+    normalisation : IntensityScheme
+        How intensities become the network's input (`septum.data.intensity.normalise`).
     patch : tuple of int
         Training patch, pixels along each axis.
     weights : dict
@@ -71,7 +74,7 @@ class Plan:
     unit: str
     annotation: str
     classes: dict[int, ClassSpec]
-    normalisation: dict[str, Any]
+    normalisation: IntensityScheme
     patch: tuple[int, ...]
     weights: dict[str, Any]
     min_size: int
@@ -113,6 +116,7 @@ class Plan:
         """Return the plan as plain types, fit for `septum.io.atomic.write_json`."""
         plain = {"format_version": FORMAT_VERSION, **asdict(self)}
         plain["classes"] = {str(i): spec.model_dump() for i, spec in self.classes.items()}
+        plain["normalisation"] = self.normalisation.model_dump()
         plain["spacing"], plain["patch"] = list(self.spacing), list(self.patch)
         return plain
 
@@ -132,6 +136,7 @@ class Plan:
         classes = {int(i): ClassSpec(**spec) for i, spec in values["classes"].items()}
         values |= {"classes": classes, "spacing": tuple(values["spacing"])}
         values |= {"patch": tuple(values["patch"])}
+        values["normalisation"] = _SCHEMES.validate_python(values["normalisation"])
         return cls(**values)
 
     def _check(self, fold: int) -> None:
@@ -155,7 +160,15 @@ def read_plan(path: str | Path) -> Plan:
         raise problem(path, "does not exist", "make it by `septum plan`") from None
     except OSError as error:
         raise problem(path, f"cannot be read ({error.strerror})", "check the path") from None
+    except ValidationError as error:  # a ValueError, whose text has several lines
+        first = error.errors()[0]
+        raise _unreadable(path, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
-        what = f"is no plan that this version of Septum reads ({reason})"
-        raise problem(path, what, "make it again by `septum plan`") from None
+        raise _unreadable(
+            path, f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+        ) from None
+
+
+def _unreadable(path: str | Path, reason: str) -> SeptumError:
+    what = f"is no plan that this version of Septum reads ({reason})"
+    return problem(path, what, "make it again by `septum plan`")

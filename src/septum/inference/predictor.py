@@ -122,8 +122,7 @@ def _normaliser(
     header: ModelHeader, statistics: Mapping[str, Any]
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Return the function from raw intensities to the network's input."""
-    scheme = header.intensities.model_dump()
-    return partial(normalise, statistics=statistics, normalisation=scheme)
+    return partial(normalise, statistics=statistics, scheme=header.intensities)
 
 
 def _tile(header: ModelHeader, segmenter: Segmenter, settings: Predict) -> Sequence[int]:

@@ -17,7 +17,7 @@ from typing import Annotated, Any, BinaryIO, Literal, NoReturn
 from pydantic import BeforeValidator, Field, JsonValue, ValidationError
 
 from septum import __version__
-from septum.config.schema import ClassSpec, Predict
+from septum.config.schema import ClassSpec, IntensityScheme, Predict
 from septum.config.section import Section
 from septum.decoding.parameters import Decoder
 from septum.errors import problem
@@ -26,41 +26,6 @@ FORMAT_VERSION = 2
 METADATA_KEY = "septum"
 # running statistics of normalisation layers, which are stored but not learnt
 _BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
-
-
-class PercentileScaling(Section):
-    """Intensities by percentiles of the image, in percent (`septum.data.intensity.normalise`)."""
-
-    scheme: Literal["percentile"]
-    lower: float
-    upper: float
-
-
-class StandardScaling(Section):
-    """Intensities by mean and standard deviation of the image."""
-
-    scheme: Literal["zscore"]
-
-
-class WindowScaling(Section):
-    """Intensities of CT, by a window and the mean and standard deviation of the dataset."""
-
-    scheme: Literal["ct"]
-    low: float
-    high: float
-    mean: float
-    std: float
-
-
-class NoScaling(Section):
-    """Intensities as they are."""
-
-    scheme: Literal["none"]
-
-
-Intensities = Annotated[
-    PercentileScaling | StandardScaling | WindowScaling | NoScaling, Field(discriminator="scheme")
-]
 
 
 class StartWeights(Section):
@@ -161,7 +126,7 @@ class ModelHeader(Section):
     head: str
     classes: dict[int, ClassSpec] = Field(min_length=1)
     annotation: Literal["instance", "semantic", "panoptic"]
-    intensities: Intensities
+    intensities: IntensityScheme
     spacing: tuple[float, ...]
     unit: str
     patch: tuple[int, ...]

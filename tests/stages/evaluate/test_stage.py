@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scored import NUCLEI, nuclei, score
 
-from septum.config.schema import ClassSpec, Evaluate, Report
+from septum.config.schema import ClassSpec, Evaluate, NoScaling, Report
 from septum.data.plan import Plan
 from septum.data.store import Case, Geometry, case_path, write_case, write_prediction
 from septum.errors import SeptumError
@@ -66,7 +66,7 @@ class Experiment:
             unit="micrometer",
             annotation="instance",
             classes=classes or NUCLEI,
-            normalisation={"scheme": "none"},
+            normalisation=NoScaling(),
             patch=(8, 8),
             weights={},
             min_size=0,

@@ -6,7 +6,13 @@ import math
 
 import pytest
 
-from septum.config.schema import Normalisation
+from septum.config.schema import (
+    Normalisation,
+    NoScaling,
+    PercentileScaling,
+    StandardScaling,
+    WindowScaling,
+)
 from septum.stages.plan.rules import (
     derive_class_weights,
     derive_min_size,
@@ -92,17 +98,17 @@ def test_patch_is_bounded_and_a_multiple_of_16(diameter, size):
 @pytest.mark.parametrize(
     ("fingerprint", "expected"),
     [
-        (found(), {"scheme": "percentile", "lower": 1.0, "upper": 99.8}),
+        (found(), PercentileScaling(lower=1.0, upper=99.8)),
         (
             found(reader="raster", darkest=-1000),
-            {"scheme": "percentile", "lower": 1.0, "upper": 99.8},
+            PercentileScaling(lower=1.0, upper=99.8),
         ),
-        (found(reader="nifti"), {"scheme": "zscore"}),
-        (found(reader="nifti", darkest=-30), {"scheme": "zscore"}),
+        (found(reader="nifti"), StandardScaling()),
+        (found(reader="nifti", darkest=-30), StandardScaling()),
         # no labels to take the window from
         (
             found(reader="nifti", darkest=-1024),
-            {"scheme": "ct", "low": -900.0, "high": 800.0, "mean": -100.0, "std": 300.0},
+            WindowScaling(low=-900.0, high=800.0, mean=-100.0, std=300.0),
         ),
         (
             found(
@@ -114,7 +120,7 @@ def test_patch_is_bounded_and_a_multiple_of_16(diameter, size):
                     "std": [20.0],
                 },
             ),
-            {"scheme": "ct", "low": -50.0, "high": 150.0, "mean": 60.0, "std": 20.0},
+            WindowScaling(low=-50.0, high=150.0, mean=60.0, std=20.0),
         ),
     ],
 )
@@ -125,12 +131,12 @@ def test_normalisation(fingerprint, expected):
 def test_normalisation_as_configured():
     settings = Normalisation(scheme="percentile", lower=2, upper=98)
     resolved, why = derive_normalisation(settings, found(reader="nifti"))
-    assert resolved == {"scheme": "percentile", "lower": 2.0, "upper": 98.0}
+    assert resolved == PercentileScaling(lower=2.0, upper=98.0)
     assert why == "as configured"
     window = Normalisation(scheme="ct", window=(-200, 300))
     resolved, _ = derive_normalisation(window, found())
-    assert (resolved["low"], resolved["high"]) == (-200.0, 300.0)
-    assert derive_normalisation(Normalisation(scheme="none"), found())[0] == {"scheme": "none"}
+    assert (resolved.low, resolved.high) == (-200.0, 300.0)
+    assert derive_normalisation(Normalisation(scheme="none"), found())[0] == NoScaling()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from septum.config.dataset import Dataset
-from septum.config.schema import ClassSpec, Split, Weights
+from septum.config.schema import ClassSpec, PercentileScaling, Split, Weights
 from septum.data.intensity import statistics
 from septum.data.plan import Plan, read_plan
 from septum.data.store import Case, Geometry, case_path, write_case
@@ -73,7 +73,7 @@ def test_plan_of_a_dataset(tmp_path, caplog):
         plan = plan_of(tmp_path, cases, seed=1, split=Split(test=0.2, folds=4))
     assert (plan.spatial_dims, plan.in_channels, plan.unit) == (2, 1, "pixel")
     assert plan.classes == {1: ClassSpec(name="object", kind="thing")}
-    assert plan.normalisation == {"scheme": "percentile", "lower": 1.0, "upper": 99.8}
+    assert plan.normalisation == PercentileScaling(lower=1.0, upper=99.8)
     assert plan.patch == (96, 96)  # the images are no larger
     assert plan.min_size == 56  # a disc of radius 6 has 113 px
     # settings of the weight maps are their stage's, so that changing them leaves the plan alone

@@ -15,7 +15,7 @@ import torch
 from decoders import decode, decoder
 from headers import training_record
 
-from septum.config.schema import ClassSpec, Predict
+from septum.config.schema import ClassSpec, PercentileScaling, Predict
 from septum.data.intensity import normalise, statistics
 from septum.data.plan import Plan
 from septum.data.store import Case, Geometry, case_path, case_paths, read_prediction, write_case
@@ -28,7 +28,7 @@ from septum.networks.model_header import ModelHeader
 from septum.networks.segmenter import build_segmenter
 from septum.stages.predict.stage import predict_batch, predict_images
 
-SCHEME = {"scheme": "percentile", "lower": 1.0, "upper": 99.0}
+SCHEME = PercentileScaling(lower=1.0, upper=99.0)
 DECODER = decoder("components", score=1.0, threshold=0.5, min_size=9)
 OPTIONS = {"padded": True, "width": 8, "depth": 1, "norm": "batch", "dropout": 0.0}
 

@@ -10,6 +10,7 @@ import pytest
 from made_results import add_nuclei
 from report_page import render
 
+from septum.config.schema import PercentileScaling
 from septum.errors import SeptumError
 from septum.stages.report.inputs import Model, Used, read_dataset, read_model
 
@@ -65,7 +66,7 @@ def test_a_model_file_is_read_without_its_weights(nuclei):
         head="semantic",
         options={"width": 8},
         decoder={"method": "components", "threshold": 0.45, "min_size": 16, "score": 0.5},
-        normalisation={"scheme": "percentile", "lower": 1.0, "upper": 99.8},
+        normalisation=PercentileScaling(lower=1.0, upper=99.8),
         patch=(32, 32),
         weights=12,  # 3 × 4; running statistics are not learnt
     )

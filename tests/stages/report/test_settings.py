@@ -12,15 +12,23 @@ from report_page import Page, render
 from safetensors import safe_open
 
 from septum.config.registry import NETWORKS
-from septum.config.schema import Normalisation, Run, Weights
+from septum.config.schema import (
+    Normalisation,
+    NoScaling,
+    PercentileScaling,
+    Run,
+    StandardScaling,
+    Weights,
+    WindowScaling,
+)
 from septum.networks.create import fitted_options
 from septum.stages.leaderboard.scores import Scores
 from septum.stages.plan.rules import derive_normalisation
 from septum.stages.report.inputs import Dataset, Experiment, Model, Used
 from septum.stages.report.settings import OPTIONS, setting_rows, used_settings
 
-PERCENTILES = {"scheme": "percentile", "lower": 1.0, "upper": 99.8}
-CT = {"scheme": "ct", "low": -150.0, "high": 250.0, "mean": 40.0, "std": 12.5}
+PERCENTILES = PercentileScaling(lower=1.0, upper=99.8)
+CT = WindowScaling(low=-150.0, high=250.0, mean=40.0, std=12.5)
 
 
 def network(name="net", *, patch=(32, 32), options=None, normalisation=None, tile=(64, 64), **run):
@@ -144,13 +152,13 @@ def test_weight_maps_of_the_released_code_have_a_balance_of_their_own():
         ),
         (
             {"lower": 2.0},
-            {**PERCENTILES, "lower": 2.0},
+            PercentileScaling(lower=2.0, upper=99.8),
             ("percentiles 2 to 99.8", "derived: microscopy images; percentiles set by you"),
         ),
-        ({"scheme": "none"}, {"scheme": "none"}, ("none", "set by you")),
+        ({"scheme": "none"}, NoScaling(), ("none", "set by you")),
         (
             {"scheme": "zscore"},
-            {"scheme": "zscore"},
+            StandardScaling(),
             ("mean 0, standard deviation 1", "set by you"),
         ),
     ],

@@ -10,6 +10,7 @@ import torch
 from made_cases import NONE, case_of, ramp
 
 from septum.augmentation.patch_transforms import Augmentation
+from septum.config.schema import StandardScaling
 from septum.heads.detection import Objects
 from septum.heads.distance import Distance
 from septum.heads.flows import Flows
@@ -64,6 +65,6 @@ def test_a_patch_is_normalised_by_its_whole_case():
     case = TrainingCase(
         "a", image, np.zeros((4, 4), np.uint8), None, {"mean": [10.0], "std": [2.0]}, None
     )
-    piece = cut(case, ((0, 0), (1, 2)), {"scheme": "zscore"})
+    piece = cut(case, ((0, 0), (1, 2)), StandardScaling())
     assert piece["image"].tolist() == [[[-5.0, -4.5]]]
     assert "weights" not in piece

@@ -10,7 +10,7 @@ import pytest
 from edited_source import copy_of_source, edit
 
 from septum.config import registry
-from septum.config.schema import ClassSpec, Decode, Predict, Run, Train
+from septum.config.schema import ClassSpec, Decode, NoScaling, Predict, Run, Train
 from septum.data.fold_cases import FoldCases
 from septum.data.plan import Plan
 from septum.io import code_digest as codedigest
@@ -36,7 +36,7 @@ def training(**changes):
         unit="pixel",
         annotation="instance",
         classes={1: ClassSpec(name="blob")},
-        normalisation={"scheme": "none"},
+        normalisation=NoScaling(),
         patch=(32, 32),
         weights={},
         min_size=5,

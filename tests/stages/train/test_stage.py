@@ -65,7 +65,7 @@ def test_a_training_learns_and_leaves_what_it_promises(data, tmp_path, capfd):
     # five cases to train on, and their copies; the validation case has one too, left out
     assert header.trained.cases == 10
     case = store.read_case(store.case_path(data / "cases" / "b0", "case 0"))
-    image = normalise(case.image, case.statistics, header.intensities.model_dump())
+    image = normalise(case.image, case.statistics, header.intensities)
     found = segmenter.predict(torch.from_numpy(image)[None]).argmax(1)[0].numpy() > 0
     truth = case.semantic > 0
     assert (found & truth).sum() / (found | truth).sum() > 0.7

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from septum.config.schema import NoScaling
 from septum.stages.train.cases import TrainingCase
 from septum.stages.train.patches import PatchShape
 from septum.stages.train.validation import (
@@ -48,7 +49,7 @@ def case_of(name, *shape):
 @pytest.mark.parametrize("shape", [PatchShape((8, 8), 0), PatchShape((12, 12), 2)])
 def test_all_pixels_are_validated_where_there_is_room(shape):
     case = case_of("a", 19, 30)
-    grid = GridPatches([case], shape, {"scheme": "none"}, limit=99, seed_parts=(0,))
+    grid = GridPatches([case], shape, NoScaling(), limit=99, seed_parts=(0,))
     assert len(grid) == 3 * 4
     seen = np.zeros(case.image.size, int)
     m = shape.margin
@@ -65,7 +66,7 @@ def test_too_many_patches_are_thinned_out_evenly():
     shape = PatchShape((8, 8), 0)
 
     def chosen(seed):
-        grid = GridPatches(cases, shape, {"scheme": "none"}, limit=30, seed_parts=(seed,))
+        grid = GridPatches(cases, shape, NoScaling(), limit=30, seed_parts=(seed,))
         return [(case.name, window) for case, window in grid.patches]
 
     patches = chosen(0)
@@ -79,7 +80,7 @@ def test_too_many_patches_are_thinned_out_evenly():
 
 def test_a_case_smaller_than_the_patch_is_one_patch():
     grid = GridPatches(
-        [case_of("a", 5, 6)], PatchShape((8, 8), 0), {"scheme": "none"}, limit=9, seed_parts=(0,)
+        [case_of("a", 5, 6)], PatchShape((8, 8), 0), NoScaling(), limit=9, seed_parts=(0,)
     )
     assert len(grid) == 1
     assert int((grid[0]["classes"] >= 0).sum()) == 30

@@ -13,7 +13,7 @@ import tifffile
 
 from septum import cli
 from septum.classical.fitted import Fitted, common_baseline, read_fitted
-from septum.config.schema import Baseline, ClassSpec
+from septum.config.schema import Baseline, ClassSpec, NoScaling
 from septum.data.plan import Plan
 from septum.data.store import Case, Geometry, case_path, case_paths, read_prediction, write_case
 from septum.errors import SeptumError
@@ -48,7 +48,7 @@ def make_plan(**changes):
         unit="pixel",
         annotation="instance",
         classes={4: ClassSpec(name="square")},
-        normalisation={},
+        normalisation=NoScaling(),
         patch=(16, 16),
         weights={},
         min_size=9,

@@ -10,7 +10,14 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from septum.config.schema import Normalisation
+from septum.config.schema import (
+    IntensityScheme,
+    Normalisation,
+    NoScaling,
+    PercentileScaling,
+    StandardScaling,
+    WindowScaling,
+)
 
 # A patch: this many pixels at most, and sides of at least this, by the number of axes.
 MAX_PATCH_PX = {2: 256**2, 3: 64**3}
@@ -26,7 +33,7 @@ CLASS_WEIGHT_LIMIT = 10.0
 
 def derive_normalisation(
     settings: Normalisation, fingerprint: Mapping[str, Any]
-) -> tuple[dict[str, Any], str]:
+) -> tuple[IntensityScheme, str]:
     """Choose the normalisation and fill in its parameters.
 
     ``auto`` means: NIfTI images whose darkest pixels lie below −500 are CT (Hounsfield units,
@@ -44,8 +51,8 @@ def derive_normalisation(
 
     Returns
     -------
-    dict
-        ``scheme`` and its parameters (`septum.data.intensity.normalise`).
+    IntensityScheme
+        With its parameters (`septum.data.intensity.normalise`).
     str
         Why.
     """
@@ -53,11 +60,11 @@ def derive_normalisation(
     if scheme == "auto":
         scheme, why = _scheme(fingerprint)
     if scheme == "percentile":
-        return {"scheme": scheme, "lower": settings.lower, "upper": settings.upper}, why
+        return PercentileScaling(lower=settings.lower, upper=settings.upper), why
     if scheme == "ct":
-        window, reason = _window(settings, fingerprint)
-        return {"scheme": scheme, **window}, f"{why}; {reason}"
-    return {"scheme": scheme}, why
+        scaling, reason = _window(settings, fingerprint)
+        return scaling, f"{why}; {reason}"
+    return (NoScaling() if scheme == "none" else StandardScaling()), why
 
 
 def derive_patch(fingerprint: Mapping[str, Any]) -> tuple[tuple[int, ...], str]:
@@ -173,10 +180,8 @@ def _scheme(fingerprint: Mapping[str, Any]) -> tuple[str, str]:
     return "zscore", "NIfTI without Hounsfield units: no fixed scale of intensity"
 
 
-def _window(
-    settings: Normalisation, fingerprint: Mapping[str, Any]
-) -> tuple[dict[str, float], str]:
-    """Return low, high, mean and std of a CT window, over all channels."""
+def _window(settings: Normalisation, fingerprint: Mapping[str, Any]) -> tuple[WindowScaling, str]:
+    """Return the CT window with its mean and standard deviation, over all channels."""
     source = fingerprint["foreground"] or fingerprint["intensity"]
     name = "foreground" if fingerprint["foreground"] else "image"
     percentiles = source["percentiles"]
@@ -188,8 +193,7 @@ def _window(
     mean = sum(source["mean"]) / len(source["mean"])
     # of several channels pooled: the mean variance, since their scale is one and the same
     std = math.sqrt(sum(s * s for s in source["std"]) / len(source["std"]))
-    window = {"low": low, "high": high, "mean": mean, "std": std}
-    return {key: float(value) for key, value in window.items()}, why
+    return WindowScaling(low=low, high=high, mean=mean, std=std), why
 
 
 def _times(size: Iterable[int]) -> str:

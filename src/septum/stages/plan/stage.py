@@ -167,7 +167,7 @@ def describe_plan(plan: Plan) -> list[str]:
     )
     sigma = f"{plan.weights['sigma']:.4g} {'px' if plan.unit == 'pixel' else plan.unit}"
     values = {
-        "normalisation": " ".join(_short(value) for value in plan.normalisation.values()),
+        "normalisation": " ".join(_short(value) for _, value in plan.normalisation),
         "patch": " × ".join(str(n) for n in plan.patch),
         "sigma": sigma,
         "min_size": f"{plan.min_size} px",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from septum.classical.fitted import Fitted, Record, common_baseline, read_record
-from septum.config.schema import Merge, Normalisation, Run, Weights
+from septum.config.schema import IntensityScheme, Merge, Normalisation, Run, Weights
 from septum.data.plan import Plan, read_plan
 from septum.data.store import case_paths
 from septum.errors import problem
@@ -35,8 +35,8 @@ class Model:
     network, head : str
     options, decoder : dict
         By name; what is not used is None, or absent.
-    normalisation : dict
-        The resolved scheme (`septum.data.intensity`).
+    normalisation : IntensityScheme
+        How intensities become its input.
     patch : tuple of int
         The training patch, in pixels.
     weights : int
@@ -47,7 +47,7 @@ class Model:
     head: str
     options: dict[str, Value]
     decoder: dict[str, Value]
-    normalisation: dict[str, Value]
+    normalisation: IntensityScheme
     patch: tuple[int, ...]
     weights: int
 
@@ -201,7 +201,7 @@ def read_model(path: Path) -> Model:
         head=header.head,
         options=header.options,
         decoder=decoder,
-        normalisation=header.intensities.model_dump(),
+        normalisation=header.intensities,
         patch=header.patch,
         weights=count_weights(path),
     )

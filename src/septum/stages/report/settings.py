@@ -10,7 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from septum.config.schema import Decode, Normalisation, Run
+from septum.config.schema import (
+    Decode,
+    Normalisation,
+    PercentileScaling,
+    Run,
+    StandardScaling,
+    WindowScaling,
+)
 from septum.data.plan import Plan
 from septum.io.units import SYMBOLS
 from septum.stages.report.inputs import Dataset, Experiment, Model
@@ -136,16 +143,16 @@ def _normalisation(model: Model, plan: Plan, settings: Normalisation) -> Setting
     # the plan says why the scheme, then why the window
     why_scheme, _, why_window = plan.derived["normalisation"].partition("; ")
     sources = [SET if settings.scheme != "auto" else f"derived: {why_scheme}"]
-    if used["scheme"] == "percentile":
-        value = f"percentiles {value_text(used['lower'])} to {value_text(used['upper'])}"
+    if isinstance(used, PercentileScaling):
+        value = f"percentiles {value_text(used.lower)} to {value_text(used.upper)}"
         usual = Normalisation()
         given = (settings.lower, settings.upper) != (usual.lower, usual.upper)
         if given and settings.scheme == "auto":
             sources.append(f"percentiles {SET}")
-    elif used["scheme"] == "ct":
+    elif isinstance(used, WindowScaling):
         value = (
-            f"CT window {value_text(used['low'])} to {value_text(used['high'])}, then mean "
-            f"{value_text(used['mean'])} and standard deviation {value_text(used['std'])}"
+            f"CT window {value_text(used.low)} to {value_text(used.high)}, then mean "
+            f"{value_text(used.mean)} and standard deviation {value_text(used.std)}"
         )
         if settings.window == "auto":
             derived = settings.scheme == "auto"
@@ -153,7 +160,8 @@ def _normalisation(model: Model, plan: Plan, settings: Normalisation) -> Setting
         elif settings.scheme == "auto":
             sources.append(f"window {SET}")
     else:
-        value = {"zscore": "mean 0, standard deviation 1"}.get(used["scheme"], used["scheme"])
+        standard = isinstance(used, StandardScaling)
+        value = "mean 0, standard deviation 1" if standard else used.scheme
     return Setting("normalisation", "Intensities", value, "; ".join(sources))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from septum.config.schema import IntensityScheme, PercentileScaling
 from septum.data import store
 from septum.data.fold_cases import FoldCases
 from septum.data.intensity import percentile
@@ -102,7 +103,7 @@ def load_training_cases(
     names: Sequence[str],
     *,
     head: Head,
-    scheme: Mapping[str, Any],
+    scheme: IntensityScheme,
     seed_parts: Sequence[object],
     in_memory: bool,
 ) -> list[TrainingCase]:
@@ -116,8 +117,8 @@ def load_training_cases(
         Names of the cases to open; they are returned in this order.
     head : Head
         Defines the target of the network (`septum.heads.base`).
-    scheme : mapping
-        The resolved normalisation.
+    scheme : IntensityScheme
+        How intensities become the network's input.
     seed_parts : sequence
         Seed of the sample of foreground pixels.
     in_memory : bool
@@ -228,14 +229,14 @@ def available_memory() -> int:
     return min(limits)
 
 
-def _statistics_for(scheme: Mapping[str, Any], statistics: Mapping[str, Any]) -> dict[str, Any]:
+def _statistics_for(scheme: IntensityScheme, statistics: Mapping[str, Any]) -> dict[str, Any]:
     """Return the statistics that a scheme reads.
 
     Its two percentiles are looked up here, once a case: a search among 120 of them for every
     patch would be slow.
     """
-    if scheme["scheme"] != "percentile":
+    if not isinstance(scheme, PercentileScaling):
         return dict(statistics)
-    levels = (scheme["lower"], scheme["upper"])
+    levels = (scheme.lower, scheme.upper)
     table = {f"{level:g}": percentile(statistics, level).tolist() for level in levels}
     return {**statistics, "percentiles": table}

@@ -8,12 +8,12 @@ that an object which touches the border does not end there.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from septum.config.schema import IntensityScheme
 from septum.data.intensity import normalise
 from septum.data.windows import read_mirrored
 from septum.heads.base import Regression
@@ -24,7 +24,7 @@ Window = tuple[tuple[int, ...], tuple[int, ...]]
 """First pixel (may be negative) and extent of a piece of an image."""
 
 
-def cut(case: TrainingCase, window: Window, scheme: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def cut(case: TrainingCase, window: Window, scheme: IntensityScheme) -> dict[str, np.ndarray]:
     """Cut a window out of a case.
 
     Returns

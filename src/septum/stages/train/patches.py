@@ -8,15 +8,15 @@ wherever the image is large enough; pixels beyond the border are mirrored
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from septum.augmentation.patch_transforms import Augmentation
+from septum.config.schema import IntensityScheme
 from septum.errors import problem
 from septum.heads.base import Regression
 from septum.networks.segmenter import Segmenter
@@ -74,8 +74,8 @@ class PatchDataset(Dataset):
     augmentation : Augmentation
     foreground : float
         Share of the patches centred on a pixel of a random object; the others lie uniformly.
-    scheme : mapping
-        The resolved normalisation.
+    scheme : IntensityScheme
+        How intensities become the network's input.
     length : int
         Number of patches an epoch.
     seed_parts : sequence
@@ -91,7 +91,7 @@ class PatchDataset(Dataset):
         augmentation: Augmentation,
         *,
         foreground: float,
-        scheme: Mapping[str, Any],
+        scheme: IntensityScheme,
         length: int,
         seed_parts: Sequence[object],
         regression: type[Regression] | None = None,
@@ -101,7 +101,7 @@ class PatchDataset(Dataset):
         self.shape = shape
         self.augmentation = augmentation
         self.foreground = foreground
-        self.scheme = dict(scheme)
+        self.scheme = scheme
         self.length = length
         self.seed_parts = tuple(seed_parts)
         self._round = -1

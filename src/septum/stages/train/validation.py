@@ -7,14 +7,14 @@ fixed set of unaugmented patches on a regular grid is therefore used in their pl
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from septum.config.schema import IntensityScheme
 from septum.heads.base import Regression
 from septum.losses.logits import IGNORE
 from septum.seeds import rng
@@ -35,8 +35,8 @@ class GridPatches(Dataset):
     ----------
     cases : sequence of TrainingCase
     shape : PatchShape
-    scheme : mapping
-        The resolved normalisation.
+    scheme : IntensityScheme
+        How intensities become the network's input.
     limit : int
         Largest number of patches (see `patch_limit`).
     seed_parts : sequence
@@ -51,14 +51,14 @@ class GridPatches(Dataset):
         self,
         cases: Sequence[TrainingCase],
         shape: PatchShape,
-        scheme: Mapping[str, Any],
+        scheme: IntensityScheme,
         *,
         limit: int,
         seed_parts: Sequence[object],
         regression: type[Regression] | None = None,
         spacing: Sequence[float] = (),
     ) -> None:
-        self.scheme = dict(scheme)
+        self.scheme = scheme
         self.regression = regression
         self.spacing = tuple(spacing)
         self.patches = _choose(cases, shape, limit, rng(*seed_parts, "validation"))
