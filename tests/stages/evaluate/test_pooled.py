@@ -5,7 +5,7 @@ import pytest
 
 from septum.config.schema import ClassSpec, Evaluate
 from septum.metrics.case import evaluate_case
-from septum.stages.evaluate.pooled import COLUMNS, pooled_rows
+from septum.stages.evaluate.pooled import POOLED_COLUMNS, pooled_rows
 
 SKY, GRASS, PERSON, DOG = 1, 2, 3, 4
 CLASSES = {
@@ -58,7 +58,7 @@ def test_rows_of_two_cases_by_hand():
         *("sky", "grass", "person", "dog", "things", "stuff", "all")
     ]
     assert [row["kind"] for row in rows[2:]] == ["thing", "thing", "things", "stuff", "all"]
-    assert all(set(row) <= set(COLUMNS) and row["cases"] == 2 for row in rows)
+    assert all(set(row) <= set(POOLED_COLUMNS) and row["cases"] == 2 for row in rows)
     sky, grass, person, dog, things, stuff, every = rows
     assert (person["tp"], person["fp"], person["fn"], person["iou_sum"]) == (4, 2, 2, 3 + 7 / 8)
     persons = (3 + 7 / 8) / 6

@@ -1,8 +1,8 @@
 """Elastic copies of the annotated cases of a batch, written to disk.
 
-A copy is its parent deformed by a random field (`septum.augmentation.elastic`), under the name
-``<parent>/e01``, ``<parent>/e02``, … (no file's name holds a slash, so that no case is called
-so). It keeps the parent's intensity statistics, and so is normalised as its parent is.
+A copy is its parent deformed by a random field (`septum.augmentation.elastic`). Its name is
+``<parent>/e01``, ``<parent>/e02``, …, which is the name of no case, since file names hold no
+slash. It keeps the intensity statistics of its parent and so is normalised in the same way.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from septum.seeds import seed_of
 
 log = logging.getLogger(__name__)
 
-# Of an object that is split, pieces under this share of it are dropped: crumbs of an outline
-# that nearest-neighbour resampling broke off, not objects to learn from.
+# Pieces of a split object with less than this share of its pixels are dropped: they are
+# fragments of the outline from nearest-neighbour resampling, not objects to learn from.
 MIN_PIECE_SHARE = 0.05
 
 
@@ -36,13 +36,13 @@ class ObjectCounts:
     objects : int
         Objects of the parent.
     split : int
-        Those that have more pieces in the copy than in the parent.
+        Objects that have more pieces in the copy than in the parent.
     pieces : int
-        Pieces of the split ones that are kept, each an object of its own.
+        Pieces of split objects that are kept, each as an object.
     dropped : int
-        Pieces of the split ones that are too small to keep.
+        Pieces of split objects that are too small to keep.
     lost : int
-        Objects of which nothing is left in the copy.
+        Objects that have no pixel in the copy.
     """
 
     objects: int = 0
@@ -64,27 +64,29 @@ class ObjectCounts:
 def augment_batch(*, dataset: str, cases: Path, settings: Augment, seed: int, out: Path) -> None:
     """Write the elastic copies of every annotated case of a batch.
 
-    Who is trained on is no matter of this stage, so that another split, or one case more in
-    another batch, changes nothing here: a training takes the copies of its own cases only.
+    Copies do not depend on the split: they are made of all annotated cases, and a training
+    takes the copies of its training cases. A changed split, or another batch with more cases,
+    therefore reruns nothing.
 
     Parameters
     ----------
     dataset : str
-        Its name in the configuration.
+        Name of the dataset in the configuration.
     cases : Path
         Batch folder of canonical cases.
     settings : Augment
-        Number of copies, and the field they are deformed by: ``sigma`` in pixels of the finest
-        axis.
+        Number of copies, and parameters of the deformation (``sigma`` in pixels of the finest
+        axis).
     seed : int
-        With the names of dataset and case and the number of the copy, decides the field.
+        Seed of the deformation, together with the names of dataset and case and the number of
+        the copy.
     out : Path
-        Folder to write, whole or not at all; each copy is called after its parent's file.
+        Folder to write atomically; each copy is named after the file of its parent.
 
     Raises
     ------
     SeptumError
-        A case cannot be read, or ``out`` cannot be written.
+        If a case cannot be read, or ``out`` cannot be written.
     """
     written, total = 0, ObjectCounts()
     with atomic_path(out) as folder:
@@ -102,7 +104,7 @@ def augment_batch(*, dataset: str, cases: Path, settings: Augment, seed: int, ou
                     spacing=parent.geometry.spacing,
                 )
                 copy, counts = deformed_copy(parent, f"{name}/e{number:02d}", deformation)
-                # a plus, which no safe name holds: weight maps of cases and copies lie together
+                # safe names hold no plus: weight maps of cases and copies lie in one folder
                 write_case(folder / f"{path.stem}+e{number:02d}.zarr", copy)
                 log.info("%s: %s", copy.name, counts)
                 written, total = written + 1, total + counts
@@ -112,23 +114,23 @@ def augment_batch(*, dataset: str, cases: Path, settings: Augment, seed: int, ou
 def deformed_copy(
     parent: Case, name: str, deformation: ElasticDeformation
 ) -> tuple[Case, ObjectCounts]:
-    """Return a deformed copy of an annotated case, and what became of its objects.
+    """Return a deformed copy of an annotated case, and counts of its split and lost objects.
 
     Parameters
     ----------
     parent : Case
-        With its arrays in memory.
+        The case, with its arrays in memory.
     name : str
-        Of the copy.
+        Name of the copy.
     deformation : ElasticDeformation
     """
     maps = [parent.semantic] if parent.instance is None else [parent.semantic, parent.instance]
-    image, (semantic, *rest) = deformation(parent.image, maps)
+    image, (semantic, *deformed_instances) = deformation(parent.image, maps)
     instance, counts = None, ObjectCounts()
-    if rest:
-        instance, counts = separate_pieces(parent.instance, rest[0])
-        # a dropped crumb is of no class either
-        semantic[(rest[0] > 0) & (instance == 0)] = 0
+    if deformed_instances:
+        instance, counts = separate_pieces(parent.instance, deformed_instances[0])
+        # the pixels of dropped pieces lose their class, too
+        semantic[(deformed_instances[0] > 0) & (instance == 0)] = 0
     copy = replace(
         parent,
         name=name,
@@ -141,12 +143,12 @@ def deformed_copy(
 
 
 def separate_pieces(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, ObjectCounts]:
-    """Give each piece of the objects that a deformation splits an id of its own.
+    """Give each piece of objects that a deformation splits a separate id.
 
-    An object is split where it has more connected pieces (diagonal neighbours connect) than it
-    had before. Mirrored borders do that, and necks thinner than a pixel. Its pieces under a
-    twentieth of it are dropped. An object that was in pieces before and has not more of them
-    now stays one.
+    An object is split if it has more connected pieces (diagonal neighbours connect) after the
+    deformation than before, because of mirrored borders or necks thinner than a pixel. Pieces
+    with less than a twentieth of its pixels are dropped. An object that consisted of as many
+    pieces before keeps one id.
 
     Parameters
     ----------
@@ -162,29 +164,29 @@ def separate_pieces(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, 
     _, owners_before, _ = _pieces(before)
     pieces, owners, sizes = _pieces(after)
     ids, pieces_before = np.unique(owners_before, return_counts=True)
-    left, where, pieces_after = np.unique(owners, return_inverse=True, return_counts=True)
-    split = pieces_after > pieces_before[np.searchsorted(ids, left)]
-    areas = np.bincount(where, sizes, minlength=len(left))
+    remaining_ids, owner, pieces_after = np.unique(owners, return_inverse=True, return_counts=True)
+    split = pieces_after > pieces_before[np.searchsorted(ids, remaining_ids)]
+    areas = np.bincount(owner, sizes, minlength=len(remaining_ids))
 
-    is_split = split[where]
-    kept = ~is_split | (sizes >= MIN_PIECE_SHARE * areas[where])
-    # pieces of one object share a key, pieces of a split one do not
-    keys = np.stack([where, np.where(is_split, 1 + np.arange(len(where)), 0)], axis=1)
-    _, renumbered = np.unique(keys[kept], axis=0, return_inverse=True)
-    table = np.zeros(len(where) + 1, np.uint32)
-    table[1:][kept] = 1 + renumbered.ravel()
+    is_split = split[owner]
+    is_kept = ~is_split | (sizes >= MIN_PIECE_SHARE * areas[owner])
+    # the pieces of an object share a key, unless it is split
+    keys = np.stack([owner, np.where(is_split, 1 + np.arange(len(owner)), 0)], axis=1)
+    _, renumbered = np.unique(keys[is_kept], axis=0, return_inverse=True)
+    table = np.zeros(len(owner) + 1, np.uint32)
+    table[1:][is_kept] = 1 + renumbered.ravel()
     counts = ObjectCounts(
         objects=len(ids),
         split=int(split.sum()),
-        pieces=int((is_split & kept).sum()),
-        dropped=int((~kept).sum()),
-        lost=len(ids) - len(left),
+        pieces=int((is_split & is_kept).sum()),
+        dropped=int((~is_kept).sum()),
+        lost=len(ids) - len(remaining_ids),
     )
     return table[pieces], counts
 
 
 def _pieces(instance: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the connected pieces, numbered from 1, and the object and the size of each."""
+    """Return the map of connected pieces, numbered from 1, and each one's object and size."""
     pieces, count = measure.label(instance, return_num=True)
     owners = np.zeros(count + 1, instance.dtype)
     owners[pieces] = instance

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from septum.config.arguments import add_path, add_paths, add_settings, add_threads
 
-TABLES = {
+HELP_BY_TABLE = {
     "cases": "scores by case",
     "classes": "scores by case and class",
     "pooled": "scores by class over all cases",
@@ -22,7 +22,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_paths(parser, "predicted", "batch folders of predictions")
     add_path(parser, "plan", "plan.json of the dataset")
     add_threads(parser)
-    for name, what in TABLES.items():
+    for name, what in HELP_BY_TABLE.items():
         parser.add_argument(f"--out-{name}", type=Path, required=True, metavar="CSV", help=what)
     what = "scored objects of all cases"
     parser.add_argument("--out-objects", type=Path, required=True, metavar="NPZ", help=what)

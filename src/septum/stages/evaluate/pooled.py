@@ -1,8 +1,8 @@
-"""Scores of all cases of an experiment together: ``pooled.csv``.
+"""Scores of an experiment pooled over all cases: ``pooled.csv``.
 
-Objects are added up over cases before anything is divided, as COCO's panoptic quality and
-average precision want it: a row for each class, and rows for the things, the stuff and all
-classes, whose quality is the mean over their classes that occur. ``iou``, of pixels, is pooled
+Objects are summed over cases before ratios are taken, as COCO defines panoptic quality and
+average precision. There is a row for each class, and rows for things, stuff and all classes,
+whose quality is the mean over those of their classes that occur. ``iou``, of pixels, is pooled
 in the same way.
 """
 
@@ -20,7 +20,7 @@ from septum.metrics.panoptic import ClassSums, PanopticSums
 from septum.metrics.ratio import mean
 from septum.metrics.semantic import Confusion
 
-COLUMNS = (
+POOLED_COLUMNS = (
     *("subset", "class", "class_name", "kind", "cases", "classes"),
     *("iou", "pq", "sq", "rq", "tp", "fp", "fn", "iou_sum"),
     *("coco_ap", "coco_ap50", "coco_ap75", "coco_box_ap", "coco_box_ap50", "coco_box_ap75"),
@@ -29,14 +29,20 @@ COLUMNS = (
 
 
 def pooled_rows(subset: str, scored: Sequence[CaseScores]) -> list[Row]:
-    """Return the rows of one subset: classes, things, stuff, all.
+    """Return the rows of one subset: each class, things, stuff, all.
 
     Parameters
     ----------
     subset : str
         ``test`` or ``val``.
     scored : sequence of CaseScores
-        Its cases. COCO's columns are of things only, and of masks where they do not say ``box``.
+        Scores of its cases.
+
+    Returns
+    -------
+    list of dict
+        COCO's columns are filled for things only; they are scores of masks unless their name
+        has ``box``.
     """
     sums = sum((_sums(case.classes) for case in scored), PanopticSums({}))
     ious = _ious(scored)
@@ -70,13 +76,13 @@ def _ious(scored: Sequence[CaseScores]) -> dict[int, float]:
 
 
 def _panoptic_scores(sums: PanopticSums, ids: Collection[int]) -> Row:
-    chosen = sums.of_classes(ids)
-    total = chosen.pooled
+    sums_of_ids = sums.of_classes(ids)
+    total = sums_of_ids.pooled
     return {
-        "classes": sum(sums_of_class.occurs for sums_of_class in chosen.classes.values()),
-        "pq": chosen.pq,
-        "sq": chosen.sq,
-        "rq": chosen.rq,
+        "classes": sum(sums_of_class.occurs for sums_of_class in sums_of_ids.classes.values()),
+        "pq": sums_of_ids.pq,
+        "sq": sums_of_ids.sq,
+        "rq": sums_of_ids.rq,
         "tp": total.tp,
         "fp": total.fp,
         "fn": total.fn,

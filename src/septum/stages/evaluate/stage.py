@@ -1,13 +1,13 @@
 """Scores of an experiment: ``cases.csv``, ``classes.csv``, ``confusion.csv``, ``pooled.csv``.
 
-All overlap scores of a case come from one pass over its pixels (`septum.metrics`). A score
-that is undefined (nothing in truth and prediction) is an empty field; means leave it out, and
-``n_true`` and ``n_pred`` say where that was so. A surface distance to nothing is ``inf``, for
-the class and for its case. Sums are kept beside the ratios, so that cases can be pooled: PQ of
-a class over all cases is Σ iou_sum / Σ (tp + fp/2 + fn/2) of its rows in ``classes.csv``, and
-what is taken for what are sums of pixels in ``confusion.csv``. The objects of all cases lie in
-``objects.npz``, cases in the order of ``cases.csv``: from them the leaderboard pools and resamples
-COCO's average precision (`septum.metrics.objects`).
+All overlap scores of a case come from one pass over its pixels (`septum.metrics`). An undefined
+score (nothing in truth and prediction) is an empty field and ignored by means; ``n_true`` and
+``n_pred`` show where that is so. A surface distance to a class without pixels is ``inf``, for
+the class and for its case. Sums are written beside the ratios, so that cases can be pooled: PQ
+of a class over all cases is Σ iou_sum / Σ (tp + fp/2 + fn/2) of its rows in ``classes.csv``.
+``confusion.csv`` holds the number of pixels of each pair of true and predicted class.
+``objects.npz`` holds the objects of all cases, in the order of ``cases.csv``, from which the
+leaderboard pools and resamples COCO's average precision (`septum.metrics.objects`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from septum.io.tables import FORMAT_VERSION, VERSION_COLUMN, csv_text
 from septum.metrics.case import AP_COLUMNS, CaseScores, Row, evaluate_case
 from septum.metrics.objects import pool
 from septum.metrics.semantic import Confusion
-from septum.stages.evaluate.pooled import COLUMNS, pooled_rows
+from septum.stages.evaluate.pooled import POOLED_COLUMNS, pooled_rows
 
 WHERE_COLUMNS = ("case", "fold", "subset")
 CASE_COLUMNS = (
@@ -62,42 +62,43 @@ def evaluate_experiment(
     Parameters
     ----------
     cases, predicted : sequences of Path
-        Batch folders of the canonical cases and of the predicted ones.
+        Batch folders of canonical cases and of predictions.
     plan : Path
-        The dataset's plan.json.
+        plan.json of the dataset.
     settings : Evaluate
     out_cases, out_classes, out_pooled, out_confusion : Path
-        The CSV files to write; rows are sorted by case.
+        CSV files to write; rows are sorted by case.
     out_objects : Path
-        The scored objects (``.npz``).
+        File of the scored objects to write (``.npz``).
     workers : int
-        Cases scored at a time.
+        Number of cases that are scored in parallel.
 
     Raises
     ------
     SeptumError
-        With every case that lacks a prediction, an annotation or a fitting grid.
+        With every case that lacks a prediction or an annotation, or whose prediction has
+        another shape.
     """
     resolved = read_plan(plan)
     truths, predictions = case_paths(cases), case_paths(predicted)
-    chosen = _chosen(predictions)
-    _check_complete(resolved, chosen, truths)
+    where = _scored_predictions(predictions)
+    _check_complete(resolved, where, truths)
 
     def score(name: str) -> CaseScores:
         return _score(truths[name], predictions[name], resolved, settings)
 
-    names = sorted(chosen)
+    names = sorted(where)
     with ThreadPoolExecutor(max_workers=workers) as threads:
         scored = dict(zip(names, threads.map(score, names), strict=True))
     version = {VERSION_COLUMN: FORMAT_VERSION}
-    of_cases = [{**chosen[name], **scored[name].case, **version} for name in names]
-    of_classes = [{**chosen[name], **row} for name in names for row in scored[name].classes]
+    of_cases = [{**where[name], **scored[name].case, **version} for name in names]
+    of_classes = [{**where[name], **row} for name in names for row in scored[name].classes]
     write_text(out_cases, csv_text(CASE_COLUMNS, of_cases))
     write_text(out_classes, csv_text(CLASS_COLUMNS, of_classes))
-    write_text(out_pooled, csv_text(COLUMNS, _pooled(chosen, scored)))
+    write_text(out_pooled, csv_text(POOLED_COLUMNS, _pooled(where, scored)))
     class_names = {0: "background"} | {i: spec.name for i, spec in resolved.classes.items()}
     of_pairs = [
-        {**chosen[name], **row}
+        {**where[name], **row}
         for name in names
         for row in _pairs_of_classes(scored[name].confusion, class_names)
     ]
@@ -105,16 +106,16 @@ def evaluate_experiment(
     pool(scored[name].objects for name in names).save(out_objects)
 
 
-def _pooled(chosen: Mapping[str, Row], scored: Mapping[str, CaseScores]) -> list[Row]:
+def _pooled(where: Mapping[str, Row], scored: Mapping[str, CaseScores]) -> list[Row]:
     rows = []
     for subset in ("test", "val"):
-        names = [name for name in scored if chosen[name]["subset"] == subset]
+        names = [name for name in scored if where[name]["subset"] == subset]
         rows += pooled_rows(subset, [scored[name] for name in names]) if names else []
     return rows
 
 
 def _pairs_of_classes(confusion: Confusion, names: Mapping[int, str]) -> list[Row]:
-    """Return a row for each pair of true and predicted class that shares pixels."""
+    """Return a row for each pair of true and predicted class with common pixels."""
     return [
         {
             "true": int(true),
@@ -129,30 +130,30 @@ def _pairs_of_classes(confusion: Confusion, names: Mapping[int, str]) -> list[Ro
     ]
 
 
-def _chosen(predictions: Mapping[str, Path]) -> dict[str, Row]:
+def _scored_predictions(predictions: Mapping[str, Path]) -> dict[str, Row]:
     """Return case, fold and subset of the predictions that are to be scored."""
-    chosen: dict[str, Row] = {}
+    where: dict[str, Row] = {}
     for name, path in predictions.items():
         attributes = open_prediction(path).attributes
         if not {"fold", "subset"} <= attributes.keys():
             raise problem(path, "does not say which fold predicted it", "predict it again")
         if attributes["subset"] in ("test", "val"):
-            chosen[name] = {
+            where[name] = {
                 "case": name,
                 "fold": str(attributes["fold"]),
                 "subset": attributes["subset"],
             }
-    return chosen
+    return where
 
 
-def _check_complete(plan: Plan, chosen: Mapping[str, Row], truths: Mapping[str, Path]) -> None:
-    """Make sure that no case drops out of the scores unseen."""
-    folds = {row["fold"] for row in chosen.values() if row["subset"] == "val"}
+def _check_complete(plan: Plan, where: Mapping[str, Row], truths: Mapping[str, Path]) -> None:
+    """Raise if a case would silently be missing from the scores."""
+    folds = {row["fold"] for row in where.values() if row["subset"] == "val"}
     expected = [name for k, fold in enumerate(plan.folds) if str(k) in folds for name in fold]
     problems = Problems()
-    for name in sorted({*plan.test, *expected} - chosen.keys()):
+    for name in sorted({*plan.test, *expected} - where.keys()):
         problems.add(name, "has no prediction", "predict it, or run the workflow again")
-    for name in sorted(chosen.keys() - truths.keys()):
+    for name in sorted(where.keys() - truths.keys()):
         problems.add(name, "is predicted, but is not among the cases", "give its batch folder")
     problems.raise_if_any()
 

@@ -1,4 +1,4 @@
-"""Deliver the predictions of an experiment: label maps, and what other programs read."""
+"""The export of an experiment's predictions: label maps, and formats of other programs."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ def export_predictions(
     cases: Sequence[str | Path] = (),
     plan: str | Path | None = None,
 ) -> None:
-    """Deliver every prediction of some batch folders into one folder, all or none.
+    """Export all predictions of some batch folders into one folder, all or none.
 
     Parameters
     ----------
     predicted : sequence of str or Path
         Folders of predictions (`septum.data.store.write_prediction`).
     out : str or Path
-        An older one is replaced.
+        Folder to write; an older one is replaced.
     settings : Export
-        Which formats there are beside the label maps.
+        Names the formats to write beside the label maps.
     cases : sequence of str or Path
-        Batch folders of the cases; the table needs their intensities.
+        Batch folders of the cases; the table measures intensities in their images.
     plan : str or Path, optional
-        The dataset's plan.json, for its classes; every format needs it.
+        plan.json of the dataset, from which every format but label maps takes the classes.
 
     Raises
     ------
     SeptumError
-        If a prediction is damaged, ``out`` cannot be written or holds other files, or a format is
-        not for such predictions.
+        If a prediction is damaged, if ``out`` cannot be written or holds other files, or if a
+        format does not suit the predictions.
     """
     resolved = None if plan is None else read_plan(plan)
     if resolved is None and settings.formats:
@@ -73,7 +73,7 @@ def export_predictions(
 
 
 class _Images:
-    """The images of the cases, whose folders are listed when the first one is read."""
+    """Images of the cases; their folders are listed when the first image is read."""
 
     def __init__(self, folders: Sequence[str | Path]) -> None:
         self.folders = folders
@@ -96,7 +96,7 @@ def _write_objects(
     writers: Sequence[ObjectWriter],
     images: _Images,
 ) -> None:
-    """Write all cases in every format, a case at a time."""
+    """Write all cases in every format, one case after the other."""
     for prediction in predictions:
         read_image = partial(images.read, prediction.name)
         for writer in writers:

@@ -1,11 +1,11 @@
-"""Costs of the experiments of a dataset, added up from the records of their jobs."""
+"""Costs of the experiments of a dataset, summed over the records of their jobs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from septum.io.usage import COSTS, PredictionCosts, TrainingCosts, Usage, read_costs
+from septum.io.usage import COSTS_FILE, PredictionCosts, TrainingCosts, Usage, read_costs
 from septum.stages.leaderboard.scores import NAN, Row
 
 NO_COSTS: Row = {
@@ -16,11 +16,11 @@ NO_COSTS: Row = {
     "device": "",
     "predict_device": "",
 }
-"""The columns of the leaderboard, empty: what is not known of an experiment stays so."""
+"""The cost columns of the leaderboard for an experiment without records."""
 
 
 def costs_of_experiments(paths: Iterable[Path]) -> dict[str, Row]:
-    """Return the cost columns of each experiment that left records of them.
+    """Return the cost columns of each experiment that has records of its costs.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def costs_of_experiments(paths: Iterable[Path]) -> dict[str, Row]:
     Returns
     -------
     dict
-        By the name of the experiment's folder.
+        Cost columns by the name of the experiment's folder.
 
     Raises
     ------
@@ -45,10 +45,11 @@ def costs_of_experiments(paths: Iterable[Path]) -> dict[str, Row]:
 
 
 def speed(jobs: Sequence[PredictionCosts]) -> float:
-    """Return megapixels per second, NaN where nothing was predicted.
+    """Return megapixels per second, NaN if nothing was predicted.
 
-    Of cases that were predicted by most models, which is how new images are. The first case
-    of a job also pays for starting up; it counts only where there is no other.
+    Only the cases that were predicted by the largest number of models count, since new images
+    are predicted by as many. The first case of a job includes the time for starting up; it
+    counts only if there is no other.
     """
     most = max((case.models for job in jobs for case in job.cases), default=0)
     cases = [
@@ -60,23 +61,23 @@ def speed(jobs: Sequence[PredictionCosts]) -> float:
 
 
 def _row(files: Sequence[Path]) -> Row:
-    folds = [read_costs(path, TrainingCosts) for path in files if path.name == COSTS]
-    jobs = [read_costs(path, PredictionCosts) for path in files if path.name != COSTS]
+    folds = [read_costs(path, TrainingCosts) for path in files if path.name == COSTS_FILE]
+    jobs = [read_costs(path, PredictionCosts) for path in files if path.name != COSTS_FILE]
     return {
-        # that of one network: the folds have as many each
-        "parameters": _known(max, [fold.parameters for fold in folds]),
-        "training_s": _known(sum, [fold.training_s for fold in folds]),
+        # of a single network: all folds have the same number
+        "parameters": _if_all_known(max, [fold.parameters for fold in folds]),
+        "training_s": _if_all_known(sum, [fold.training_s for fold in folds]),
         "mpx_per_s": speed(jobs),
-        "peak_memory_mb": _known(max, [fold.peak_memory_mb for fold in folds]),
+        "peak_memory_mb": _if_all_known(max, [fold.peak_memory_mb for fold in folds]),
         "device": _devices(fold for fold in folds if fold.training_s is not None),
         "predict_device": _devices(job for job in jobs if job.cases),
     }
 
 
-def _known(together: Callable[[list[float]], float], values: Sequence[float | None]) -> float:
-    """Return a sum or maximum; not known as soon as one of the values is not."""
-    known = [value for value in values if value is not None]
-    return float(together(known)) if known and len(known) == len(values) else NAN
+def _if_all_known(combine: Callable[[list[float]], float], values: Sequence[float | None]) -> float:
+    """Return a sum or maximum, or NaN if one of the values is not known."""
+    measured = [value for value in values if value is not None]
+    return float(combine(measured)) if measured and len(measured) == len(values) else NAN
 
 
 def _devices(records: Iterable[Usage]) -> str:

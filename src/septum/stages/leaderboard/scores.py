@@ -15,7 +15,7 @@ from septum.metrics.bootstrap import weighted_means
 from septum.metrics.objects import ScoredObjects, read_objects
 from septum.metrics.ratio import means, qualities
 
-TEXT = (
+TEXT_COLUMNS = (
     "case",
     "fold",
     "subset",
@@ -30,20 +30,20 @@ TEXT = (
     "device",
     "predict_device",
 )
-COUNTS = ("n_true", "n_pred", "tp", "fp", "fn", "split", "merged", "missed", "spurious")
-POOLED = ("pq_pooled", "sq_pooled", "rq_pooled", "pq_things_pooled", "pq_stuff_pooled")
+COUNT_COLUMNS = ("n_true", "n_pred", "tp", "fp", "fn", "split", "merged", "missed", "spurious")
+POOLED_SCORES = ("pq_pooled", "sq_pooled", "rq_pooled", "pq_things_pooled", "pq_stuff_pooled")
 CASE_COLUMNS = ("case", "fold", "subset", "dice", "n_true")
 CLASS_COLUMNS = (
     *("case", "fold", "subset", "class", "class_name", "kind"),
     *("iou_sum", "tp", "fp", "fn"),
 )
-"""The columns of ``cases.csv`` and ``classes.csv`` without which there is no leaderboard; of what
-``cases.csv`` holds beside them, each column that is there is averaged."""
-DISTANCES = ("hd95", "assd")
-"""Infinite where a class is only annotated or only predicted."""
+"""The columns that ``cases.csv`` and ``classes.csv`` must have. All other columns of scores in
+``cases.csv`` are averaged as well."""
+DISTANCE_SCORES = ("hd95", "assd")
+"""Scores that are infinite if a class is only annotated or only predicted."""
 NAN = float("nan")
-WRITTEN_BY = {"leaderboard.csv": "leaderboard", "history.csv": "train"}
-"""The subcommand that writes a table; ``evaluate`` writes all others."""
+COMMAND_BY_TABLE = {"leaderboard.csv": "leaderboard", "history.csv": "train"}
+"""The command that writes a table; ``evaluate`` writes all others."""
 
 Row = dict[str, str | float]
 
@@ -55,13 +55,13 @@ class Scores:
     Parameters
     ----------
     experiment : str
-        The name of its folder.
+        Name of the experiment's folder.
     cases : list of dict
         Rows of ``cases.csv``.
     classes : list of dict
         Rows of ``classes.csv``.
     objects : ScoredObjects, optional
-        Those of ``objects.npz``, by the position of their case among ``cases``.
+        Objects of ``objects.npz``, by the position of their case in ``cases``.
     """
 
     experiment: str
@@ -71,18 +71,20 @@ class Scores:
 
     @property
     def subset(self) -> str:
-        """``test``, or ``val`` where no test case was scored, or ``none``."""
+        """``test``, or ``val`` if no test case was scored, or ``none``."""
         scored = {str(row["subset"]) for row in self.cases}
         return next((subset for subset in ("test", "val") if subset in scored), "none")
 
     def of(self, subset: str, names: Iterable[str] | None = None) -> Scores:
-        """Return the scores of one subset, of some cases, sorted by case."""
-        wanted = None if names is None else set(names)
+        """Return the scores of one subset, optionally of the named cases only, sorted by case."""
+        chosen_names = None if names is None else set(names)
 
         def keep(rows: list[Row]) -> list[int]:
             of_subset = [i for i, row in enumerate(rows) if row["subset"] == subset]
-            chosen = [i for i in of_subset if wanted is None or rows[i]["case"] in wanted]
-            return sorted(chosen, key=lambda i: str(rows[i]["case"]))
+            positions = [
+                i for i in of_subset if chosen_names is None or rows[i]["case"] in chosen_names
+            ]
+            return sorted(positions, key=lambda i: str(rows[i]["case"]))
 
         cases, classes = keep(self.cases), keep(self.classes)
         return Scores(
@@ -99,9 +101,9 @@ class Scores:
 
     @property
     def metrics(self) -> list[str]:
-        """The columns that are scores: neither names nor counts."""
+        """Names of the columns that are scores, neither text nor counts."""
         columns = self.cases[0] if self.cases else {}
-        return [name for name in columns if name not in TEXT and name not in COUNTS]
+        return [name for name in columns if name not in TEXT_COLUMNS and name not in COUNT_COLUMNS]
 
     @property
     def has_objects(self) -> bool:
@@ -109,7 +111,7 @@ class Scores:
         return any(math.isfinite(number(row, "n_true")) for row in self.cases)
 
     def column(self, name: str) -> np.ndarray:
-        """Return a score of every case, (n,) float, NaN where undefined; distances may be inf."""
+        """Return a score of all cases, (n,) float, NaN where undefined; distances may be inf."""
         return np.array([number(row, name) for row in self.cases])
 
     def case_means(self, metrics: Sequence[str], weights: np.ndarray) -> np.ndarray:
@@ -118,10 +120,19 @@ class Scores:
         return weighted_means(values.reshape(len(self.cases), len(metrics)), weights)
 
     def pooled(self, weights: np.ndarray) -> np.ndarray:
-        """Return PQ, SQ, RQ of pooled cases, PQ of things and stuff, (b, 5); ``weights`` is (b, n).
+        """Return PQ, SQ and RQ of pooled cases, and PQ of things and of stuff.
 
-        The sums of each class are added up over cases before they are divided; then the mean
+        The sums of each class are added over cases before ratios are taken; the scores are means
         over the classes that occur.
+
+        Parameters
+        ----------
+        weights : ndarray of float, shape (b, n)
+            How often each of the n cases counts in each of the b resamples.
+
+        Returns
+        -------
+        ndarray of float, shape (b, 5)
         """
         position = {name: i for i, name in enumerate(self.names)}
         ids = sorted({str(row["class"]) for row in self.classes})
@@ -133,13 +144,13 @@ class Scores:
         kinds = {str(row["class"]): row["kind"] for row in self.classes}
         of_kinds = []
         for kind in ("thing", "stuff"):
-            chosen = [kinds[class_id] == kind for class_id in ids]
-            of_kinds.append(means(of_classes[:, chosen, 0]))
+            is_kind = [kinds[class_id] == kind for class_id in ids]
+            of_kinds.append(means(of_classes[:, is_kind, 0]))
         return np.column_stack([means(of_classes, axis=1), *of_kinds])
 
 
 def read_scores(cases: Path, classes: Path, objects: Path | None = None) -> Scores:
-    """Read the scores of an experiment; its name is that of their folder.
+    """Read the scores of an experiment, which is named after their folder.
 
     Raises
     ------
@@ -163,7 +174,7 @@ def read_rows(path: Path, needed: Iterable[str] = ()) -> list[Row]:
         If it is missing, lacks a column, holds text where a number belongs, or was written by a
         newer Septum in another format.
     """
-    remedy = f"run `septum {WRITTEN_BY.get(path.name, 'evaluate')}` again"
+    remedy = f"run `septum {COMMAND_BY_TABLE.get(path.name, 'evaluate')}` again"
     try:
         columns, rows = read_csv(path)
         missing = sorted(set(needed) - set(columns))
@@ -175,7 +186,7 @@ def read_rows(path: Path, needed: Iterable[str] = ()) -> list[Row]:
             what = f"has format {version:g}, but this Septum reads up to {FORMAT_VERSION}"
             raise problem(path, what, "update Septum to the version that wrote it")
         return [
-            {name: text if name in TEXT else as_number(text) for name, text in row.items()}
+            {name: text if name in TEXT_COLUMNS else as_number(text) for name, text in row.items()}
             for row in rows
         ]
     except OSError as error:
@@ -185,6 +196,6 @@ def read_rows(path: Path, needed: Iterable[str] = ()) -> list[Row]:
 
 
 def number(row: Row, name: str) -> float:
-    """Return a number of a row; NaN where there is none."""
+    """Return a number of a row, NaN if it has none."""
     value = row.get(name, NAN)
     return value if isinstance(value, float) else NAN

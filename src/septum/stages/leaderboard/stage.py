@@ -1,16 +1,16 @@
-"""The leaderboard of a dataset: every experiment, best first, with what its scores are worth.
+"""The leaderboard of a dataset: its experiments, best first, with intervals of their scores.
 
-Means are over test cases, or over validation cases where there is no test set (``subset``
-says which). ``pq_pooled`` adds the objects of all cases up before dividing, and so do COCO's
-average precisions (``coco_ap``, ``coco_ap50``, ``coco_ap75``, ``coco_box_ap``). Each score comes
-with a 95 % percentile-bootstrap interval over cases (``_low``, ``_high``) and with the number of
-cases where it is undefined and left out (``_undefined``); distances with the number of cases
-that are infinitely far, too (``_infinite``). ``behind_best`` is how far an
-experiment's ranking score is behind the first row's, on the cases that both were scored on
-and over the same resamples: an interval above 0 is a difference that the choice of cases
-does not explain. ``kind`` tells networks from classical baselines; ``over_baseline`` is how far a
-network is ahead of the best baseline, in the same way. The last columns are what an experiment
-cost (`septum.stages.leaderboard.costs`), empty where that was not measured.
+Means are over test cases, or over validation cases if there is no test set (see ``subset``).
+``pq_pooled`` sums the objects of all cases before ratios are taken, and so do COCO's average
+precisions (``coco_ap``, ``coco_ap50``, ``coco_ap75``, ``coco_box_ap``). Each score has a 95 %
+percentile-bootstrap interval over cases (``_low``, ``_high``) and the number of cases where it
+is undefined and ignored (``_undefined``); distances also have the number of cases where they
+are infinite (``_infinite``). ``behind_best`` is the ranking score of the first row minus that of
+an experiment, on the cases that both were scored on and over the same resamples; an interval
+above 0 is a difference that the choice of cases does not explain. ``kind`` distinguishes
+networks from classical baselines; ``over_baseline`` is the ranking score of a network minus
+that of the best baseline, computed in the same way. The last columns are the costs of an
+experiment (`septum.stages.leaderboard.costs`), empty if they were not measured.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from septum.metrics.bootstrap import Estimate, estimate, resample
 from septum.metrics.coco import coco_precision
 from septum.stages.leaderboard.costs import NO_COSTS, costs_of_experiments
 from septum.stages.leaderboard.scores import (
-    COUNTS,
-    DISTANCES,
+    COUNT_COLUMNS,
+    DISTANCE_SCORES,
     NAN,
-    POOLED,
+    POOLED_SCORES,
     Row,
     Scores,
     number,
@@ -39,8 +39,7 @@ from septum.stages.leaderboard.scores import (
 )
 
 MIN_PAIRED_CASES = 6
-"""With fewer paired cases no test of signs can reach 5 %: even if all favour one, 2 · ½⁵ = 6 %."""
-
+"""With fewer paired cases a sign test cannot reach 5 %: if all favour one side, 2 · ½⁵ = 6 %."""
 
 PQ_BY_KIND = ("pq_things_pooled", "pq_stuff_pooled")
 
@@ -55,22 +54,23 @@ def write_leaderboard(
     baselines: Sequence[str] = (),
     costs: Sequence[Path] = (),
 ) -> None:
-    """Rank the experiments of a dataset by pooled PQ (by Dice where there are no objects).
+    """Rank the experiments of a dataset by pooled PQ (by Dice if there are no objects).
 
     Parameters
     ----------
     dataset : str
-        Its name.
+        Name of the dataset.
     scores : sequence of Path
-        ``cases.csv`` and ``classes.csv`` of every experiment, each pair in one folder, and there
-        ``objects.npz``, without which COCO's columns are left out.
+        ``cases.csv`` and ``classes.csv`` of every experiment, in one folder each, and
+        optionally ``objects.npz`` there, which COCO's columns are computed from.
     settings : Report
-        ``bootstrap``: the number of resamples.
+        ``bootstrap`` is the number of resamples.
     seed : int
+        Seed of the resamples.
     out : Path
-        The CSV file to write.
+        CSV file to write.
     baselines : sequence of str
-        Those experiments, by the names of their folders, that are classical baselines.
+        Names of the folders of experiments that are classical baselines.
     costs : sequence of Path
         ``fold<k>/costs.json`` and ``costs/<batch>.json`` of experiments that have them.
 
@@ -100,9 +100,9 @@ def rank(
     Parameters
     ----------
     experiments : sequence of Scores
-        Each of one subset.
+        Scores of the experiments, each of one subset.
     baselines : sequence of str
-        Those experiments that are classical baselines.
+        Names of the experiments that are classical baselines.
     """
     ranked_by = ranking_score(experiments)
     rows = {
@@ -136,7 +136,7 @@ def rank(
 
 
 def ranking_score(experiments: Sequence[Scores]) -> str:
-    """Return the column that decides: pooled PQ where there are objects, else Dice."""
+    """Return the column to rank by: pooled PQ if there are objects, else Dice."""
     return "pq_pooled" if any(scored.has_objects for scored in experiments) else "dice"
 
 
@@ -148,11 +148,11 @@ def difference(
     Parameters
     ----------
     score : str
-        A column of the leaderboard.
+        Column of the leaderboard.
     bootstrap : int
-        Resamples.
+        Number of resamples.
     seed : tuple
-        What the resamples are for.
+        Parts of the seed of the resamples.
     """
     common = sorted(set(first.names) & set(second.names))
     if not common or first.subset != second.subset:
@@ -164,19 +164,19 @@ def difference(
 
 
 def has_scores(row: Row) -> bool:
-    """Whether an experiment's objects have scores, which COCO's average precision ranks by.
+    """Return whether an experiment's objects have scores, by which COCO's precision ranks them.
 
-    Classical baselines give none: their objects count as equally sure, and the precision
-    depends on the order of the cases.
+    Classical baselines have none: their objects would all rank equally, and the precision would
+    depend on the order of the cases.
     """
     return row.get("kind") != "classical" and math.isfinite(number(row, "coco_ap"))
 
 
 def says_something(rows: Sequence[Row], column: str) -> bool:
-    """Whether a column of scores tells a reader more than the others do.
+    """Return whether a column of scores is worth showing beside the others.
 
-    PQ of things and of stuff does where there are both, COCO's average precisions where objects
-    have scores; any other does where it holds a number.
+    PQ of things and of stuff is if there are both, COCO's average precision if objects have
+    scores, and any other column if it holds a number.
     """
     if column in PQ_BY_KIND:
         return all(any(math.isfinite(number(row, kind)) for row in rows) for kind in PQ_BY_KIND)
@@ -186,10 +186,9 @@ def says_something(rows: Sequence[Row], column: str) -> bool:
 
 
 def told_apart(row: Row) -> bool | None:
-    """Whether an experiment is behind the best by more than the choice of cases explains.
+    """Return whether an experiment is behind the best by more than the choice of cases explains.
 
-    None where that cannot be said: for the best itself, and with fewer cases than
-    `MIN_PAIRED_CASES`.
+    None for the best experiment itself, and if there are fewer cases than `MIN_PAIRED_CASES`.
     """
     low, high = number(row, "behind_best_low"), number(row, "behind_best_high")
     if math.isnan(low + high) or number(row, "behind_best_cases") < MIN_PAIRED_CASES:
@@ -198,15 +197,15 @@ def told_apart(row: Row) -> bool | None:
 
 
 def best_baseline(rows: Sequence[Row]) -> Row | None:
-    """Return the row of the classical baseline that stands highest."""
+    """Return the row of the best classical baseline."""
     return next((row for row in rows if row.get("kind") == "classical"), None)
 
 
 def beats_baseline(row: Row) -> bool | None:
-    """Whether a network beats the best baseline by more than the choice of cases explains.
+    """Return whether a network beats the best baseline by more than the choice of cases explains.
 
-    False where its score is no better; None where it is better, but the cases cannot tell the
-    two apart (or there is nothing to compare).
+    False if its score is no better; None if it is better by less than that, or if there is
+    nothing to compare.
     """
     over = number(row, "over_baseline")
     if over <= 0:
@@ -216,7 +215,7 @@ def beats_baseline(row: Row) -> bool | None:
 
 
 def against_baseline(row: Row) -> str:
-    """Return how a network compares with the best baseline, in words; empty for baselines."""
+    """Return in words how a network compares with the best baseline; empty for baselines."""
     if math.isnan(number(row, "over_baseline")):
         return ""
     return {True: "better", False: "no better", None: "not told apart"}[beats_baseline(row)]
@@ -234,7 +233,7 @@ def _row(scored: Scores, dataset: str, ranked_by: str, bootstrap: int, seed: int
         return row
     weights = _with_all(resample(bootstrap, scored.names, seed, dataset))
     pooled = scored.pooled(weights)
-    for i, name in enumerate(POOLED):
+    for i, name in enumerate(POOLED_SCORES):
         row |= _fields(name, estimate(pooled[0, i], pooled[1:, i], len(scored.cases)))
     for name, values in _coco(scored, weights).items():
         row |= _fields(name, estimate(values[0], values[1:], len(scored.cases)))
@@ -245,21 +244,21 @@ def _row(scored: Scores, dataset: str, ranked_by: str, bootstrap: int, seed: int
         finite = int(np.isfinite(values).sum())
         row |= _fields(name, estimate(of_cases[0, i], of_cases[1:, i], finite))
         row[f"{name}_undefined"] = float(np.isnan(values).sum())
-        if name in DISTANCES:
+        if name in DISTANCE_SCORES:
             row[f"{name}_infinite"] = float(np.isinf(values).sum())
     if scored.has_objects:
-        row |= {name: float(np.nansum(scored.column(name))) for name in COUNTS}
+        row |= {name: float(np.nansum(scored.column(name))) for name in COUNT_COLUMNS}
     return row
 
 
-def _read(folder: Path, given: Collection[Path]) -> Scores:
+def _read(folder: Path, scores: Collection[Path]) -> Scores:
     objects = folder / "objects.npz"
     tables = folder / "cases.csv", folder / "classes.csv"
-    return read_scores(*tables, objects if objects in given else None)
+    return read_scores(*tables, objects if objects in scores else None)
 
 
 def _coco(scored: Scores, weights: np.ndarray) -> dict[str, np.ndarray]:
-    """Return COCO's average precisions of pooled cases, each (b,); none without objects."""
+    """Return COCO's average precisions of pooled cases, each (b,); empty without objects."""
     if scored.objects is None or not scored.has_objects:
         return {}
     masks = coco_precision(scored.objects, weights=weights)
@@ -273,13 +272,13 @@ def _coco(scored: Scores, weights: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _statistic(scored: Scores, score: str, weights: np.ndarray) -> np.ndarray:
-    if score in POOLED:
-        return scored.pooled(weights)[:, POOLED.index(score)]
+    if score in POOLED_SCORES:
+        return scored.pooled(weights)[:, POOLED_SCORES.index(score)]
     return scored.case_means([score], weights)[:, 0]
 
 
 def _with_all(weights: np.ndarray) -> np.ndarray:
-    """Put the sample itself before its resamples: every case once."""
+    """Prepend the weights of the original sample, every case once, to those of the resamples."""
     return np.concatenate([np.ones((1, weights.shape[1])), weights])
 
 

@@ -1,4 +1,4 @@
-"""The leaderboards as text: what `septum leaderboard` shows in a terminal."""
+"""Leaderboards as text, for ``septum leaderboard`` in a terminal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from septum.config.config import Config
 from septum.config.runs import runs
 from septum.data.case_files import safe_name
 from septum.errors import Problems, problem
-from septum.stages.leaderboard.cost_text import UNKNOWN, cost_texts
+from septum.stages.leaderboard.cost_text import UNKNOWN_TEXT, cost_texts
 from septum.stages.leaderboard.scores import Row, number, read_rows
 from septum.stages.leaderboard.stage import (
     against_baseline,
@@ -21,11 +21,11 @@ from septum.stages.leaderboard.stage import (
 )
 from septum.workflow.paths import Paths
 
-SHOWN = (
+SHOWN_SCORES = (
     *("pq_pooled", "pq_things_pooled", "pq_stuff_pooled"),
     *("ap50", "ap75", "ap90", "coco_ap", "iou", "dice"),
 )
-TITLES = {
+SCORE_TITLES = {
     "pq_pooled": "PQ pooled",
     "pq_things_pooled": "PQ things",
     "pq_stuff_pooled": "PQ stuff",
@@ -36,14 +36,14 @@ TITLES = {
 
 
 def print_leaderboards(config: Config, results: Path) -> None:
-    """Print the leaderboard of every dataset that is scored, and where the report lies.
+    """Print the leaderboard of every dataset that is scored, and the path of the report.
 
     Parameters
     ----------
     config : Config
-        Names the datasets: what else lies in ``results`` is of an earlier configuration.
+        Names the datasets; other folders in ``results`` belong to an earlier configuration.
     results : Path
-        The folder of results.
+        Folder of results.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def print_leaderboards(config: Config, results: Path) -> None:
     if not datasets:
         what = "are on no dataset with labels, so nothing is scored"
         raise problem("experiments", what, "name the configuration files that the run was given")
-    # the table has the names of folders, which are safe in any path
+    # the table has the names of folders, which may differ from those of experiments
     names = {safe_name(name): name for name in config.experiments}
     problems, paths = Problems(), Paths(str(results))
     for dataset in datasets:
@@ -80,11 +80,11 @@ def table_lines(rows: Sequence[Row]) -> list[str]:
     if not rows:
         return ["no experiment was scored"]
     first = rows[0]
-    shown = [name for name in SHOWN if says_something(rows, name)]
+    shown = [name for name in SHOWN_SCORES if says_something(rows, name)]
     if first["ranked_by"] != "pq_pooled":
-        # of one segment a class it is but the IoU
+        # with one segment a class, PQ is no more than the IoU
         shown = [name for name in shown if name != "pq_pooled"]
-    header = ["", *(TITLES.get(name, name.upper()) for name in shown), "behind the best"]
+    header = ["", *(SCORE_TITLES.get(name, name.upper()) for name in shown), "behind the best"]
     body = [[_name(row), *(_interval(row, name) for name in shown), _behind(row)] for row in rows]
     floor = best_baseline(rows)
     if floor is not None and any(map(against_baseline, rows)):
@@ -98,13 +98,13 @@ def table_lines(rows: Sequence[Row]) -> list[str]:
 
 
 def _cost_lines(rows: Sequence[Row]) -> list[str]:
-    """Return what the experiments cost as a table of its own: one line would grow too long."""
+    """Return a separate table of the experiments' costs, which would make its lines too long."""
     costs = [list(cost_texts(row).values()) for row in rows]
-    if all(text == UNKNOWN for texts in costs for text in texts):
+    if all(text == UNKNOWN_TEXT for texts in costs for text in texts):
         return []
     header = ["costs", "parameters", "training", "memory", "inference", "trained on"]
     body = [
-        [str(row["experiment"]), *texts, str(row.get("device") or UNKNOWN)]
+        [str(row["experiment"]), *texts, str(row.get("device") or UNKNOWN_TEXT)]
         for row, texts in zip(rows, costs, strict=True)
     ]
     return _aligned([header, *body])

@@ -1,4 +1,4 @@
-"""What the merge of two experiments was tuned to, as its ``parameters.json`` holds it."""
+"""The record of a tuned merge of two experiments, ``parameters.json``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from septum.config.schema import ClassSpec, Merge
 
 
 class Merged(Record):
-    """What stands in the ``parameters.json`` of a merge.
+    """The contents of the ``parameters.json`` of a merge.
 
     Attributes
     ----------

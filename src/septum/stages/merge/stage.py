@@ -1,9 +1,9 @@
-"""Two experiments as one panoptic result: the objects of one, the classes of pixels of the other.
+"""The merge of two experiments, one of objects and one of classes of pixels, to panoptic maps.
 
-They are merged after both have predicted, whatever they are: the published pair is Mask R-CNN
-and a dilated FCN (Kirillov et al., CVPR 2019, https://arxiv.org/abs/1801.00868, section 6). The
-two limits of `septum.decoding.panoptic.panoptic_merge` are tuned on the validation cases of a fold,
-which neither of the two was trained on.
+Any two experiments are merged after both have predicted; the published pair is Mask R-CNN and a
+dilated FCN (Kirillov et al., CVPR 2019, https://arxiv.org/abs/1801.00868, section 6). The two
+limits of `septum.decoding.panoptic.panoptic_merge` are tuned on the validation cases of a fold,
+on which neither experiment was trained.
 """
 
 from __future__ import annotations
@@ -32,17 +32,24 @@ from septum.decoding.panoptic import least_stuff, panoptic_merge
 from septum.errors import Problems, problem
 from septum.io.atomic import write_json
 from septum.io.data_digest import data_digest
-from septum.io.usage import COSTS, PredictionCosts, TrainingCosts, read_costs, usage, write_costs
+from septum.io.usage import (
+    COSTS_FILE,
+    PredictionCosts,
+    TrainingCosts,
+    read_costs,
+    usage,
+    write_costs,
+)
 from septum.metrics.panoptic import panoptic_quality
 from septum.stages.merge.record import Merged
 from septum.stages.predict.batch import files_of, one_a_fold, write_batch
 from septum.stages.tune.coordinate_descent import descend, mean_score
 from septum.stages.tune.subsample import central_windows
 
-MAX_PIXELS = 2**24
-"""Validation pixels that are looked at; about a minute of tuning."""
-LEAST_PIXELS = 2**19
-"""Of a single case at least so many, before cases are left out."""
+MAX_VALIDATION_PIXELS = 2**24
+"""Validation pixels that limits are tuned on, which takes about a minute."""
+MIN_PIXELS_PER_CASE = 2**19
+"""Pixels to which the windows of large cases may shrink before whole cases are left out."""
 THRESHOLDS = (0.0, *(percent / 100 for percent in range(30, 100, 5)))
 
 
@@ -67,22 +74,23 @@ def tune_merge(
     merge : Merge
         The two experiments.
     experiment : str
-        The merge's own name.
+        Name of the merge.
     instances, semantic : sequence of Path
-        Batch folders of their predictions.
+        Batch folders of the predictions of objects and of classes of pixels.
     cases : sequence of Path
         Batch folders of canonical cases.
     plan : Plan
-        The dataset's.
+        Plan of the dataset.
     fold : int
     earlier : sequence of Path
-        ``costs.json`` of the trainings of both on this fold: the merge's are their sum.
+        ``costs.json`` of the trainings of both experiments on this fold, which are added to the
+        costs of the merge.
     out : Path
-        The file, written whole or not at all; beside it ``costs.json``.
+        The file, written atomically; ``costs.json`` is written beside it.
     digests : mapping
-        Kept in the file, where the digest of the validation cases joins them.
+        Digests to store in the file, to which that of the validation cases is added.
     threads : int
-        That libraries may use, for the record of costs.
+        Number of threads that libraries may use, for the record of costs.
 
     Raises
     ------
@@ -91,24 +99,24 @@ def tune_merge(
     """
     paths = find_validation_cases(plan, fold, cases)
     start = time.monotonic()
-    found = _best(_samples(paths, case_paths(instances), case_paths(semantic), fold), plan)
+    best = _best(_samples(paths, case_paths(instances), case_paths(semantic), fold), plan)
     trained = [read_costs(path, TrainingCosts) for path in earlier]
     record = Merged(
         method="panoptic_merge",
         merge=merge,
-        parameters=found["parameters"],
-        score=found["score"],
+        parameters=best["parameters"],
+        score=best["score"],
         **data_of(plan),
         digests={**digests, "data": data_digest(paths)},
         fitted={"dataset": plan.dataset, "experiment": experiment, "fold": fold},
     )
     total = _sum([*(t.training_s for t in trained), time.monotonic() - start])
-    own = usage("cpu", threads)
-    for one in trained:
-        own = own.after(one)
+    costs = usage("cpu", threads)
+    for earlier_costs in trained:
+        costs = costs.after(earlier_costs)
     weights = _sum([t.parameters for t in trained])
-    together = TrainingCosts(**own.model_dump(), training_s=total, parameters=weights)
-    write_costs(Path(out).parent / COSTS, together)
+    together = TrainingCosts(**costs.model_dump(), training_s=total, parameters=weights)
+    write_costs(Path(out).parent / COSTS_FILE, together)
     write_json(out, record.model_dump(mode="json"))
 
 
@@ -127,25 +135,26 @@ def merge_batch(
     Parameters
     ----------
     parameters : sequence of Path
-        ``parameters.json``, one a fold. A validation case is merged by those of its fold, all
-        other cases by the medians of all.
+        ``parameters.json``, one a fold. A validation case is merged with the parameters of its
+        fold, all other cases with the medians over the folds.
     instances, semantic : Path
-        Batch folders of predictions, of the objects and of the classes of pixels.
+        Batch folders of the predictions of objects and of classes of pixels.
     earlier : sequence of Path
-        What the two predictions took (`septum.io.usage.PredictionCosts`), to be added.
+        Costs of the two predictions (`septum.io.usage.PredictionCosts`), which are added to
+        those of the merge.
     out : Path
-        Folder of the merged predictions (`septum.data.store.write_prediction`), whole or not at
-        all.
+        Folder of the merged predictions (`septum.data.store.write_prediction`), written
+        atomically.
     costs : Path, optional
-        Where to write what it took in all.
+        File for the sum of the costs.
     threads : int
-        That libraries may use, for the record of costs.
+        Number of threads that libraries may use, for the record of costs.
 
     Raises
     ------
     SeptumError
-        If a file holds no parameters, or the two predictions are not of the same cases by the
-        same folds.
+        If a file holds no parameters, or the two experiments predicted different cases, or one
+        case with different folds.
     """
     records = {path: read_record(path, Merged) for path in map(Path, parameters)}
     by_fold = one_a_fold((path, record.fitted.get("fold")) for path, record in records.items())
@@ -155,21 +164,21 @@ def merge_batch(
     def predict(name: str, path: Path, fold: str) -> Prediction:
         used = [records[file] for file in files_of(fold, by_fold)]
         limits = common_parameters([record.parameters for record in used])
-        one, other = read_prediction(path), read_prediction(pixels[name])
-        if one.instance is None:
+        with_objects, with_classes = read_prediction(path), read_prediction(pixels[name])
+        if with_objects.instance is None:
             what = "holds no objects to be merged with classes of pixels"
             raise problem(path, what, "name an experiment that finds objects under merge.instances")
-        found = (one.semantic, one.instance, one.scores)
-        merged = panoptic_merge(found, other.semantic, used[0].classes, **limits)
+        object_maps = (with_objects.semantic, with_objects.instance, with_objects.scores)
+        merged = panoptic_merge(object_maps, with_classes.semantic, used[0].classes, **limits)
         attributes = {
-            **one.attributes,
+            **with_objects.attributes,
             "merge": used[0].merge.model_dump(),
             "parameters": limits,
-            "models": [*one.attributes["models"], *other.attributes["models"]],
+            "models": [*with_objects.attributes["models"], *with_classes.attributes["models"]],
         }
         for of_objects_alone in ("decoder", "tile"):
             attributes.pop(of_objects_alone, None)
-        return Prediction(name, merged[0], merged[1], one.geometry, merged[2], attributes)
+        return Prediction(name, merged[0], merged[1], with_objects.geometry, merged[2], attributes)
 
     took = [read_costs(path, PredictionCosts) for path in earlier]
     write_batch(jobs, out, predict, costs=costs, threads=threads, earlier=took)
@@ -178,17 +187,17 @@ def merge_batch(
 def _jobs(
     objects: Mapping[str, Path], pixels: Mapping[str, Path], semantic: Path
 ) -> list[tuple[str, Path, str, str]]:
-    """Return the cases with subset and fold, in which the two predictions agree."""
+    """Return the cases with their subset and fold; raise if the two experiments disagree."""
     jobs, problems = [], Problems()
     remedy = "train both experiments on the same folds, and run the workflow again"
     for name, path in objects.items():
-        by = _predicted_by(path)
+        source = _predicted_by(path)
         if name not in pixels:
             problems.add(name, f"has no prediction in {semantic}", remedy)
-        elif (other := _predicted_by(pixels[name])) != by:
-            what = f"is predicted by fold {by[1]} in one experiment, and by {other[1]} in the other"
-            problems.add(name, what, remedy)
-        jobs.append((name, path, *by))
+        elif (other_source := _predicted_by(pixels[name])) != source:
+            what = f"is predicted by fold {source[1]} in one experiment"
+            problems.add(name, f"{what}, and by {other_source[1]} in the other", remedy)
+        jobs.append((name, path, *source))
     problems.raise_if_any()
     return sorted(jobs, key=lambda job: (job[3], job[0]))
 
@@ -199,46 +208,49 @@ def _predicted_by(path: Path) -> tuple[str, str]:
 
 
 _Sample = tuple[tuple[np.ndarray, np.ndarray], tuple, np.ndarray]
-"""True maps; objects with their scores; classes of pixels."""
+"""The true maps, the predicted objects with their scores, and the predicted classes of pixels."""
 
 
 def _samples(
     paths: Sequence[Path], objects: Mapping[str, Path], pixels: Mapping[str, Path], fold: int
 ) -> list[_Sample]:
-    """Return what is tuned on: validation cases, or the centres of large ones."""
+    """Return the samples to tune on: whole validation cases, or the centres of large ones."""
     samples, problems = [], Problems()
-    for path, window in central_windows(paths, most=MAX_PIXELS, least=LEAST_PIXELS):
+    for path, window in central_windows(
+        paths, most=MAX_VALIDATION_PIXELS, least=MIN_PIXELS_PER_CASE
+    ):
         case = open_case(path)
-        places = [found.get(case.name) for found in (objects, pixels)]
-        if None in places or any(_predicted_by(p) != ("val", str(fold)) for p in places):
+        files = [path_by_case.get(case.name) for path_by_case in (objects, pixels)]
+        if None in files or any(_predicted_by(file) != ("val", str(fold)) for file in files):
             what = f"is a validation case of fold {fold} that its models did not predict"
             problems.add(case.name, what, "run the workflow again")
             continue
-        one, other = map(open_prediction, places)
+        of_objects, of_classes = map(open_prediction, files)
         true = np.asarray(case.semantic[window]), np.asarray(case.instance[window])
-        found = np.asarray(one.semantic[window]), np.asarray(one.instance[window]), one.scores
-        samples.append((true, found, np.asarray(other.semantic[window])))
+        predicted = of_objects.semantic[window], of_objects.instance[window]
+        object_maps = (*map(np.asarray, predicted), of_objects.scores)
+        samples.append((true, object_maps, np.asarray(of_classes.semantic[window])))
     problems.raise_if_any()
     return samples
 
 
 def _best(samples: Sequence[_Sample], plan: Plan) -> dict[str, Any]:
-    """Return the limits of the highest mean PQ, and that."""
+    """Return the limits with the highest mean PQ (``parameters``), and this PQ (``score``)."""
     things = [i for i, spec in plan.classes.items() if spec.kind == "thing"]
-    tried: dict[tuple, float] = {}
+    score_by_limits: dict[tuple, float] = {}
 
     def score(limits: Mapping[str, Any]) -> float:
         key = tuple(limits.values())
-        if key not in tried:
+        if key not in score_by_limits:
             qualities = []
             for (semantic, instance), objects, pixels in samples:
                 merged = panoptic_merge(objects, pixels, plan.classes, **limits)
                 void = semantic == VOID
                 true = np.where(void, 0, semantic), instance
-                found = panoptic_quality(true, merged[:2], things=things, void=void)
-                qualities.append(found.pq)
-            tried[key] = mean_score(qualities)
-        return tried[key]
+                quality = panoptic_quality(true, merged[:2], things=things, void=void)
+                qualities.append(quality.pq)
+            score_by_limits[key] = mean_score(qualities)
+        return score_by_limits[key]
 
     grid = {
         "threshold": THRESHOLDS,
@@ -250,5 +262,5 @@ def _best(samples: Sequence[_Sample], plan: Plan) -> dict[str, Any]:
 
 
 def _sum(values: Sequence[float | None]) -> float | None:
-    """Return the sum; not known as soon as one of the values is not."""
+    """Return the sum, or None if one of the values is not known."""
     return None if None in values else sum(values)

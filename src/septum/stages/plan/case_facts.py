@@ -26,23 +26,25 @@ class CaseFacts:
     size : tuple of int
         Pixels along each spatial axis.
     spacing : tuple of float
-        Of one pixel along each spatial axis, in ``unit``.
+        Size of a pixel along each spatial axis, in ``unit``.
     unit : str
     channels : int
     dtype, reader : str
     statistics : dict
-        Intensities of the whole image, per channel (`septum.data.intensity.statistics`).
+        Intensity statistics of the whole image, per channel (`septum.data.intensity.statistics`).
     class_pixels : dict of int to int
-        Pixels of each class, background (0) included and void not; empty where there are no
-        labels.
+        Number of pixels of each class, including background (0) and excluding void; empty if
+        there are no labels.
     thing_classes : frozenset of int
         Classes that have instances.
     object_pixels : ndarray of int64, shape (objects,), or None
-        Pixels of each object; None where single objects are not annotated.
-    touching, multipart : int
-        Objects that touch another one (full connectivity); objects of several pieces.
+        Number of pixels of each object; None if single objects are not annotated.
+    touching : int
+        Number of objects that touch another one (full connectivity).
+    multipart : int
+        Number of objects that consist of several pieces.
     foreground : ndarray of float64, shape (channels, samples)
-        Intensities of foreground pixels drawn at random.
+        Intensities of randomly drawn foreground pixels.
     """
 
     name: str
@@ -79,9 +81,9 @@ def measure(case: Case, *, sample: int = MIN_FOREGROUND_SAMPLES) -> CaseFacts:
     Parameters
     ----------
     case : Case
-        With arrays in memory or lazy ones; each is read once.
+        Its arrays may be in memory or lazy; each is read once.
     sample : int
-        How many foreground pixels to draw for the intensities of the foreground.
+        Number of foreground pixels to draw, for the intensities of the foreground.
 
     Returns
     -------
@@ -107,7 +109,7 @@ def measure(case: Case, *, sample: int = MIN_FOREGROUND_SAMPLES) -> CaseFacts:
             object_pixels = ids[ids > 0].astype(np.int64)
             touching = int(touching_objects(instance).sum())
             multipart = int((pieces(instance)[1:] > 1).sum())
-            # a stuff class may cover the pixels between objects, never those of an object
+            # pixels between objects may belong to a stuff class, but those of objects do not
             things = frozenset(int(i) for i in np.unique(semantic[instance > 0]) if i != 0)
     return CaseFacts(
         name=case.name,
@@ -128,7 +130,7 @@ def measure(case: Case, *, sample: int = MIN_FOREGROUND_SAMPLES) -> CaseFacts:
 
 
 def touching_objects(instance: np.ndarray) -> np.ndarray:
-    """Tell which objects touch another one.
+    """Find the objects that touch another one.
 
     Parameters
     ----------
@@ -138,17 +140,17 @@ def touching_objects(instance: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of bool, shape (highest id + 1,)
-        True at each id that has a pixel beside one of another id (full connectivity: sides,
-        edges and corners).
+        True for each id with a pixel that is adjacent to a pixel of another id (full
+        connectivity: sides, edges and corners).
     """
     touches = np.zeros(int(instance.max(initial=0)) + 1, dtype=bool)
-    for here, there in _neighbours(instance):
-        # most pixels are equal to their neighbour; what is left is small
-        differs = here != there
-        a, b = here[differs], there[differs]
-        both = (a != 0) & (b != 0)
-        touches[a[both]] = True
-        touches[b[both]] = True
+    for pixels, neighbours in _neighbours(instance):
+        # most pixels equal their neighbour, so that few are left
+        differs = pixels != neighbours
+        a, b = pixels[differs], neighbours[differs]
+        are_objects = (a != 0) & (b != 0)
+        touches[a[are_objects]] = True
+        touches[b[are_objects]] = True
     return touches
 
 
@@ -171,13 +173,13 @@ def pieces(instance: np.ndarray) -> np.ndarray:
 
 
 def _neighbours(array: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield the array against itself, shifted by each half of the full neighbourhood."""
+    """Yield pairs of views that align pixels with their neighbours, each pair of pixels once."""
     for offset in itertools.product((-1, 0, 1), repeat=array.ndim):
         if offset > (0,) * array.ndim:
             steps = list(zip(offset, array.shape, strict=True))
-            here = tuple(slice(max(0, -o), n - max(0, o)) for o, n in steps)
-            there = tuple(slice(max(0, o), n - max(0, -o)) for o, n in steps)
-            yield array[here], array[there]
+            pixels = tuple(slice(max(0, -o), n - max(0, o)) for o, n in steps)
+            neighbours = tuple(slice(max(0, o), n - max(0, -o)) for o, n in steps)
+            yield array[pixels], array[neighbours]
 
 
 def _sample_foreground(case: Case, semantic: np.ndarray, sample: int) -> np.ndarray:

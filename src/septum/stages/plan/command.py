@@ -1,4 +1,4 @@
-"""``septum plan``: derive what is left at auto, and split into test set and folds."""
+"""``septum plan``: derive the settings left at auto, and split into test set and folds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from septum.config.arguments import add_dataset, add_out, add_paths, add_seed, a
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Declare the dataset, its settings, its cases, and what says how they are split."""
+    """Declare the dataset, its settings, its cases, their groups and a split to follow."""
     add_dataset(parser)
     add_settings(parser, "annotation, classes, normalisation, split, exclude, group")
     add_seed(parser)

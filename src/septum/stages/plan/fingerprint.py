@@ -1,7 +1,7 @@
 """Fingerprint of a dataset: sizes, spacings, intensities, objects, classes.
 
-Each case is measured once, on its own (`septum.stages.plan.case_facts.measure`); the fingerprint is
-put together from these measurements, so that memory holds one case at a time.
+Each case is measured once (`septum.stages.plan.case_facts.measure`), and the fingerprint is
+computed from these measurements, so that memory holds one case at a time.
 """
 
 from __future__ import annotations
@@ -21,20 +21,21 @@ FOREGROUND_PERCENTILES = (0.5, 5, 50, 95, 99.5)
 
 
 def fingerprint(facts: Sequence[CaseFacts]) -> dict[str, Any]:
-    """Put the fingerprint of a dataset together.
+    """Compute the fingerprint of a dataset.
 
     Parameters
     ----------
     facts : sequence of CaseFacts
-        At least one; all of as many axes and channels (`check_alike`).
+        Measurements of at least one case, all with the same number of axes and channels
+        (`check_alike`).
 
     Returns
     -------
     dict
-        Fit for JSON. ``objects`` is None where single objects are not annotated, ``foreground``
-        and ``classes`` are None where nothing is. Diameters are those of the disc (ball) of
-        equal area (volume): ``diameter`` in the unit of the spacing, ``diameter_px`` in pixels
-        of the finest axis.
+        The fingerprint, of JSON's types. ``objects`` is None if single objects are not
+        annotated, ``foreground`` and ``classes`` are None if nothing is. Diameters are those of
+        the disc (ball) of equal area (volume): ``diameter`` in the unit of the spacing,
+        ``diameter_px`` in pixels of the finest axis.
     """
     annotated = [f for f in facts if f.annotated]
     return {
@@ -56,13 +57,13 @@ def fingerprint(facts: Sequence[CaseFacts]) -> dict[str, Any]:
 
 
 def check_alike(facts: Sequence[CaseFacts], where: str) -> None:
-    """Raise if the cases of a dataset cannot be learnt from together.
+    """Raise if the cases of a dataset cannot be used together.
 
     Raises
     ------
     SeptumError
-        Naming the cases whose number of axes or channels, or whose unit of length, differs
-        from what most have.
+        Naming the cases whose number of axes, number of channels or unit of length differs from
+        that of most cases.
     """
     problems = Problems()
     kinds: list[tuple[str, Callable[[CaseFacts], Any], str]] = [
@@ -93,7 +94,7 @@ def ball_diameter(volume: np.ndarray, ndim: int) -> np.ndarray:
 
 def _spread(rows: Sequence[Sequence[float]], kind: Callable[[Any], Any]) -> dict[str, list[Any]]:
     table = np.array(rows, dtype=float)
-    # the lower median is a size that exists
+    # the lower median is the size of a case
     median = np.quantile(table, 0.5, axis=0, method="lower")
     spread = {"min": table.min(axis=0), "median": median, "max": table.max(axis=0)}
     return {name: [kind(value) for value in values] for name, values in spread.items()}

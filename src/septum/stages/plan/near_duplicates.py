@@ -1,11 +1,11 @@
 """Images that occur twice: exact copies and near-duplicates.
 
-A test image that is also a training image makes a score worthless. Copies are found by a
-digest of their pixels. Near-duplicates (saved again with losses, resized, brightened, turned by
-a right angle or mirrored) are found by a perceptual hash (`imagehash.phash`) and confirmed by
-the correlation of the images scaled down, since a hash alone takes consecutive frames of a
-video for one another. Crops that overlap in part are another matter: that is what ``group`` in
-the configuration is for.
+A score is meaningless if a test image is also a training image. Exact copies are found by a
+digest of their pixels. Near-duplicates (lossily compressed, resized, brightened, rotated by a
+right angle or mirrored) are found by a perceptual hash (`imagehash.phash`) and confirmed by the
+correlation of the downscaled images, since a hash alone confuses consecutive frames of a video.
+Crops that overlap partly are not found; they are kept together by ``group`` in the
+configuration.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ from PIL import Image
 from septum.data.store import Case
 from septum.errors import Problem
 
-# Of 256 bits, 128 differ between unrelated images. Up to 32 differ after strong compression,
-# halving, a gamma of 0.7 or a shift by 1 %; at least 58 between two of 230 brains.
-HASH_SIZE = 16
+# About 128 of 256 bits differ between unrelated images, and at least 58 between two of 230
+# brains. Up to 32 differ after strong compression, halving, a gamma of 0.7 or a shift by 1 %.
+HASH_SIDE_BITS = 16
 MAX_DIFFERING_BITS = 40
-# After those changes at least 0.55; consecutive frames and slices stay below (0.31 to 0.54).
+# The correlation is at least 0.55 after those changes, and 0.31 to 0.54 between consecutive
+# frames or slices.
 MIN_CORRELATION = 0.55
-THUMBNAIL = 64
-BLOCK = 1024
+THUMBNAIL_SIDE_PX = 64
+IMAGES_PER_BLOCK = 1024
 MAX_PAIRS_IN_MESSAGE = 10
 
 
@@ -39,11 +40,11 @@ class Signature:
     Parameters
     ----------
     name : str
-        Of the case.
+        Name of the case.
     digest : str
-        Of its shape, dtype and pixels.
+        Digest of its shape, dtype and pixels.
     thumbnail : ndarray of uint8, shape (64, 64)
-        The middle slice, mean of the channels, scaled down.
+        The middle slice, averaged over the channels and downscaled.
     """
 
     name: str
@@ -53,7 +54,7 @@ class Signature:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two cases that show the same.
+    """Two cases with equal or nearly equal images.
 
     Parameters
     ----------
@@ -76,12 +77,14 @@ def sign(case: Case) -> Signature:
     while image.ndim > 3:
         image = image[:, image.shape[1] // 2]
     grey = np.mean([_eight_bit(channel) for channel in image], axis=0).astype(np.uint8)
-    small = Image.fromarray(grey).resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)
+    small = Image.fromarray(grey).resize(
+        (THUMBNAIL_SIDE_PX, THUMBNAIL_SIDE_PX), Image.Resampling.BOX
+    )
     return Signature(case.name, digest.hexdigest(), np.asarray(small))
 
 
 def find_duplicates(signatures: Sequence[Signature]) -> list[Pair]:
-    """Find all pairs of equal or nearly equal images, mirrored and turned ones included.
+    """Find all pairs of equal or nearly equal images, including mirrored and rotated ones.
 
     Parameters
     ----------
@@ -117,7 +120,7 @@ def straddling(pairs: Sequence[Pair], part_of: Mapping[str, str]) -> list[Pair]:
 def describe(
     pairs: Sequence[Pair], part_of: Mapping[str, str], where: str, *, from_file: bool
 ) -> Iterator[Problem]:
-    """Yield the problems of pairs that straddle, the first ten one by one.
+    """Yield the problems of pairs in different parts: ten of them, and the number of the rest.
 
     Parameters
     ----------
@@ -127,7 +130,7 @@ def describe(
     where : str
         The configuration key.
     from_file : bool
-        Whether the split is given by a file, so that grouping cannot help.
+        Whether the split is given by a file; grouping is then no remedy.
     """
     ways = "exclude one of them" if from_file else "exclude one of them, set this key to `group`"
     remedy = f"{ways}, or set it to `allow` if they only look alike"
@@ -142,7 +145,7 @@ def describe(
 
 
 def _eight_bit(channel: np.ndarray) -> np.ndarray:
-    """Return a channel (y, x) from its 1st to its 99.8th percentile as 0 to 255."""
+    """Scale a channel (y, x) such that its 1st and 99.8th percentiles become 0 and 255."""
     pixels = channel.astype(np.float32)
     low, high = np.percentile(pixels, [1, 99.8])
     scale = 255 / (high - low) if high > low else 0.0
@@ -154,12 +157,12 @@ def _candidates(ordered: Sequence[Signature]) -> Iterator[tuple[int, int]]:
     vectors = np.array([_unit(s.thumbnail) for s in ordered])
     # ±1 for each bit: the scalar product is 256 − 2 × the number of bits that differ
     bits = np.array([_bits(s.thumbnail) for s in ordered], dtype=np.float32)
-    least = bits.shape[1] - 2 * MAX_DIFFERING_BITS
+    min_product = bits.shape[1] - 2 * MAX_DIFFERING_BITS
     for turn in range(8):
         turned = [_turn(s.thumbnail, turn) for s in ordered]
-        others = np.array([_bits(t) for t in turned], dtype=np.float32)
-        for start in range(0, len(ordered), BLOCK):
-            close = bits[start : start + BLOCK] @ others.T >= least
+        turned_bits = np.array([_bits(t) for t in turned], dtype=np.float32)
+        for start in range(0, len(ordered), IMAGES_PER_BLOCK):
+            close = bits[start : start + IMAGES_PER_BLOCK] @ turned_bits.T >= min_product
             for row, j in np.argwhere(close):
                 i = start + int(row)
                 if i < j and vectors[i] @ _unit(turned[j]) >= MIN_CORRELATION:
@@ -167,18 +170,18 @@ def _candidates(ordered: Sequence[Signature]) -> Iterator[tuple[int, int]]:
 
 
 def _turn(image: np.ndarray, turn: int) -> np.ndarray:
-    """Return one of the eight ways to turn and mirror an image."""
+    """Return one of the eight rotations and reflections of an image."""
     image = np.rot90(image, turn % 4)
     return image[:, ::-1] if turn >= 4 else image
 
 
 def _bits(thumbnail: np.ndarray) -> np.ndarray:
     image = Image.fromarray(np.ascontiguousarray(thumbnail))
-    return np.where(imagehash.phash(image, hash_size=HASH_SIZE).hash.ravel(), 1, -1)
+    return np.where(imagehash.phash(image, hash_size=HASH_SIDE_BITS).hash.ravel(), 1, -1)
 
 
 def _unit(thumbnail: np.ndarray) -> np.ndarray:
-    """Return the pixels with mean 0 and length 1, so that products are correlations."""
+    """Normalise the pixels to mean 0 and length 1, so that scalar products are correlations."""
     vector = thumbnail.astype(np.float32).ravel()
     vector -= vector.mean()
     length = np.linalg.norm(vector)

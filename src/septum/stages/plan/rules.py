@@ -1,7 +1,7 @@
 """The rules by which settings left at ``auto`` follow from a dataset's fingerprint.
 
-Each rule returns its value and, in one sentence, why. The fingerprint given to them is that of
-the cases outside the test set: nothing is derived from test images.
+Each rule returns its value and a sentence that says why. Rules are given the fingerprint of the
+cases outside the test set, so that nothing is derived from test images.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from septum.config.schema import (
     WindowScaling,
 )
 
-# A patch: this many pixels at most, and sides of at least this, by the number of axes.
+# Largest number of pixels of a patch, and smallest length of a side, by the number of axes.
 MAX_PATCH_PX = {2: 256**2, 3: 64**3}
 MIN_PATCH_PX = {2: 128, 3: 48}
-PATCH_STEP = 16  # what four poolings by two divide
+PATCH_STEP_PX = 16  # divisible by two four times, once for each pooling
 
 # Ronneberger et al. (2015) take σ ≈ 5 px for cells of about 100 px.
 SIGMA_PER_DIAMETER = 0.05
-SIGMA_PIXELS = (2.0, 10.0)
+SIGMA_RANGE_PX = (2.0, 10.0)
 
-CLASS_WEIGHT_LIMIT = 10.0
+MAX_CLASS_WEIGHT = 10.0
 
 
 def derive_normalisation(
@@ -36,11 +36,12 @@ def derive_normalisation(
 ) -> tuple[IntensityScheme, str]:
     """Choose the normalisation and fill in its parameters.
 
-    ``auto`` means: NIfTI images whose darkest pixels lie below −500 are CT (Hounsfield units,
-    air is −1000) and get a window; other NIfTI images have no fixed scale of intensity (MRI)
-    and are standardised; everything else is microscopy, where percentiles shrug off hot pixels
-    and empty background. The CT window, its mean and standard deviation are those of nnU-Net
-    (Isensee et al. 2021): the 0.5 and 99.5 percentiles of the annotated foreground.
+    With ``auto``, NIfTI images whose darkest pixels lie below −500 are taken for CT (in
+    Hounsfield units air is −1000) and get a window. Other NIfTI images have no fixed scale of
+    intensity (MRI) and are standardised. All other images are taken for microscopy and scaled
+    by percentiles, which are robust against hot pixels and empty background. The CT window, its
+    mean and standard deviation are those of nnU-Net (Isensee et al. 2021): the 0.5 and 99.5
+    percentiles of the annotated foreground.
 
     Parameters
     ----------
@@ -70,10 +71,11 @@ def derive_normalisation(
 def derive_patch(fingerprint: Mapping[str, Any]) -> tuple[tuple[int, ...], str]:
     """Choose the training patch.
 
-    It spans four objects of median diameter and two of the 95th percentile, or, without single
-    objects, as much of the median image as fits; as long in physical units along every axis,
-    so shorter in pixels along a coarse one (as nnU-Net does); no larger than the median image,
-    nor than 256² or 64³ pixels in all; a multiple of 16 along each axis.
+    The patch spans four objects of median diameter and two of the 95th percentile, or, without
+    single objects, as much of the median image as fits. It has the same length in physical
+    units along every axis, and so is shorter in pixels along a coarse one (as in nnU-Net). It
+    is no larger than the median image nor than 256² or 64³ pixels in all, and a multiple of 16
+    along each axis.
 
     Returns
     -------
@@ -87,17 +89,17 @@ def derive_patch(fingerprint: Mapping[str, Any]) -> tuple[tuple[int, ...], str]:
     diameters = (fingerprint["objects"] or {}).get("diameter_px")
     budget = MAX_PATCH_PX[ndim]
     if diameters:
-        wish = max(4 * diameters["50"], 2 * diameters["95"], MIN_PATCH_PX[ndim])
+        span = max(4 * diameters["50"], 2 * diameters["95"], MIN_PATCH_PX[ndim])
         why = f"to span several objects of {diameters['50']:.3g} px"
     else:
-        wish = math.inf
+        span = math.inf
         why = f"as much of an image of {_times(size)} px as {budget:,} pixels allow"
-    wanted = [min(n, wish * finest / s) for n, s in zip(size, spacing, strict=True)]
-    patch = [max(1, math.ceil(n / PATCH_STEP)) * PATCH_STEP for n in wanted]
+    ideal = [min(n, span * finest / s) for n, s in zip(size, spacing, strict=True)]
+    patch = [max(1, math.ceil(n / PATCH_STEP_PX)) * PATCH_STEP_PX for n in ideal]
     while math.prod(patch) > budget:
-        # the axis that reaches furthest in physical units gives way
-        reach = [n * s if n > PATCH_STEP else 0 for n, s in zip(patch, spacing, strict=True)]
-        patch[reach.index(max(reach))] -= PATCH_STEP
+        # shorten the axis that is longest in physical units
+        reach = [n * s if n > PATCH_STEP_PX else 0 for n, s in zip(patch, spacing, strict=True)]
+        patch[reach.index(max(reach))] -= PATCH_STEP_PX
         if diameters:
             why = f"to span several objects of {diameters['50']:.3g} px in {budget:,} pixels"
     if max(spacing) > 1.5 * finest:
@@ -108,13 +110,13 @@ def derive_patch(fingerprint: Mapping[str, Any]) -> tuple[tuple[int, ...], str]:
 def derive_sigma(fingerprint: Mapping[str, Any]) -> tuple[float, str]:
     """Choose σ of the border weight map, in the unit of the spacing.
 
-    A twentieth of the median object diameter: the U-Net paper's 5 px for cells of about
-    100 px; between 2 and 10 pixels of the finest axis.
+    σ is a twentieth of the median object diameter, as the U-Net paper takes 5 px for cells of
+    about 100 px, but between 2 and 10 pixels of the finest axis.
 
     Returns
     -------
     float
-        In the unit of the spacing (pixels where there is none).
+        σ in the unit of the spacing (pixels if there is none).
     str
         Why.
     """
@@ -122,7 +124,7 @@ def derive_sigma(fingerprint: Mapping[str, Any]) -> tuple[float, str]:
     diameters = (fingerprint["objects"] or {}).get("diameter_px")
     if not diameters:
         return 5.0 * finest, "5 px as in the U-Net paper, since no single objects are annotated"
-    low, high = SIGMA_PIXELS
+    low, high = SIGMA_RANGE_PX
     pixels = min(max(SIGMA_PER_DIAMETER * diameters["50"], low), high)
     why = f"{pixels:.3g} px: 1/20 of the median diameter, within {low:g} to {high:g} px"
     return pixels * finest, why
@@ -149,8 +151,8 @@ def derive_class_weights(
 ) -> tuple[dict[str, float], str]:
     """Choose the weight w_c of each class, background included.
 
-    1 / (K · share of pixels) with K classes present, at most 10, then scaled so that the mean
-    weight of all pixels is 1.
+    With K classes present, w_c is 1 / (K · share of pixels), at most 10, and then scaled so that
+    the mean weight of all pixels is 1.
 
     Returns
     -------
@@ -164,9 +166,9 @@ def derive_class_weights(
     present = [i for i in ids if share.get(str(i), 0) > 0]
     if not present:
         return {str(i): 1.0 for i in ids}, "no labels"
-    raw = {i: min(1 / (len(present) * share[str(i)]), CLASS_WEIGHT_LIMIT) for i in present}
+    raw = {i: min(1 / (len(present) * share[str(i)]), MAX_CLASS_WEIGHT) for i in present}
     mean = sum(raw[i] * share[str(i)] for i in present) / sum(share[str(i)] for i in present)
-    # a class that has no pixel needs no weight, but later stages look it up
+    # later stages look up the weights of classes without pixels, too
     weights = {str(i): round(raw[i] / mean, 6) if i in raw else 1.0 for i in ids}
     return weights, "inverse to the share of pixels"
 
@@ -191,7 +193,7 @@ def _window(settings: Normalisation, fingerprint: Mapping[str, Any]) -> tuple[Wi
         low, high = settings.window
         why = "window as configured"
     mean = sum(source["mean"]) / len(source["mean"])
-    # of several channels pooled: the mean variance, since their scale is one and the same
+    # the variances of channels are averaged, since all channels have the same scale
     std = math.sqrt(sum(s * s for s in source["std"]) / len(source["std"]))
     return WindowScaling(low=low, high=high, mean=mean, std=std), why
 

@@ -1,9 +1,9 @@
-"""Test set and cross-validation folds: grouped, stratified, seeded; or as a file says.
+"""Test set and cross-validation folds: grouped, stratified and seeded, or read from a file.
 
-Groups (a patient, a slide, a field of view) never straddle two parts. Cases are stratified by
-the amount of what is annotated in them: each part gets its share of sparse, middling and
-crowded cases. The method is that of scikit-learn's ``StratifiedGroupKFold``: groups are dealt
-out one by one, the largest first, each to the part that it leaves closest to its due.
+All cases of a group (a patient, a slide, a field of view) lie in one part. Cases are stratified
+by the amount of their annotation, so that each part gets its share of sparse and of crowded
+cases. The method is that of scikit-learn's ``StratifiedGroupKFold``: groups are assigned one by
+one, the largest first, each to the part that comes closest to its target by it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from septum.errors import Problem, Problems, SeptumError, problem
 from septum.seeds import rng
 from septum.workflow.split_file import GivenSplit
 
-STRATA = 5
+MAX_STRATA = 5
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,11 @@ class Partition:
     Parameters
     ----------
     test : tuple of str
-        Case names, never trained on.
+        Names of the test cases, which are never trained on.
     folds : tuple of tuple of str
-        The validation cases of each fold.
+        Names of the validation cases of each fold.
     train : tuple of str
-        Cases that every fold trains on, since they are in none.
+        Names of cases that belong to no fold, so that every fold trains on them.
     """
 
     test: tuple[str, ...]
@@ -61,7 +61,7 @@ def split_cases(
     Parameters
     ----------
     amounts : mapping of str to float
-        Of each annotated case, what to stratify by: its number of objects, say.
+        The value of each annotated case to stratify by, such as its number of objects.
     groups : mapping of str to str
         The group of each case.
     settings : Split
@@ -69,7 +69,7 @@ def split_cases(
     seed : int
         The seed of the configuration.
     dataset : str
-        Its name: it takes part in the seed and in messages.
+        Name of the dataset, for the seed and for messages.
 
     Raises
     ------
@@ -84,12 +84,12 @@ def split_cases(
         raise _too_few(len(amounts), len(members), settings, dataset)
     rows = _strata(amounts)
     counts = {group: sum(rows[name] for name in names) for group, names in members.items()}
-    # drawn before the sizes are looked at: which of equal groups comes first is chance
+    # shuffled before they are sorted by size, so that groups of equal size are in random order
     order = [sorted(members)[i] for i in rng("split", seed, dataset).permutation(len(members))]
     order.sort(key=lambda group: -len(members[group]))
     test = _draw_test(order, counts, settings)
-    rest = [group for group in order if group not in test]
-    folds = _deal(rest, counts, settings.folds)
+    remaining = [group for group in order if group not in test]
+    folds = _deal(remaining, counts, settings.folds)
     return Partition(
         test=_names(test, members), folds=tuple(_names(fold, members) for fold in folds)
     )
@@ -106,24 +106,24 @@ def follow_file(
     others: Collection[str] = (),
     together: Collection[tuple[str, str]] = (),
 ) -> Partition:
-    """Split as a file says; where it gives no folds, draw them among its training cases.
+    """Split as a file says; if it gives no folds, draw them among its training cases.
 
     Parameters
     ----------
     given : GivenSplit
-        What the file says.
+        The contents of the file.
     amounts, groups, settings, seed, dataset
         As in `split_cases`.
     others : collection of str
         Names that the file may list though they are not split: unlabelled and excluded cases.
     together : collection of (str, str)
-        Pairs of cases to keep in one fold where folds are drawn here.
+        Pairs of cases to keep in one fold if folds are drawn.
 
     Raises
     ------
     SeptumError
-        With every problem: a name that is no case, a case that is not listed, a group that
-        straddles two parts, nothing to train or validate on.
+        With every problem: names that are no cases, cases that are not listed, groups in more
+        than one part, no cases to train or validate on.
     """
     problems = Problems([*_strangers(given, amounts, others), *_unlisted(given, amounts)])
     problems.raise_if_any()
@@ -152,9 +152,9 @@ def follow_file(
 
 
 def merge_groups(groups: Mapping[str, str], pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return the groups after uniting those of each pair of cases.
+    """Return the groups of all cases after merging those of each pair of cases.
 
-    A united group bears the first of its groups' names in sorting order.
+    A merged group has the name that comes first in sorting order.
     """
     parent = {group: group for group in groups.values()}
 
@@ -171,9 +171,9 @@ def merge_groups(groups: Mapping[str, str], pairs: Iterable[tuple[str, str]]) ->
 
 
 def _strata(amounts: Mapping[str, float]) -> dict[str, np.ndarray]:
-    """Return for each case a row: 1, then which quantile of the amounts it lies in, one-hot."""
+    """Return a row for each case: 1, then its quantile of the amounts, one-hot encoded."""
     values = np.array([amounts[name] for name in sorted(amounts)])
-    count = max(1, min(STRATA, len(values) // 2))
+    count = max(1, min(MAX_STRATA, len(values) // 2))
     edges = np.quantile(values, np.arange(1, count) / count)
     strata = np.searchsorted(edges, values, side="right")
     table = np.column_stack([np.ones(len(values)), np.eye(count)[strata]])
@@ -185,38 +185,38 @@ def _draw_test(order: list[str], counts: Mapping[str, np.ndarray], settings: Spl
     if settings.test == 0:
         return set()
     table = np.array([counts[group] for group in order])
-    due = settings.test * table.sum(axis=0)
-    have = np.zeros_like(due)
+    target = settings.test * table.sum(axis=0)
+    current = np.zeros_like(target)
     free = np.ones(len(order), dtype=bool)
-    # each time the best of all groups: one stratum after the other would favour the first
+    # the best of all groups each time, since filling strata in turn would favour the first
     while free.sum() > settings.folds:
-        fits = free & (have[0] + table[:, 0] / 2 <= due[0])
+        fits = free & (current[0] + table[:, 0] / 2 <= target[0])
         if not fits.any():
             break
-        best = int(np.argmin(np.where(fits, _strain(have + table, due), np.inf)))
+        best = int(np.argmin(np.where(fits, _strain(current + table, target), np.inf)))
         free[best] = False
-        have = have + table[best]
-    if free.all():  # each group is too large for the share asked for: the smallest strays least
+        current = current + table[best]
+    if free.all():  # every group is larger than the test set asked for: take the smallest
         free[int(np.argmin(table[:, 0]))] = False
     return {group for group, is_free in zip(order, free, strict=True) if not is_free}
 
 
 def _deal(order: list[str], counts: Mapping[str, np.ndarray], folds: int) -> list[set[str]]:
-    """Deal groups, the largest first, each to the fold that it leaves closest to its due."""
-    due = sum(counts[group] for group in order) / folds
-    have = np.zeros((folds, due.size))
+    """Assign groups, the largest first, each to the fold that comes closest to its target."""
+    target = sum(counts[group] for group in order) / folds
+    current = np.zeros((folds, target.size))
     dealt: list[set[str]] = [set() for _ in range(folds)]
     for group in order:
-        strain = _strain(have + counts[group], due) - _strain(have, due)
+        strain = _strain(current + counts[group], target) - _strain(current, target)
         best = int(np.argmin(strain))
         dealt[best].add(group)
-        have[best] += counts[group]
+        current[best] += counts[group]
     return dealt
 
 
-def _strain(have: np.ndarray, due: np.ndarray) -> np.ndarray:
-    """Return how far parts are from their due: Σ (have − due)² / due over the strata."""
-    return ((have - due) ** 2 / np.maximum(due, 1e-9)).sum(axis=-1)
+def _strain(current: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Return the deviation of parts from their target: Σ (current − target)² / target."""
+    return ((current - target) ** 2 / np.maximum(target, 1e-9)).sum(axis=-1)
 
 
 def _names(groups: Iterable[str], members: Mapping[str, list[str]]) -> tuple[str, ...]:
@@ -224,15 +224,15 @@ def _names(groups: Iterable[str], members: Mapping[str, list[str]]) -> tuple[str
 
 
 def _too_few(cases: int, groups: int, settings: Split, dataset: str) -> SeptumError:
-    wanted = f"{settings.folds} folds" + (" and a test set" if settings.test > 0 else "")
+    parts = f"{settings.folds} folds" + (" and a test set" if settings.test > 0 else "")
     if groups < cases:
-        what = f"{cases} annotated cases in {groups} groups are too few for {wanted}"
+        what = f"{cases} annotated cases in {groups} groups are too few for {parts}"
     else:
-        what = f"{cases} annotated cases are too few for {wanted}"
-    spare = groups - (settings.test > 0)
+        what = f"{cases} annotated cases are too few for {parts}"
+    max_folds = groups - (settings.test > 0)
     remedy = "annotate more cases, or give the split by a file (split.file)"
-    if spare >= 2:
-        remedy = f"set split.folds to {spare} or fewer, or {remedy}"
+    if max_folds >= 2:
+        remedy = f"set split.folds to {max_folds} or fewer, or {remedy}"
     return problem(f"datasets.{dataset}.split.folds", what, remedy)
 
 
@@ -262,7 +262,7 @@ def _unlisted(given: GivenSplit, amounts: Mapping[str, float]) -> Iterator[Probl
 
 
 def _column_pairs(given: GivenSplit, amounts: Mapping[str, float]) -> Iterator[tuple[str, str]]:
-    """Yield pairs of cases that the file's own ``group`` column puts together."""
+    """Yield pairs of cases that share a value of the file's ``group`` column."""
     first: dict[str, str] = {}
     for name, group in given.groups.items():
         if name in amounts:
@@ -272,14 +272,14 @@ def _column_pairs(given: GivenSplit, amounts: Mapping[str, float]) -> Iterator[t
 def _straddling(
     given: GivenSplit, partition: Partition, groups: Mapping[str, str]
 ) -> Iterator[Problem]:
-    """Yield a problem for each group that lies in two parts."""
+    """Yield a problem for each group that lies in more than one part."""
     sizes = Counter(groups.values())
     places: dict[str, dict[str, str]] = {}
     for name, part in sorted(partition.part_of().items()):
         if sizes[groups[name]] > 1:
             places.setdefault(groups[name], {}).setdefault(part, name)
-    for group, found in places.items():
-        if len(found) > 1:
-            shown = ", ".join(f"{name!r} in {part}" for part, name in found.items())
+    for group, name_by_part in places.items():
+        if len(name_by_part) > 1:
+            shown = ", ".join(f"{name!r} in {part}" for part, name in name_by_part.items())
             what = f"the group {group!r} straddles parts: {shown}"
             yield Problem(given.path, what, "keep a group in one part, or drop `group:`")

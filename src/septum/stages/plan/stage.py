@@ -1,4 +1,4 @@
-"""The stage that plans a dataset: measure its cases, split them, resolve what is ``auto``."""
+"""The planning of a dataset: measure its cases, split them, resolve settings left at ``auto``."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from septum.workflow.split_file import read_split_file, split_by_name
 
 log = logging.getLogger(__name__)
 
-FOREGROUND_SAMPLES = 1_000_000
+TOTAL_FOREGROUND_SAMPLES = 1_000_000
 
 
 def plan_dataset(
@@ -43,29 +43,29 @@ def plan_dataset(
     seed: int,
     out: Path,
 ) -> None:
-    """Write the plan of a dataset and show what was derived.
+    """Write the plan of a dataset, and log the values that were derived.
 
     Parameters
     ----------
     dataset : Dataset
-        Its section of the configuration.
+        Section of the configuration.
     name : str
-        Its name.
+        Name of the dataset.
     cases : sequence of Path
         Batch folders of canonical cases.
     groups : mapping of str to str
         The group of each case.
     split_file : Path or None
-        A split to follow (`septum.workflow.split_file.read_split_file`).
+        File with a split to follow (`septum.workflow.split_file.read_split_file`).
     seed : int
         The seed of the configuration.
     out : Path
-        plan.json, written whole or not at all.
+        plan.json, written atomically.
 
     Raises
     ------
     SeptumError
-        If the cases do not go together, cannot be split, or occur twice.
+        If the cases differ in kind, cannot be split, or occur twice.
     """
     paths = case_paths(cases)
     sample = samples_per_case(len(paths))
@@ -82,8 +82,8 @@ def plan_dataset(
 
 
 def samples_per_case(cases: int) -> int:
-    """Return how many foreground pixels to draw from each case: a million in all."""
-    return max(MIN_FOREGROUND_SAMPLES, FOREGROUND_SAMPLES // max(1, cases))
+    """Return the number of foreground pixels to draw from each case: a million in all."""
+    return max(MIN_FOREGROUND_SAMPLES, TOTAL_FOREGROUND_SAMPLES // max(1, cases))
 
 
 def make_plan(
@@ -95,7 +95,7 @@ def make_plan(
     split_file: Path | None,
     seed: int,
 ) -> Plan:
-    """Plan a dataset from what was measured on its cases; parameters as in `plan_dataset`."""
+    """Plan a dataset from the facts of its cases; parameters as in `plan_dataset`."""
     key = f"datasets.{name}"
     if not facts:
         raise problem(key, "has no case", "check its patterns and `exclude`")
@@ -103,23 +103,23 @@ def make_plan(
     pairs = duplicates.find_duplicates(signatures)
     partition = _partition(dataset, name, facts, pairs, groups, split_file, seed)
     _refuse_duplicates(dataset, name, pairs, partition, split_file is not None)
-    # what is derived must not know the test set; without labels there is none
+    # settings are derived without the test set; a dataset without labels has none
     test = set(partition.test)
-    kept = [f for f in facts if f.annotated and f.name not in test] or list(facts)
-    known = fingerprint(kept)
-    classes = dataset.classes or _classes(dataset, known, facts)
-    normalisation, derived_normalisation = derive_normalisation(dataset.normalisation, known)
-    patch, derived_patch = derive_patch(known)
-    sigma, derived_sigma = derive_sigma(known)
-    min_size, derived_min_size = derive_min_size(known)
-    class_weights, derived_class_weights = derive_class_weights(classes, known)
+    outside_test = [f for f in facts if f.annotated and f.name not in test] or list(facts)
+    summary = fingerprint(outside_test)
+    classes = dataset.classes or _classes(dataset, summary, facts)
+    normalisation, derived_normalisation = derive_normalisation(dataset.normalisation, summary)
+    patch, derived_patch = derive_patch(summary)
+    sigma, derived_sigma = derive_sigma(summary)
+    min_size, derived_min_size = derive_min_size(summary)
+    class_weights, derived_class_weights = derive_class_weights(classes, summary)
     return Plan(
         dataset=name,
         spatial_dims=len(facts[0].size),
         in_channels=facts[0].channels,
-        spacing=tuple(known["spacing"]["median"]),
-        unit=known["unit"],
-        # the objects of binary masks have been told apart when they were read
+        spacing=tuple(summary["spacing"]["median"]),
+        unit=summary["unit"],
+        # binary masks were divided into objects when they were read
         annotation="instance" if dataset.annotation == "binary" else dataset.annotation,
         classes=dict(sorted(classes.items())),
         normalisation=normalisation,
@@ -138,22 +138,22 @@ def make_plan(
             "min_size": derived_min_size,
             "class_weights": derived_class_weights,
         },
-        diameters=(known["objects"] or {}).get("diameter_px"),
+        diameters=(summary["objects"] or {}).get("diameter_px"),
     )
 
 
 def describe_plan(plan: Plan) -> list[str]:
-    """Return the plan as lines of text: the cases, the split, each derived value and why."""
-    known = plan.fingerprint
-    size = " × ".join(str(n) for n in known["size"]["median"])
+    """Return the plan as lines of text: cases, split, and derived values with their reasons."""
+    summary = plan.fingerprint
+    size = " × ".join(str(n) for n in summary["size"]["median"])
     spacing = " × ".join(f"{s:.4g}" for s in plan.spacing)
     lines = [
-        f"{plan.dataset}: {known['cases']} cases, {known['annotated']} annotated, "
-        f"{known['empty']} of them empty",
+        f"{plan.dataset}: {summary['cases']} cases, {summary['annotated']} annotated, "
+        f"{summary['empty']} of them empty",
         f"  median size   {size} px of {spacing} {plan.unit}, {plan.in_channels} channel(s), "
-        f"{', '.join(known['dtypes'])}",
+        f"{', '.join(summary['dtypes'])}",
     ]
-    objects = known["objects"]
+    objects = summary["objects"]
     if objects and objects["count"]:
         lines.append(
             f"  objects       {objects['count']:,}, median diameter "
@@ -187,7 +187,7 @@ def _partition(
     split_file: Path | None,
     seed: int,
 ) -> Partition:
-    """Split the annotated cases, duplicates kept together where the settings say so."""
+    """Split the annotated cases, keeping duplicates together if the settings say so."""
     amounts = {f.name: f.amount for f in facts if f.annotated}
     if not amounts:
         return Partition(test=(), folds=())
@@ -202,10 +202,10 @@ def _partition(
     else:
         given = read_split_file(split_file)
     listed = {case for _, names in given.parts() for case in names}
-    others = {f.name for f in facts if not f.annotated} | {
+    unsplit = {f.name for f in facts if not f.annotated} | {
         case for case in listed if any(fnmatchcase(case, p) for p in dataset.exclude)
     }
-    united = pairs if settings.duplicates == "group" else ()
+    duplicates_to_join = pairs if settings.duplicates == "group" else ()
     return follow_file(
         given,
         amounts,
@@ -213,15 +213,15 @@ def _partition(
         settings,
         seed=seed,
         dataset=name,
-        others=others,
-        together=[(pair.first, pair.second) for pair in united],
+        others=unsplit,
+        together=[(pair.first, pair.second) for pair in duplicates_to_join],
     )
 
 
 def _refuse_duplicates(
     dataset: Dataset, name: str, pairs: Sequence[Pair], partition: Partition, from_file: bool
 ) -> None:
-    """Raise if an image lies in two parts of the split and that is not allowed."""
+    """Raise if duplicates lie in different parts of the split, unless that is allowed."""
     part_of = partition.part_of()
     leaks = duplicates.straddling(pairs, part_of)
     if leaks and dataset.split.duplicates != "allow":
@@ -233,7 +233,7 @@ def _refuse_duplicates(
 
 
 def _classes(
-    dataset: Dataset, known: Mapping[str, Any], facts: Sequence[CaseFacts]
+    dataset: Dataset, summary: Mapping[str, Any], facts: Sequence[CaseFacts]
 ) -> dict[int, ClassSpec]:
     """Return the classes of a dataset that declares none."""
     named = [f.statistics["labels"]["classes"] for f in facts if _names_classes(f)]
@@ -241,7 +241,7 @@ def _classes(
         return {int(i): ClassSpec(**spec) for i, spec in named[0].items()}
     if dataset.annotation in ("instance", "binary"):
         return {1: ClassSpec(name="object", kind="thing")}
-    classes = known["classes"] or {"pixel_share": {}, "with_instances": []}
+    classes = summary["classes"] or {"pixel_share": {}, "with_instances": []}
     things = set(classes["with_instances"])
     return {
         int(i): ClassSpec(name=f"class {i}", kind="thing" if int(i) in things else "stuff")
@@ -251,7 +251,7 @@ def _classes(
 
 
 def _names_classes(facts: CaseFacts) -> bool:
-    """Say whether the label files themselves have the names of the classes."""
+    """Return whether the label files name the classes."""
     return "classes" in facts.statistics.get("labels", {})
 
 

@@ -1,20 +1,20 @@
-"""Turn the numbers of label maps into classes and objects.
+"""Conversion of the numbers in label maps to classes and objects.
 
 ``annotation: instance``
-    Each number is an object of the one class.
+    Each number is an object; there is one class.
 ``annotation: binary``
-    0 is background, everything else foreground; each connected piece of it (through faces) is
-    an object of the one class.
+    0 is background, all other numbers are foreground. Each connected component of the
+    foreground (connected through faces) is an object; there is one class.
 ``annotation: semantic``
     Each number is a class.
 ``annotation: panoptic``
-    ``class × 1000 + object``; object 0 is the class as a whole (stuff). Of a class declared
-    as stuff the object part is ignored; pixels of a thing that carry no object number keep
-    their class and belong to no object. Up to 999 objects a class. Or a map of classes and one
-    of objects (`annotate_pair`), or a map of objects a class (`annotate_classes`), or COCO's
-    (`septum.stages.prepare.coco_labels`).
+    Numbers are ``class × 1000 + object``, with object 0 for stuff and up to 999 objects a class.
+    Object numbers of a class declared as stuff are ignored; pixels of a thing with object
+    number 0 keep their class and belong to no object. Other layouts are a map of classes and a
+    map of objects (`annotate_pair`), a map of objects for each class (`annotate_classes`), and
+    COCO's (`septum.stages.prepare.coco_labels`).
 
-Pixels that carry the number declared as ``void`` are `septum.data.store.VOID`, and of no object.
+Pixels with the number declared as ``void`` become `septum.data.store.VOID` and belong to no object.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ MAX_IDS_IN_MESSAGE = 5
 
 @dataclass(frozen=True)
 class Annotation:
-    """The two label maps of a case, and what was counted on the way.
+    """The two label maps of a case, and counts of its labels.
 
     Parameters
     ----------
     semantic : array (*spatial) of uint16, optional
     instance : array (*spatial) of uint32, optional
     counts : dict
-        ``objects``; ``renumbered``: whether ids had gaps; ``unnumbered``: pixels of things
-        without an object number; ``ignored``: objects of stuff classes; ``void``: its pixels.
-        The last two only if there are any.
+        ``objects``: number of objects; ``renumbered``: whether ids had gaps; ``unnumbered``:
+        pixels of things without an object number; ``ignored``: objects of stuff classes;
+        ``void``: void pixels. The last two are there only if they are not 0.
     """
 
     semantic: np.ndarray | None
@@ -62,7 +62,7 @@ def annotate(labels: np.ndarray, dataset: Dataset, dataset_name: str, path: Path
     ----------
     labels : array (*spatial) of unsigned int
     dataset : Dataset
-        Says what the numbers mean.
+        Declares the meaning of the numbers.
     dataset_name, path
         For messages.
 
@@ -101,7 +101,7 @@ def annotate_pair(
     Parameters
     ----------
     classes, objects : arrays (*spatial) of unsigned int
-        Objects of a stuff class are ignored, and what of an object is void is none of it.
+        Objects of a stuff class are ignored, and void pixels are removed from their object.
     dataset : Dataset
     dataset_name, paths
         For messages: the file of each map.
@@ -130,7 +130,8 @@ def annotate_classes(
     Parameters
     ----------
     maps : sequence of arrays (*spatial) of unsigned int
-        In the order of the declared classes' ids. Of a stuff class, everything but 0 is it.
+        One map for each declared class, in the order of their ids. In the map of a stuff class
+        all numbers but 0 mean the class.
     dataset : Dataset
     case, paths
         For messages: the name of the case, and the file of each map.
@@ -149,19 +150,21 @@ def annotate_classes(
     for (number, spec), labels, path in zip(classes, maps, paths, strict=True):
         labels = np.where(void, 0, labels)
         inside = labels > 0
-        for (other, earlier), first in zip(classes, paths, strict=True):
-            shared = int((semantic[inside] == other).sum())
+        for (earlier_number, earlier_spec), other_path in zip(classes, paths, strict=True):
+            shared = int((semantic[inside] == earlier_number).sum())
             if shared:
-                what = f"marks {shared} pixels of the case {case!r} as {spec.name}, which {first}"
+                what = (
+                    f"marks {shared} pixels of the case {case!r} as {spec.name}, which {other_path}"
+                )
                 remedy = "give each pixel one class, or mark it as `void`"
-                problems.add(path, f"{what} marks as {earlier.name}", remedy)
+                problems.add(path, f"{what} marks as {earlier_spec.name}", remedy)
         semantic[inside] = number
-        own, objects = renumber(labels)
+        ids, objects = renumber(labels)
         if spec.kind == "stuff":
             ignored += objects if objects > 1 else 0  # one number, such as 255, is a plain mask
         else:
             renumbered |= int(labels.max(initial=0)) > objects
-            instance[inside] = own[inside] + np.uint32(count)
+            instance[inside] = ids[inside] + np.uint32(count)
             count += objects
     problems.raise_if_any()
     semantic[void] = VOID
@@ -171,7 +174,7 @@ def annotate_classes(
 
 
 def count_void(semantic: np.ndarray) -> dict[str, int]:
-    """Return how many pixels are void, as `Annotation` keeps it."""
+    """Return the number of void pixels, as an entry of `Annotation.counts`."""
     count = int((semantic == VOID).sum())
     return {"void": count} if count else {}
 
@@ -191,7 +194,7 @@ def _things(dataset: Dataset) -> list[int]:
 
 
 def _numbered(semantic: np.ndarray, is_thing: np.ndarray, objects: np.ndarray) -> Annotation:
-    """Return the annotation whose objects are those of things; those of stuff are counted."""
+    """Return an annotation with the objects of things; objects of stuff are only counted."""
     instance, count = renumber(np.where(is_thing, objects, 0))
     ignored = renumber(np.where(is_thing | (semantic == VOID), 0, objects))[1]
     counts = {
@@ -210,10 +213,10 @@ def _stray(
     strange: np.ndarray,
     paths: Sequence[Path],
 ) -> Problem:
-    """Return the problem of objects with no class, or several; it names the one of lowest id."""
+    """Return the problem of objects with no class or several, naming the one of lowest id."""
     wrong = np.unique(numbered[strange])
     number, name = wrong[0], int(objects[numbered == wrong[0]][0])
-    others = f" (and {wrong.size - 1} more like it)" if wrong.size > 1 else ""
+    more = f" (and {wrong.size - 1} more like it)" if wrong.size > 1 else ""
     class_ids, pixels = np.unique(semantic[numbered == number], return_counts=True)
     if class_ids.size > 1:
         parts = [f"{n} of {i or 'background'}" for i, n in zip(class_ids, pixels, strict=True)]
@@ -222,11 +225,11 @@ def _stray(
     else:
         what = f"the object {name} has no class: its {pixels[0]} pixels are 0 in {paths[0]}"
         remedy = "write the class of the object into the class map, or take the object out"
-    return Problem(str(paths[1]), what + others, remedy)
+    return Problem(str(paths[1]), what + more, remedy)
 
 
 def _only_class(dataset: Dataset, key: str) -> int:
-    """Return the class of all objects: the one that is declared, or 1."""
+    """Return the class of all objects: the declared one, or 1."""
     if not dataset.classes:
         return 1
     if len(dataset.classes) > 1:
@@ -243,15 +246,15 @@ def _only_class(dataset: Dataset, key: str) -> int:
 
 
 def _classes(numbers: np.ndarray, dataset: Dataset, key: str, path: Path) -> np.ndarray:
-    """Return class ids as uint16, all of them declared (if any is), and `VOID`."""
+    """Return class ids and `VOID` as uint16; raise if an id is not among declared classes."""
     present = np.flatnonzero(np.bincount(numbers.ravel())) if _fits(numbers) else np.unique(numbers)
-    known = set(dataset.classes) if dataset.classes else set(range(MAX_CLASS + 1))
-    known |= {0, dataset.void_number}
-    strange = [int(number) for number in present if int(number) not in known]
-    if strange:
-        shown = ", ".join(map(str, strange[:MAX_IDS_IN_MESSAGE]))
-        shown += ", …" if len(strange) > MAX_IDS_IN_MESSAGE else ""
-        several = "class ids that are" if len(strange) > 1 else "a class id that is"
+    declared = set(dataset.classes) if dataset.classes else set(range(MAX_CLASS + 1))
+    declared |= {0, dataset.void_number}
+    undeclared = [int(number) for number in present if int(number) not in declared]
+    if undeclared:
+        shown = ", ".join(map(str, undeclared[:MAX_IDS_IN_MESSAGE]))
+        shown += ", …" if len(undeclared) > MAX_IDS_IN_MESSAGE else ""
+        several = "class ids that are" if len(undeclared) > 1 else "a class id that is"
         what = f"holds {several} not declared: {shown}"
         raise problem(path, what, f"declare it in {key}, or as `void`, or correct the file")
     return np.where(numbers == dataset.void_number, VOID, numbers).astype(np.uint16)

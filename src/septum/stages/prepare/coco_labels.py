@@ -1,8 +1,8 @@
-"""From COCO's segments (`septum.data.readers.coco_panoptic`) to classes and objects.
+"""Conversion of COCO's segments (`septum.data.readers.coco_panoptic`) to classes and objects.
 
-A segment of a thing is an object, one of stuff a region of its class. Regions that are marked
-``iscrowd`` and pixels that nobody labelled (id 0) are void. The classes are the categories, or,
-where classes are declared, those of the same names.
+A segment of a thing is an object, a segment of stuff a region of its class. Regions that are
+marked ``iscrowd`` and pixels without a label (id 0) are void. Categories become classes; if
+classes are declared, categories are assigned to them by name.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ def annotate_segments(
     ids : array (*spatial) of unsigned int
     segments : Segments
     dataset : Dataset
-        Its ``void`` is a category; with ``none``, pixels of id 0 are background.
+        Its ``void`` names a category; if it is ``none``, pixels of id 0 are background.
     dataset_name : str
         For messages.
     path : Path
-        Of the ids; its name is the image's in ``segments``.
+        File of the ids, by whose name ``segments`` lists the image.
 
     Returns
     -------
     Annotation
-        Where no classes are declared, ``counts["classes"]`` has the categories: JSON-able.
+        If no classes are declared, ``counts["classes"]`` holds the categories in JSON's types.
 
     Raises
     ------
     SeptumError
-        If the JSON has no annotation of the image, its segments are not those of the image, or
-        its categories not the declared classes.
+        If the JSON has no annotation of the image, other segments than the image, or other
+        categories than the declared classes.
     """
     key = f"datasets.{dataset_name}"
     numbers = _class_numbers(segments, dataset, key)
@@ -80,7 +80,7 @@ def annotate_segments(
 
 
 def _segments_of(ids: np.ndarray, segments: Segments, path: Path) -> dict[int, Mapping]:
-    """Return the segments of an image by id, once it is sure that they are those of its pixels."""
+    """Return the segments of an image by id; raise if its pixels have other ids."""
     where = segments.path
     if path.name not in segments.of_image:
         what = f"has no annotation with the file_name {path.name!r}"
@@ -100,50 +100,53 @@ def _segments_of(ids: np.ndarray, segments: Segments, path: Path) -> dict[int, M
 
 
 def _class_numbers(segments: Segments, dataset: Dataset, key: str) -> dict[int, int]:
-    """Return the class of each category; those of no declared class are left out."""
+    """Return the class of each category; categories without a declared class are omitted."""
     categories, void = segments.categories, dataset.void_number
-    own = {void: VOID} if void in categories else {}
+    class_numbers = {void: VOID} if void in categories else {}
     if dataset.classes is None:
         usable = {i: i for i in categories if i != void}
-        if strange := sorted(i for i in usable if not 1 <= i <= MAX_CLASS):
-            what = f"has the category {strange[0]}, and classes are numbered from 1 to {MAX_CLASS}"
+        if out_of_range := sorted(i for i in usable if not 1 <= i <= MAX_CLASS):
+            allowed = f"classes are numbered from 1 to {MAX_CLASS}"
+            what = f"has the category {out_of_range[0]}, and {allowed}"
             raise problem(segments.path, what, f"declare {key}.classes, which are found by name")
-        return usable | own
+        return usable | class_numbers
     by_name = {spec.name: i for i, spec in categories.items()}
     problems = Problems()
     for number, spec in dataset.classes.items():
         if spec.name not in by_name:
-            same = categories.get(number)
-            rival = "" if same is None else f"; its category {number} is {same.name!r}"
+            same_number = categories.get(number)
+            rival = (
+                "" if same_number is None else f"; its category {number} is {same_number.name!r}"
+            )
             what = f"declares {number} as {spec.name!r}, but {segments.path} has no such category"
             problems.add(f"{key}.classes", what + rival, nearest(spec.name, by_name))
             continue
         category = by_name[spec.name]
-        own.setdefault(category, number)
+        class_numbers.setdefault(category, number)
         problems.extend(_disagreement(spec, category, segments, key, is_void=category == void))
     problems.raise_if_any()
-    return own
+    return class_numbers
 
 
 def _disagreement(
     spec: ClassSpec, category: int, segments: Segments, key: str, *, is_void: bool
 ) -> list[Problem]:
-    theirs = segments.categories[category]
+    kind = segments.categories[category].kind
     if is_void:
         what = f"is {category}, which is also a class ({spec.name}, a category of {segments.path})"
         return [Problem(f"{key}.void", what, "take it out of `classes`, or give another number")]
-    if theirs.kind != spec.kind:
-        what = f"declares {spec.name!r} as {spec.kind}, but {segments.path} has it as {theirs.kind}"
-        return [Problem(f"{key}.classes", what, f"say `kind: {theirs.kind}`, or mend isthing")]
+    if kind != spec.kind:
+        what = f"declares {spec.name!r} as {spec.kind}, but {segments.path} has it as {kind}"
+        return [Problem(f"{key}.classes", what, f"say `kind: {kind}`, or mend isthing")]
     return []
 
 
 def _undeclared(category: int, number: int, segments: Segments, key: str) -> SeptumError:
-    known = segments.categories.get(category)
-    if known is None:
+    spec = segments.categories.get(category)
+    if spec is None:
         what = f"has no category {category}, which the segment {number} is of"
         return problem(segments.path, what, "add it to categories")
-    what = f"does not declare {known.name!r}, which {segments.path} has as category {category}"
+    what = f"does not declare {spec.name!r}, which {segments.path} has as category {category}"
     remedy = f"declare it, or make it void (`void: {category}`), or leave `classes` out"
     return problem(f"{key}.classes", what, remedy)
 

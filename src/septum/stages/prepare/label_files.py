@@ -1,9 +1,9 @@
-"""The label files of a case, by how a lab keeps them (`septum.config.schema.Dataset.layout`).
+"""The label files of a case, in one of several layouts (`septum.config.dataset.Dataset.layout`).
 
 ``one``
-    All in one map (`septum.stages.prepare.annotation.annotate`).
+    A single map (`septum.stages.prepare.annotation.annotate`).
 ``pair``
-    A map of classes (``labels``), and one of objects (``instances``).
+    A map of classes (``labels``) and a map of objects (``instances``).
 ``coco``
     An RGB PNG (``labels``), and a JSON file for all images (``segments``).
 ``by_class``
@@ -27,7 +27,7 @@ from septum.stages.prepare.coco_labels import annotate_segments
 
 
 def read_maps(dataset: Dataset, files: CaseFiles) -> tuple[list[np.ndarray], Geometry]:
-    """Read the label maps of an annotated case, and where the pixels of the first one lie.
+    """Read the label maps of an annotated case, and the geometry of the first one.
 
     Raises
     ------
@@ -35,18 +35,18 @@ def read_maps(dataset: Dataset, files: CaseFiles) -> tuple[list[np.ndarray], Geo
         If a file is missing or damaged, or the maps differ in shape.
     """
     if dataset.layout == "coco":
-        ids, place = read_ids(files.label_files[0])
-        return [ids], place
+        ids, first_geometry = read_ids(files.label_files[0])
+        return [ids], first_geometry
     maps = []
     for path in files.label_files:
         labels, geometry = _read(dataset, path)
         if not maps:
-            place = geometry
+            first_geometry = geometry
         elif labels.shape != maps[0].shape:
             what = f"has shape {labels.shape}, but {files.labels} of the same case {maps[0].shape}"
             raise problem(path, what, "label maps of one case must show the same pixels")
         maps.append(labels)
-    return maps, place
+    return maps, first_geometry
 
 
 def annotate_maps(
@@ -57,7 +57,7 @@ def annotate_maps(
     Raises
     ------
     SeptumError
-        If they do not fit together, or not to what is declared.
+        If the maps contradict each other or the declared classes.
     """
     paths = [Path(path) for path in files.label_files]
     if dataset.layout == "coco":
@@ -71,7 +71,7 @@ def annotate_maps(
 
 
 def _read(dataset: Dataset, path: str) -> tuple[np.ndarray, Geometry]:
-    """Read labels by their suffix; where no reader knows it, by the dataset's own reader."""
+    """Read labels by their suffix, or with the dataset's reader if no reader knows the suffix."""
     try:
         choose_reader(path)
     except SeptumError:

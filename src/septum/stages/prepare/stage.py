@@ -1,7 +1,7 @@
-"""From the files of a lab to canonical cases.
+"""The conversion of a lab's files to canonical cases.
 
-Every problem of every case of a batch is collected, so that a user mends them in one go; as
-long as there is one, nothing is written.
+The problems of all cases of a batch are reported together, so that users can correct them at
+once. Nothing is written if there are any.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from septum.io.units import in_micrometers
 from septum.stages.prepare.annotation import Annotation
 from septum.stages.prepare.label_files import annotate_maps, read_maps
 
-SPACING_TOLERANCE = 0.01
+MAX_RELATIVE_SPACING_DIFFERENCE = 0.01
 
 Result = TypeVar("Result")
 
@@ -39,12 +39,12 @@ def prepare_batch(
     Parameters
     ----------
     dataset : Dataset
-        Its configuration.
+        Configuration of the dataset.
     dataset_name : str
-        Its key under ``datasets``, for messages.
+        Key of the dataset under ``datasets``, for messages.
     cases : sequence of CaseFiles
     out : str or Path
-        A folder of nothing but cases; an older one is replaced.
+        Folder that holds nothing but cases; an older one is replaced.
 
     Raises
     ------
@@ -66,44 +66,47 @@ def prepare_batch(
 
 
 def load_case(dataset: Dataset, dataset_name: str, files: CaseFiles) -> Case:
-    """Read the files of one case and check that they make one.
+    """Read the files of one case and check that they belong together.
 
     Parameters
     ----------
     dataset : Dataset
     dataset_name : str
-        Its key under ``datasets``, for messages.
+        Key of the dataset under ``datasets``, for messages.
     files : CaseFiles
 
     Returns
     -------
     Case
-        In memory.
+        The case, with its arrays in memory.
 
     Raises
     ------
     SeptumError
-        With every problem found: files that cannot be read, pixels that are not finite, an
-        image without contrast, image and labels of different shape, spacing or place, labels
-        that are no whole numbers, classes that are not declared.
+        With all problems: files that cannot be read, pixels that are not finite, an image
+        without contrast, image and labels of different shape, spacing or position, labels that
+        are no whole numbers, classes that are not declared.
     """
     check_reader(dataset.reader, f"datasets.{dataset_name}.reader")
     problems = Problems()
     loaded = _attempt(problems, _load_image, dataset, dataset_name, files.images)
-    annotation, place = None, None
+    annotation, label_geometry = None, None
     if files.labels is not None:
         read = _attempt(problems, read_maps, dataset, files)
         if read is not None:
-            maps, place = read
+            maps, label_geometry = read
             annotation = _attempt(problems, annotate_maps, maps, dataset, dataset_name, files)
-    if loaded is not None and place is not None:
+    if loaded is not None and label_geometry is not None:
         shape = maps[0].shape
-        problems.extend(_disagreements(loaded[0], loaded[1], shape, place, files, dataset))
+        problems.extend(_disagreements(loaded[0], loaded[1], shape, label_geometry, files, dataset))
     if problems or loaded is None:
         raise SeptumError(problems)
     image, geometry = loaded
     annotation = annotation or Annotation(None, None, {})
-    counts = {**annotation.counts, **(place.source.get("counts", {}) if place else {})}
+    counts = {
+        **annotation.counts,
+        **(label_geometry.source.get("counts", {}) if label_geometry else {}),
+    }
     return Case(
         name=files.name,
         image=image,
@@ -129,18 +132,18 @@ def _load_image(
     parts = []
     read = partial(read_image, where=f"datasets.{dataset_name}.reader")
     for path in paths:
-        part = _attempt(problems, read, path, dataset.reader)
-        if part is not None:
-            problems.extend(_bad_pixels(part[0], path))
-            parts.append(part)
+        image_part = _attempt(problems, read, path, dataset.reader)
+        if image_part is not None:
+            problems.extend(_bad_pixels(image_part[0], path))
+            parts.append(image_part)
     problems.raise_if_any()
     first, geometry = parts[0]
-    for path, (image, place) in zip(paths[1:], parts[1:], strict=True):
+    for path, (image, second) in zip(paths[1:], parts[1:], strict=True):
         if image.shape[1:] != first.shape[1:]:
             what = f"has shape {image.shape[1:]}, but {paths[0]} of the same case {first.shape[1:]}"
             problems.add(path, what, "images of one case must show the same pixels")
-        elif not _same_spacing(geometry, place):
-            what = f"has spacing {_show(place)}, but {paths[0]} of the same case {_show(geometry)}"
+        elif not _same_spacing(geometry, second):
+            what = f"has spacing {_show(second)}, but {paths[0]} of the same case {_show(geometry)}"
             problems.add(path, what, "mend the spacing in one of the files")
     problems.raise_if_any()
     image = np.concatenate([image for image, _ in parts]) if len(parts) > 1 else first
@@ -160,7 +163,7 @@ def _bad_pixels(image: np.ndarray, path: str) -> Iterator[Problem]:
 
 
 def _override(geometry: Geometry, dataset: Dataset, dataset_name: str, path: str) -> Geometry:
-    """Put the configured spacing in place of the file's."""
+    """Replace the file's spacing by the configured one, if there is one."""
     if dataset.spacing is None:
         return geometry
     if len(dataset.spacing) != len(geometry.spacing):
@@ -175,7 +178,7 @@ def _disagreements(
     image: np.ndarray,
     geometry: Geometry,
     shape: tuple[int, ...],
-    place: Geometry,
+    label_geometry: Geometry,
     files: CaseFiles,
     dataset: Dataset,
 ) -> Iterator[Problem]:
@@ -185,27 +188,29 @@ def _disagreements(
         remedy = "labels need one number for each pixel of their image"
         guess = geometry.source.get("unnamed_pages")
         if guess:
-            other = "tiff_stack" if guess == "C" else "tiff_channels"
-            meant = "channels" if guess == "C" else "slices"
-            remedy += f"; the image's pages were taken for {meant}: if wrong, set reader: {other}"
+            other_reader = "tiff_stack" if guess == "C" else "tiff_channels"
+            axis = "channels" if guess == "C" else "slices"
+            remedy += (
+                f"; the image's pages were taken for {axis}: if wrong, set reader: {other_reader}"
+            )
         yield Problem(where, what, remedy)
         return
-    if dataset.spacing is None and not _same_spacing(geometry, place):
-        what = f"has spacing {_show(place)}, but its image {first} has {_show(geometry)}"
+    if dataset.spacing is None and not _same_spacing(geometry, label_geometry):
+        what = f"has spacing {_show(label_geometry)}, but its image {first} has {_show(geometry)}"
         yield Problem(where, what, "mend the spacing in one of the files, or set `spacing:`")
         return
-    gap = _displacement(geometry, place, shape)
-    if gap > min(geometry.spacing):
-        what = f"lies up to {gap:.3g} {geometry.unit}s away from its image {first} (affine)"
+    distance = _displacement(geometry, label_geometry, shape)
+    if distance > min(geometry.spacing):
+        what = f"lies up to {distance:.3g} {geometry.unit}s away from its image {first} (affine)"
         yield Problem(where, what, "resample it onto its image, or mend the header of one of them")
 
 
 def _same_spacing(first: Geometry, second: Geometry) -> bool:
-    """Compare physical spacings; one that is unknown agrees with any."""
+    """Return whether two physical spacings agree; an unknown one agrees with any."""
     if "pixel" in (first.unit, second.unit):
         return True
     lengths = (in_micrometers(place.spacing, place.unit) for place in (first, second))
-    return np.allclose(*lengths, rtol=SPACING_TOLERANCE, atol=0)
+    return np.allclose(*lengths, rtol=MAX_RELATIVE_SPACING_DIFFERENCE, atol=0)
 
 
 def _show(geometry: Geometry) -> str:
@@ -213,7 +218,7 @@ def _show(geometry: Geometry) -> str:
 
 
 def _displacement(first: Geometry, second: Geometry, shape: tuple[int, ...]) -> float:
-    """Return how far apart two affines put the same corner, at most; 0 where one has none."""
+    """Return the largest distance between the corners under two affines; 0 if one is missing."""
     placed = [g.affine is not None and g.source.get("placed", False) for g in (first, second)]
     if not all(placed) or len(shape) != 3:
         return 0.0

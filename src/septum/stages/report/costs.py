@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from septum.stages.leaderboard.cost_text import UNKNOWN, cost_texts, duration_text
+from septum.stages.leaderboard.cost_text import UNKNOWN_TEXT, cost_texts, duration_text
 from septum.stages.leaderboard.scores import number
 from septum.stages.report.inputs import Dataset
 from septum.stages.report.scatter import Mark, duration_axis, scatter, score_axis
@@ -29,7 +29,7 @@ def cost_table(dataset: Dataset) -> list[list[str]]:
     Empty where nothing was measured of any.
     """
     rows = [list(cost_texts(row).values()) for row in dataset.leaderboard]
-    return rows if any(text != UNKNOWN for row in rows for text in row) else []
+    return rows if any(text != UNKNOWN_TEXT for row in rows for text in row) else []
 
 
 def cost_charts(dataset: Dataset) -> list[CostChart]:

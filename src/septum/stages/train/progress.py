@@ -11,7 +11,7 @@ from typing import Any, TextIO
 import lightning.pytorch as lightning
 import torch
 
-from septum.io.usage import COSTS, Usage, read_costs, usage, write_costs
+from septum.io.usage import COSTS_FILE, Usage, read_costs, usage, write_costs
 from septum.stages.train.checkpoints import HISTORY_FILE
 from septum.stages.train.history import draw_curves, read_history, write_history
 
@@ -74,7 +74,7 @@ class Recorder(lightning.Callback):
         self.rows = (
             [r for r in read_history(self.kept_history) if r["epoch"] <= done] if done else []
         )
-        self.kept_usage = folder / "checkpoints" / COSTS
+        self.kept_usage = folder / "checkpoints" / COSTS_FILE
         # earlier versions wrote no costs among the checkpoints
         has_costs = bool(done) and self.kept_usage.exists()
         self.earlier = read_costs(self.kept_usage, Usage) if has_costs else None

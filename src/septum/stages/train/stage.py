@@ -13,7 +13,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from septum.config.schema import Run
 from septum.data.plan import Plan
 from septum.io.lock import exclusive
-from septum.io.usage import COSTS, TrainingCosts, write_costs
+from septum.io.usage import COSTS_FILE, TrainingCosts, write_costs
 from septum.networks.model_file import save_model
 from septum.networks.model_header import ModelHeader, TrainingRecord
 from septum.stages.train.checkpoints import Progress, find_progress, read_weights
@@ -132,7 +132,7 @@ def _write_costs(training: Training, recorder: Recorder) -> None:
         training_s=sum(row["seconds"] for row in recorder.rows),
         parameters=sum(p.numel() for p in training.segmenter.parameters()),
     )
-    write_costs(training.folder / COSTS, costs)
+    write_costs(training.folder / COSTS_FILE, costs)
 
 
 def _finish(training: Training, done: Progress, out: Path) -> None:

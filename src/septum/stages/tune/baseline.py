@@ -14,7 +14,7 @@ from septum.data.plan import Plan
 from septum.errors import Problems
 from septum.io.atomic import write_json
 from septum.io.data_digest import data_digest
-from septum.io.usage import COSTS, TrainingCosts, usage, write_costs
+from septum.io.usage import COSTS_FILE, TrainingCosts, usage, write_costs
 from septum.stages.tune.baseline_parameters import tune
 
 
@@ -74,5 +74,5 @@ def fit(
         },
     )
     costs = TrainingCosts(**usage("cpu", threads).model_dump(), training_s=taken)
-    write_costs(Path(out).parent / COSTS, costs)
+    write_costs(Path(out).parent / COSTS_FILE, costs)
     write_json(out, record.model_dump(mode="json"))

@@ -12,7 +12,7 @@ from septum.config.schema import Tune
 from septum.data.fold_cases import find_validation_cases
 from septum.data.plan import Plan
 from septum.errors import problem
-from septum.io.usage import TUNING_COSTS, TuningCosts, usage, write_costs
+from septum.io.usage import TUNING_COSTS_FILE, TuningCosts, usage, write_costs
 from septum.networks.device import CHANNELS_LAST, choose_device
 from septum.networks.model_file import read_model, save_model
 from septum.stages.tune.decoder import tune_decoder
@@ -75,5 +75,5 @@ def tune(
     taken = time.monotonic() - start
     used = usage(device, torch.get_num_threads())
     costs = TuningCosts(**used.model_dump(), tuning_s=taken)
-    write_costs(Path(out).parent / TUNING_COSTS, costs)
+    write_costs(Path(out).parent / TUNING_COSTS_FILE, costs)
     save_model(out, stored.state, header.model_copy(update={"decoder": decoder}))

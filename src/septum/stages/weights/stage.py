@@ -23,9 +23,9 @@ log = logging.getLogger(__name__)
 def weights_batch(
     *, cases: Path, copies: Path | None, plan: Path, settings: Weights, out: Path
 ) -> None:
-    """Write the weight map of every training case of a batch, and of its copies.
+    """Write the weight maps of all training cases of a batch and of their copies.
 
-    Test cases and cases without labels have none: no network learns from them.
+    Test cases and cases without labels get none, since no network is trained on them.
 
     Parameters
     ----------
@@ -34,18 +34,18 @@ def weights_batch(
     copies : Path, optional
         Batch folder of their elastic copies.
     plan : Path
-        The dataset's plan.json: what settings left at ``auto`` come to, and which cases are
-        trained on.
+        plan.json of the dataset, which holds the values of settings left at ``auto`` and the
+        names of the training cases.
     settings : Weights
-        Of the maps.
+        Parameters of the maps.
     out : Path
-        Folder to write, whole or not at all. A map is called after the file of its case and
-        holds the array ``weights``, float32 (*spatial).
+        Folder to write atomically. A map is named after the file of its case and holds the
+        array ``weights``, float32 (*spatial).
 
     Raises
     ------
     SeptumError
-        A case or the plan cannot be read, or ``out`` cannot be written.
+        If a case or the plan cannot be read, or ``out`` cannot be written.
     """
     decided = read_plan(plan).with_weights(settings)
     trained = set(chain(decided.train, *decided.folds))
@@ -65,7 +65,7 @@ def weights_batch(
 
 
 def case_weight_map(case: Case, settings: Mapping) -> np.ndarray:
-    """Return the weight map of an annotated case, as a plan's ``weights`` say.
+    """Return the weight map of an annotated case.
 
     Touching objects are separated first; the ridge between them is background, as in the
     training target. Without instances there is no border term.
@@ -73,16 +73,16 @@ def case_weight_map(case: Case, settings: Mapping) -> np.ndarray:
     Parameters
     ----------
     case : Case
-        With its labels in memory.
+        The case, with its labels in memory.
     settings : mapping
-        ``mode``, ``w0``, ``sigma`` in the unit of the spacing, and ``class_weights`` by class id
-        (as text; all 1 where classes are not balanced).
+        The ``weights`` of a plan: ``mode``, ``w0``, ``sigma`` in the unit of the spacing, and
+        ``class_weights`` by class id (as text; all 1 if classes are not balanced).
 
     Returns
     -------
     float32 array (*spatial)
     """
-    # no loss counts what is void, whatever its weight
+    # losses ignore void pixels, whatever their weight
     semantic = np.where(case.semantic == VOID, 0, case.semantic)
     if case.instance is None:
         objects, classes = np.zeros_like(semantic), semantic
