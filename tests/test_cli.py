@@ -14,11 +14,11 @@ import pytest
 
 from septum import cli
 
-FOR_PEOPLE = ["check", "predict", "leaderboard", "fetch", "demo"]
+COMMANDS_FOR_PEOPLE = ["check", "predict", "leaderboard", "fetch", "demo"]
 # the order of the data
-OF_RULES = ["prepare", "plan", "augment", "weights", "train", "tune", "fit"]
-OF_RULES += ["predict-cases", "predict-cases-classical", "tune-merge", "merge"]
-OF_RULES += ["export", "evaluate", "rank", "report"]
+COMMANDS_OF_RULES = ["prepare", "plan", "augment", "weights", "train", "tune", "fit"]
+COMMANDS_OF_RULES += ["predict-cases", "predict-cases-classical", "tune-merge", "merge"]
+COMMANDS_OF_RULES += ["export", "evaluate", "rank", "report"]
 
 REQUIRED = {
     "check": "",
@@ -91,8 +91,8 @@ def test_help_shows_first_what_people_type_and_then_the_rules_in_order(capsys):
     assert stopped.value.code == 0
     text = capsys.readouterr().out
     people, rules = "commands that people type", "commands that the workflow's rules run"
-    assert listed(text, people) == FOR_PEOPLE
-    assert listed(text, f"{rules}, in the order of the data") == OF_RULES
+    assert listed(text, people) == COMMANDS_FOR_PEOPLE
+    assert listed(text, f"{rules}, in the order of the data") == COMMANDS_OF_RULES
     assert text.index(people) < text.index(rules)
     assert max(map(len, text.splitlines())) <= 88
 
@@ -161,7 +161,7 @@ def test_every_argument_has_a_line_of_help(name):
 
 def test_rules_and_commands_belong_together():
     rules = commands_of_rules()
-    assert {name for name, *_ in rules} == {"demo", *OF_RULES}
+    assert {name for name, *_ in rules} == {"demo", *COMMANDS_OF_RULES}
     for name, *arguments in rules:
         cli.COMMANDS[name].parser(name).parse_args(
             arguments

@@ -1,8 +1,8 @@
-"""The command line: the list of commands, and what all of them have in common.
+"""The command line: the list of commands, and the code that all of them share.
 
-A command is a module with two functions: ``add_arguments(parser)`` declares what it takes,
-``run(arguments)`` does it. The module is imported when its command is chosen, and imports the
-code that does the work when it is run, so that help and mistakes are answered at once.
+A command is a module with two functions: ``add_arguments(parser)`` declares its arguments, and
+``run(arguments)`` runs it. The module is imported when its command is chosen, and imports the
+code that does the work when it is run, so that help and errors in arguments are shown at once.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ class Command(NamedTuple):
         return parser
 
 
-FOR_PEOPLE = {
+COMMANDS_FOR_PEOPLE = {
     "check": Command("septum.commands.check.command", "look for mistakes in settings and data"),
     "predict": Command("septum.commands.predict", "segment new images by trained models"),
     "leaderboard": Command("septum.commands.leaderboard", "show how the experiments rank"),
     "fetch": Command("septum.commands.fetch", "download a public dataset"),
     "demo": Command("septum.commands.demo", "draw a simulated dataset"),
 }
-OF_RULES = {
+COMMANDS_OF_RULES = {
     "prepare": Command("septum.stages.prepare.command", "read cases and store them as OME-Zarr"),
     "plan": Command("septum.stages.plan.command", "split the cases and derive settings from them"),
     "augment": Command("septum.stages.augment.command", "make elastic copies of cases"),
@@ -59,10 +59,10 @@ OF_RULES = {
     "rank": Command("septum.stages.leaderboard.command", "rank the experiments of a dataset"),
     "report": Command("septum.stages.report.command", "write the self-contained HTML report"),
 }
-COMMANDS = FOR_PEOPLE | OF_RULES
-HEADINGS = {
-    "commands that people type": FOR_PEOPLE,
-    "commands that the workflow's rules run, in the order of the data": OF_RULES,
+COMMANDS = COMMANDS_FOR_PEOPLE | COMMANDS_OF_RULES
+COMMANDS_BY_HEADING = {
+    "commands that people type": COMMANDS_FOR_PEOPLE,
+    "commands that the workflow's rules run, in the order of the data": COMMANDS_OF_RULES,
 }
 
 
@@ -72,22 +72,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     argv : sequence of str, optional
-        The arguments; those of the process by default.
+        The arguments, by default those of the process.
 
     Returns
     -------
     int
-        0 on success, 1 where the user has something to mend (shown without a traceback),
-        130 after Ctrl-C, 141 where the reader of a pipe has gone.
+        0 on success, 1 after an error that the user can correct (shown without a traceback),
+        130 after Ctrl-C, 141 if the reader of a pipe has closed it.
 
     Raises
     ------
     SystemExit
-        With 2 where the arguments are not those of a command, with 0 after help.
+        With 2 if the arguments are invalid, with 0 after help.
     """
-    name, rest = choose(argv)
+    name, argv_of_command = choose(argv)
     command = COMMANDS[name]
-    arguments = command.parser(name).parse_args(rest)
+    arguments = command.parser(name).parse_args(argv_of_command)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     limit_threads(getattr(arguments, "threads", None))
     try:
@@ -105,15 +105,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("septum: stopped; the same command goes on from here", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # the reader of a pipe has seen enough (`septum leaderboard | head`); what is still
-        # buffered would raise again as the interpreter ends
+        # The reader has closed the pipe (`septum leaderboard | head`). Text that is still
+        # buffered would raise again when the interpreter exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     return 0
 
 
 def choose(argv: Sequence[str] | None) -> tuple[str, list[str]]:
-    """Return the name of the command that the arguments ask for, and what follows it."""
+    """Return the name of the chosen command, and the arguments that follow it."""
     parser = argparse.ArgumentParser(
         prog="septum",
         usage="septum [-h] [--version] [--print-completion SHELL] COMMAND ...",
@@ -131,12 +131,12 @@ def choose(argv: Sequence[str] | None) -> tuple[str, list[str]]:
     )
     parser.add_argument("name", nargs="?", help=argparse.SUPPRESS)
     parser.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
-    given = parser.parse_args(argv)
-    if given.name is None:
+    arguments = parser.parse_args(argv)
+    if arguments.name is None:
         parser.error("the following arguments are required: COMMAND")
-    if given.name not in COMMANDS:
-        parser.error(f"there is no command {given.name!r}; {nearest(given.name, COMMANDS)}")
-    return given.name, given.rest
+    if arguments.name not in COMMANDS:
+        parser.error(f"there is no command {arguments.name!r}; {nearest(arguments.name, COMMANDS)}")
+    return arguments.name, arguments.rest
 
 
 class PrintCompletion(argparse.Action):
@@ -149,7 +149,7 @@ class PrintCompletion(argparse.Action):
         values: Any,
         option_string: str | None = None,
     ) -> None:
-        """Print it."""
+        """Print the script."""
         from septum.commands.completion import SHELLS, completion_script
 
         if values not in SHELLS:
@@ -163,17 +163,17 @@ def list_commands() -> str:
     """Return the commands under their headings, a line each."""
     width = max(map(len, COMMANDS))
     blocks = []
-    for heading, commands in HEADINGS.items():
+    for heading, commands in COMMANDS_BY_HEADING.items():
         lines = [f"  {name:<{width}}  {command.help}" for name, command in commands.items()]
         blocks.append("\n".join([f"{heading}:", *lines]))
     return "\n\n".join(blocks)
 
 
 def limit_threads(threads: int | None) -> None:
-    """Bound the thread pools, which read their environment when they are first imported."""
-    # Threads that spin while they wait take the cores from other programs (a training beside
-    # another one then runs many times slower); threads that sleep at once wake late, which
-    # costs a fifth. So: spin briefly, then sleep.
+    """Limit the thread pools, which read their environment when they are first imported."""
+    # Threads that spin while they wait take the cores from other programs: two trainings at a
+    # time then run many times slower. Threads that sleep at once wake up late, which costs a
+    # fifth of the speed. Therefore they spin briefly and then sleep.
     os.environ.setdefault("GOMP_SPINCOUNT", "3000")
     if threads:
         for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):

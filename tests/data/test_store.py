@@ -20,7 +20,7 @@ from hypothesis.extra import numpy as hnp
 from septum.data import store
 from septum.data.store import Case, Geometry
 from septum.errors import SeptumError
-from septum.io.atomic import PREFIX
+from septum.io.atomic import TEMPORARY_PREFIX
 
 DTYPES = ["uint8", "int16", "uint16", "int32", "uint32", "float16", "float32", ">u2", ">f4"]
 
@@ -184,7 +184,7 @@ def test_cases_are_found_by_the_users_name(tmp_path):
     for i, name in enumerate(names):
         folder = tmp_path / f"batch{i % 2}"
         store.write_case(store.case_path(folder, name), make_case(image, name=name))
-    (tmp_path / "batch0" / f"{PREFIX}12345678-12345678-99999999-0.zarr").mkdir()
+    (tmp_path / "batch0" / f"{TEMPORARY_PREFIX}12345678-12345678-99999999-0.zarr").mkdir()
     (tmp_path / "batch0" / "notes.txt").write_text("mine")
     found = store.case_paths([tmp_path / "batch0", tmp_path / "batch1"])
     assert sorted(found) == sorted(names)
@@ -262,13 +262,13 @@ def test_a_killed_writer_leaves_nothing_half_written(tmp_path):
     # stop it in the midst of writing, leaving a temporary folder behind
     for _ in range(1000):
         os.kill(writer.pid, signal.SIGSTOP)
-        if any(name.startswith(PREFIX) for name in os.listdir(tmp_path)):
+        if any(name.startswith(TEMPORARY_PREFIX) for name in os.listdir(tmp_path)):
             break
         os.kill(writer.pid, signal.SIGCONT)
     writer.kill()
     writer.join()
     assert whole
-    leftovers = [name for name in os.listdir(tmp_path) if name.startswith(PREFIX)]
+    leftovers = [name for name in os.listdir(tmp_path) if name.startswith(TEMPORARY_PREFIX)]
     assert leftovers
     assert set(store.case_paths([tmp_path])) <= {"cell 1"}
     store.write_case(tmp_path / "c.zarr", make_case(np.ones((1, 3, 3), np.uint8)))

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from septum.io.units import UNKNOWN, in_micrometers, in_one_unit, parse_length
+from septum.io.units import UNKNOWN_LENGTH, in_micrometers, in_one_unit, parse_length
 
 
 @pytest.mark.parametrize(
@@ -24,13 +24,13 @@ from septum.io.units import UNKNOWN, in_micrometers, in_one_unit, parse_length
         (2, "cm", (20.0, "millimeter")),
         (1, "inch", (25.4, "millimeter")),
         (0.001, "m", (1.0, "millimeter")),
-        (2, "", UNKNOWN),
-        (2, None, UNKNOWN),
-        (2, "furlong", UNKNOWN),
-        (0, "mm", UNKNOWN),
-        (-1, "mm", UNKNOWN),
-        (math.nan, "mm", UNKNOWN),
-        (math.inf, "mm", UNKNOWN),
+        (2, "", UNKNOWN_LENGTH),
+        (2, None, UNKNOWN_LENGTH),
+        (2, "furlong", UNKNOWN_LENGTH),
+        (0, "mm", UNKNOWN_LENGTH),
+        (-1, "mm", UNKNOWN_LENGTH),
+        (math.nan, "mm", UNKNOWN_LENGTH),
+        (math.inf, "mm", UNKNOWN_LENGTH),
     ],
 )
 def test_spellings(step, unit, length):
@@ -43,8 +43,8 @@ def test_spellings(step, unit, length):
         ([(2.0, "micrometer"), (3.0, "micrometer")], ((2.0, 3.0), "micrometer")),
         ([(2.0, "millimeter"), (3.0, "millimeter")], ((2.0, 3.0), "millimeter")),
         ([(2.0, "millimeter"), (3.0, "micrometer")], ((2000.0, 3.0), "micrometer")),
-        ([(2.0, "millimeter"), UNKNOWN], ((1.0, 1.0), "pixel")),
-        ([UNKNOWN, UNKNOWN], ((1.0, 1.0), "pixel")),
+        ([(2.0, "millimeter"), UNKNOWN_LENGTH], ((1.0, 1.0), "pixel")),
+        ([UNKNOWN_LENGTH, UNKNOWN_LENGTH], ((1.0, 1.0), "pixel")),
     ],
 )
 def test_one_unit_for_all_axes(lengths, spacing):

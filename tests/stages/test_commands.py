@@ -63,6 +63,18 @@ TYPED = [
         },
     ),
     (
+        "tune --settings {} --weights w --plan p --cases a b --code 0f --out o",
+        {
+            "settings": "{}",
+            "weights": Path("w"),
+            "plan": Path("p"),
+            "cases": [Path("a"), Path("b")],
+            "code": "0f",
+            "threads": None,
+            "out": Path("o"),
+        },
+    ),
+    (
         "fit --settings {} --plan p --cases a --fold 1 --code 0f --threads 2 --out o",
         {
             "settings": "{}",
@@ -171,11 +183,11 @@ TYPED = [
 ]
 
 
-@pytest.mark.parametrize(("typed", "expected"), TYPED, ids=list(cli.OF_RULES))
+@pytest.mark.parametrize(("typed", "expected"), TYPED, ids=list(cli.COMMANDS_OF_RULES))
 def test_what_a_command_makes_of_its_arguments(typed, expected):
     name, *given = shlex.split(typed)
     assert vars(cli.COMMANDS[name].parser(name).parse_args(given)) == {"debug": False, **expected}
 
 
 def test_every_command_of_a_rule_is_tested():
-    assert [typed.split()[0] for typed, _ in TYPED] == list(cli.OF_RULES)
+    assert [typed.split()[0] for typed, _ in TYPED] == list(cli.COMMANDS_OF_RULES)

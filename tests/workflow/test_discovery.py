@@ -127,7 +127,7 @@ def test_batches_hold_every_case_once(tmp_path):
     batches = cases.find_batches(loaded, found)
     assert sorted(c.name for batch in batches.values() for c in batch) == [c.name for c in found]
     assert 4 <= len(batches) <= 8
-    assert max(map(len, batches.values())) <= 2 * cases.CASES_PER_JOB
+    assert max(map(len, batches.values())) <= 2 * cases.MAX_CASES_PER_JOB
 
 
 def test_a_new_case_changes_one_batch(tmp_path):

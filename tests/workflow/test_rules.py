@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from small_study import Job, context, small_settings, small_study
 
-from septum.config.checks.names import RESERVED
+from septum.config.checks.names import RESERVED_NAMES
 from septum.errors import SeptumError
 from septum.io.code_digest import reachable
 from septum.workflow import stage_code
@@ -96,9 +96,9 @@ def test_no_experiment_has_the_name_of_another_folder():
     of_dataset += (paths.weights, paths.leaderboard)
     names = {path("d").split("/")[2] for path in of_dataset}
     names.add(paths.dataset_log("x").split("/")[2])
-    assert names == RESERVED["experiments"]
+    assert names == RESERVED_NAMES["experiments"]
     names = {path().split("/")[1] for path in (paths.report, paths.report_contents)}
-    assert {*names, paths.run_log("x").split("/")[1]} == RESERVED["datasets"]
+    assert {*names, paths.run_log("x").split("/")[1]} == RESERVED_NAMES["datasets"]
 
 
 def test_parsing_imports_nothing_heavy():

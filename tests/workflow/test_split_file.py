@@ -8,7 +8,7 @@ import pytest
 
 from septum.config.schema import Split
 from septum.errors import SeptumError
-from septum.workflow.split_file import GivenSplit, fold_count, read_split_file, split_by_name
+from septum.workflow.split_file import PredefinedSplit, fold_count, read_split_file, split_by_name
 
 
 def write_json(path, content):
@@ -18,14 +18,14 @@ def write_json(path, content):
 
 def test_json_with_validation_cases(tmp_path):
     path = write_json(tmp_path / "s.json", {"test": ["a"], "val": ["b"], "train": ["c", "d"]})
-    assert read_split_file(path) == GivenSplit(str(path), ("a",), ("c", "d"), (("b",),))
+    assert read_split_file(path) == PredefinedSplit(str(path), ("a",), ("c", "d"), (("b",),))
 
 
 def test_json_with_folds_under_split(tmp_path):
     content = {"what": "x", "split": {"test": ["t"], "folds": [["b"], ["a"]]}}
     path = write_json(tmp_path / "s.json", content)
     given = read_split_file(path)
-    assert given == GivenSplit(str(path), ("t",), (), (("b",), ("a",)))
+    assert given == PredefinedSplit(str(path), ("t",), (), (("b",), ("a",)))
     assert dict(given.parts()) == {"test": ("t",), "train": (), "fold 0": ("b",), "fold 1": ("a",)}
 
 
@@ -36,7 +36,7 @@ def test_csv_with_groups_as_spreadsheets_save_it(tmp_path):
     given = read_split_file(path)
     assert (given.test, given.folds, given.train) == (("a",), (("b",),), ("c",))
     assert given.groups == {"b": "p", "c": "p"}
-    assert not given.whole
+    assert not given.is_for_one_dataset
 
 
 def test_folds_are_those_of_the_file_or_of_the_settings(tmp_path):

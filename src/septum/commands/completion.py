@@ -10,16 +10,16 @@ SHELLS = ("bash", "zsh", "tcsh")
 
 
 def completion_script(commands: Mapping[str, ArgumentParser], shell: str) -> str:
-    """Return the script that a shell reads once, after which it completes by itself.
+    """Return the script by which a shell completes commands, options and paths.
 
     Parameters
     ----------
     commands : mapping of str to ArgumentParser
-        What each command takes. Arguments that are paths are completed by files and folders.
+        The parser of each command. Arguments that are paths are completed to files and folders.
     shell : str
         One of `SHELLS`.
     """
-    import shtab  # all else works in an environment that was made before this was needed
+    import shtab  # here, since older environments of Septum do not have it
 
     every = ArgumentParser(prog="septum")
     every.add_argument("--version", action="store_true", help="show the version")

@@ -1,4 +1,4 @@
-"""``septum fetch``: download a public dataset, or list those that there are."""
+"""``septum fetch``: download a public dataset, or list the available ones."""
 
 from __future__ import annotations
 

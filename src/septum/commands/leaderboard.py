@@ -9,7 +9,7 @@ from septum.config.arguments import add_configs
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Declare the configuration, and where its results are."""
+    """Declare the configuration and the folder of its results."""
     add_configs(parser, "configuration files, whose datasets are shown")
     parser.add_argument("--results", type=Path, help="overrides results of the configuration")
 

@@ -1,7 +1,7 @@
 """Arguments of the command line that several commands share.
 
-They stand beside the configuration, since both are what a user may write, and below all stages
-and commands, which declare their arguments by them.
+They belong to the configuration, since users write both, and lie below all stages and commands,
+which use them to declare their arguments.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ def add_fold(parser: ArgumentParser) -> None:
     parser.add_argument("--fold", type=int, default=0, help="number of the fold (0)")
 
 
-def add_code(parser: ArgumentParser, kept: str) -> None:
-    """Add ``--code``; ``kept`` names the file that keeps the digest."""
-    parser.add_argument("--code", default="", help=f"digest of the code, kept in {kept}")
+def add_code(parser: ArgumentParser, file: str) -> None:
+    """Add ``--code``; ``file`` describes the file that stores the digest."""
+    parser.add_argument("--code", default="", help=f"digest of the code, stored in {file}")
 
 
 def add_threads(parser: ArgumentParser) -> None:
@@ -68,7 +68,7 @@ def add_paths(parser: ArgumentParser, name: str, what: str, *, optional: bool = 
 
 
 def add_costs(parser: ArgumentParser) -> None:
-    """Add ``--costs JSON``: where a prediction writes down the time and memory that it took."""
+    """Add ``--costs JSON``, the file for the time and memory that a prediction took."""
     parser.add_argument("--costs", type=Path, metavar="JSON", help="where to write what it took")
 
 
@@ -83,5 +83,5 @@ def add_out(parser: ArgumentParser, what: str) -> None:
 
 
 def threads_to_use(arguments: Namespace) -> int:
-    """Return the threads that a job may use: all, unless it is told otherwise."""
+    """Return the number of threads that a job may use, by default that of all processors."""
     return arguments.threads or os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""Which datasets a classical baseline can answer for."""
+"""Checks whether a classical baseline can be applied to a dataset."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def misfits(
     annotation: str,
     spatial_dims: int | None,
 ) -> Iterator[Problem]:
-    """Yield why a method cannot answer for a dataset.
+    """Yield the reasons why a method cannot be applied to a dataset.
 
     Parameters
     ----------
@@ -27,20 +27,20 @@ def misfits(
     where : str
         The configuration key that names the datasets, for the messages.
     dataset : str
-        Its name.
+        Name of the dataset.
     classes : mapping of int to ClassSpec, or None
-        Its foreground classes; None where they are not known yet.
+        Its foreground classes; None if they are not known yet.
     annotation : str
         ``instance``, ``binary``, ``semantic`` or ``panoptic``.
     spatial_dims : int or None
-        Axes of its images; None where they are not known yet.
+        Number of axes of its images; None if it is not known yet.
     """
-    known = list((classes or {}).values())
-    if len(known) > 1:
-        several = ", ".join(spec.name for spec in known)
+    specs = list((classes or {}).values())
+    if len(specs) > 1:
+        several = ", ".join(spec.name for spec in specs)
         what = f"a classical method knows no classes, but {dataset} has several ({several})"
         yield Problem(where, what, f"name datasets of one class, without {dataset}")
-    elif known and annotation != "semantic" and known[0].kind != "thing":
+    elif specs and annotation != "semantic" and specs[0].kind != "thing":
         what = f"a classical method finds objects, but the only class of {dataset} is stuff"
         yield Problem(where, what, f"say `annotation: semantic` in datasets.{dataset}")
     if spatial_dims not in (None, 2) and registry.BASELINES[name].planar:

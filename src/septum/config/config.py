@@ -1,8 +1,8 @@
 """The configuration as a whole: its sections and its levels.
 
-Three levels say how a network is trained and used: the sections of the top level, the same
-sections inside a dataset, and inside an experiment. The narrower one wins, key by key
-(`Config.run`).
+How a network is trained and used is set at three levels: in the sections of the top level, in
+the same sections inside a dataset, and inside an experiment. The more specific level overrides
+the others key by key (`Config.run`).
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ class Config(Section):
     export: Export = Export()
     report: Report = Report()
     jobs: Jobs = Jobs()
-    # of experiments that `septum.config.experiment_grid` made: the keys that the user wrote
+    # keys of experiments that `septum.config.experiment_grid` made, and those the user wrote
     _written: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
     def _tidy(cls, data: Any) -> Any:
-        """Drop what is set to null (a second file switches it off so); expand ``~``."""
+        """Drop datasets and experiments that are null (switched off), and expand ``~``."""
         if isinstance(data, dict):
             data = dict(data)
             if isinstance(data.get("results"), str):
@@ -70,7 +70,7 @@ class Config(Section):
         return data
 
     def dataset_section(self, dataset: str, name: str) -> Section:
-        """Return a section of a dataset: the top level's, overridden by the dataset's own."""
+        """Return a section of the top level, overridden by that of a dataset."""
         top = getattr(self, name)
         return _merged(top, (f"datasets.{dataset}.{name}", getattr(self.datasets[dataset], name)))
 
@@ -85,7 +85,8 @@ class Config(Section):
             )
             for name in ("train", "predict", "decode")
         }
-        # set for all, these are for the heads that they fit; an experiment's own are checked
+        # Settings of wider levels apply to the heads that have a use for them; those of the
+        # experiment itself are checked.
         for where, neutral, *_ in unfit_settings(spec.head, sections):
             name, key = where.split(".")
             if key not in getattr(spec, name):
@@ -102,14 +103,14 @@ class Config(Section):
         )
 
     def baseline(self, dataset: str, experiment: str) -> Baseline:
-        """Return what decides a baseline on one dataset."""
+        """Return the settings of a baseline on one dataset."""
         spec = self.experiments[experiment]
         return Baseline(
             dataset=dataset, experiment=experiment, method=spec.method, options=spec.options
         )
 
     def folds(self, dataset: str, experiment: str) -> list[int] | Literal["all"]:
-        """Return the folds that an experiment is trained, or tuned, on."""
+        """Return the folds on which an experiment is trained or tuned."""
         spec = self.experiments[experiment]
         if spec.merge is not None:
             return self.folds(dataset, spec.merge.instances)
@@ -119,7 +120,7 @@ class Config(Section):
         return _merged(self.train, (where, self.datasets[dataset].train)).folds
 
     def folds_key(self, dataset: str, experiment: str) -> str:
-        """Return the key that says them, for messages."""
+        """Return the key that sets the folds, for messages."""
         spec = self.experiments[experiment]
         if spec.merge is not None:
             return self.folds_key(dataset, spec.merge.instances)
@@ -129,12 +130,12 @@ class Config(Section):
         return f"datasets.{dataset}.train.folds" if of_dataset else "train.folds"
 
     def train_seed(self, experiment: str) -> int:
-        """Return the seed of an experiment's trainings: its own, or that of all."""
-        own = self.experiments[experiment].seed
-        return self.seed if own is None else own
+        """Return the seed of an experiment's trainings, by default that of the configuration."""
+        seed = self.experiments[experiment].seed
+        return self.seed if seed is None else seed
 
     def as_written(self, problem: Problem) -> Problem:
-        """Return a problem at the key that the user wrote."""
+        """Return a problem with the key that the user wrote in place of a generated one."""
         return as_written(problem, self._written)
 
 
@@ -143,7 +144,7 @@ def _merged(top: Section, *overrides: tuple[str, Mapping[str, Any]]) -> Any:
     problems = Problems()
     for where, override in overrides:
         try:
-            # alone first, so that an error names the level it comes from
+            # validated level by level, so that an error names the level that it is in
             type(top).model_validate({**values, **override})
         except ValidationError as error:
             problems.extend(problems_of(error, where, type(top)))

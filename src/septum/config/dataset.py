@@ -1,4 +1,4 @@
-"""The section of one dataset: where its images and labels are, and what they mean."""
+"""The section of one dataset: its image and label files, and the meaning of the labels."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Dataset(Section):
     @model_validator(mode="before")
     @classmethod
     def _fill_in(cls, data: Any) -> Any:
-        """Accept ``{1: nucleus}`` for ``{1: {name: nucleus}}``; a demo knows its own classes."""
+        """Accept ``{1: nucleus}`` for ``{1: {name: nucleus}}``, and add the classes of a demo."""
         if not isinstance(data, dict):
             return data
         demo = DEMO_CASES.get(data.get("demo", ""))
@@ -61,22 +61,24 @@ class Dataset(Section):
 
     @field_validator("classes")
     @classmethod
-    def _told_apart(cls, classes: dict[int, ClassSpec] | None) -> dict[int, ClassSpec] | None:
-        """Refuse a name that several classes share: in scores and tables names stand alone."""
-        seen: dict[str, int] = {}
+    def _unique_names(cls, classes: dict[int, ClassSpec] | None) -> dict[int, ClassSpec] | None:
+        """Refuse equal names of classes, since scores and tables identify classes by name."""
+        number_by_name: dict[str, int] = {}
         for number, spec in (classes or {}).items():
-            if seen.setdefault(spec.name, number) != number:
-                raise ValueError(f"{seen[spec.name]} and {number} are both called {spec.name!r}")
+            if number_by_name.setdefault(spec.name, number) != number:
+                raise ValueError(
+                    f"{number_by_name[spec.name]} and {number} are both called {spec.name!r}"
+                )
         return classes
 
     @property
     def has_labels(self) -> bool:
-        """Whether there is anything to train on."""
+        """Whether any cases have labels to train on."""
         return self.labels is not None or self.demo is not None
 
     @property
     def layout(self) -> Literal["one", "pair", "coco", "by_class"]:
-        """Which files hold the labels of a case (`septum.stages.prepare.label_files`)."""
+        """The layout of the label files of a case (`septum.stages.prepare.label_files`)."""
         if self.segments is not None:
             return "coco"
         if self.instances is not None:
@@ -85,13 +87,13 @@ class Dataset(Section):
 
     @property
     def label_patterns(self) -> dict[str, str]:
-        """The keys and patterns of a case's label maps; of several classes, by their ids."""
-        found = {"labels": self.labels, "instances": self.instances}
+        """The patterns of a case's label maps by their keys; maps of classes in order of id."""
+        patterns = {"labels": self.labels, "instances": self.instances}
         if self.layout == "by_class":
             classes = sorted((self.classes or {}).items())
             names = {f"labels ({spec.name})": spec.name for _, spec in classes}
-            found = {key: self.labels.replace("{class}", name) for key, name in names.items()}
-        return {key: pattern for key, pattern in found.items() if pattern is not None}
+            patterns = {key: self.labels.replace("{class}", name) for key, name in names.items()}
+        return {key: pattern for key, pattern in patterns.items() if pattern is not None}
 
     @property
     def void_number(self) -> int | None:
@@ -100,19 +102,19 @@ class Dataset(Section):
 
     @property
     def spatial_dims(self) -> int | None:
-        """Axes of the images, as far as the configuration says."""
+        """Number of axes of the images; None if the configuration does not tell."""
         if self.demo is not None:
             return DEMO_CASES[self.demo].spatial_dims
         return None if self.spacing is None else len(self.spacing)
 
     @property
     def image_patterns(self) -> list[str]:
-        """The patterns of the annotated images, one a channel file."""
+        """The patterns of the annotated images, one for each file of channels."""
         return _as_list(self.images)
 
     @property
     def unlabelled_patterns(self) -> list[str]:
-        """The patterns of the images without labels, one a channel file."""
+        """The patterns of the images without labels, one for each file of channels."""
         return _as_list(self.unlabelled)
 
 

@@ -37,7 +37,10 @@ def decode_fields(methods: Iterable[registry.Method]) -> dict[str, Any]:
 
 
 class _Decode(Section):
-    """From maps to instances (`septum.decoding`); what is `auto` is tuned on validation cases."""
+    """Decoding of maps to instances (`septum.decoding`).
+
+    Parameters that are `auto` are tuned on the validation cases.
+    """
 
     method: MethodName = "auto"
 

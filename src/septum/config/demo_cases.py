@@ -1,7 +1,6 @@
-"""What the embedded simulated datasets hold: names and formats, no images.
+"""Names and formats of the cases of the embedded simulated datasets.
 
-Read whenever the Snakefile is parsed, so: standard library only. `septum.datasets.demo` draws the
-images.
+The images are drawn by `septum.datasets.demo`.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ class DemoCases:
     Parameters
     ----------
     cases : tuple of str
-        The names of all cases, sorted.
+        Sorted names of all cases.
     unlabelled : tuple of str
-        Those that get an image but no labels: new images, to be predicted only.
+        Names of the cases without labels, which are predicted only.
     image_suffix, label_suffix : str
-        Of the files ``images/<case><suffix>`` and ``labels/<case><suffix>``.
+        Suffixes of the files ``images/<case><suffix>`` and ``labels/<case><suffix>``.
     spatial_dims : int
-        Axes of the images.
+        Number of axes of the images.
     annotation : str
         ``instance``, ``semantic`` or ``panoptic``, as in the configuration.
     classes : dict of int to (str, str)
@@ -42,9 +41,9 @@ class DemoCases:
 
 
 def _names(labelled: int, unlabelled: int, word: str) -> dict[str, tuple[str, ...]]:
-    new = tuple(f"new_{i:02d}" for i in range(1, unlabelled + 1))
-    known = tuple(f"{word}_{i:02d}" for i in range(1, labelled + 1))
-    return {"cases": tuple(sorted(known + new)), "unlabelled": new}
+    new_images = tuple(f"new_{i:02d}" for i in range(1, unlabelled + 1))
+    annotated = tuple(f"{word}_{i:02d}" for i in range(1, labelled + 1))
+    return {"cases": tuple(sorted(annotated + new_images)), "unlabelled": new_images}
 
 
 DEMO_CASES: dict[str, DemoCases] = {

@@ -15,13 +15,14 @@ HeadName = Literal[*registry.HEADS]
 
 
 class Experiment(Section):
-    """A network, its head, and what differs from the top-level sections; or a baseline; or a merge.
+    """A network with a head, a classical baseline, or a merge of two experiments.
 
-    In a file, an entry with lists stands for several of them (`septum.config.experiment_grid`).
+    Exactly one of ``network``, ``method`` (a classical baseline) and ``merge`` is set. A
+    baseline takes ``options`` and ``datasets``, a merge ``datasets``; all other keys are for
+    networks. ``train``, ``predict`` and ``decode`` override the top-level sections.
 
-    One of ``network``, ``method`` (a classical baseline) and ``merge`` (of two experiments) is
-    given. A baseline takes ``options`` and ``datasets``, a merge ``datasets``; all other keys
-    are for networks.
+    In a file, an entry with lists stands for several experiments
+    (`septum.config.experiment_grid`).
     """
 
     network: str | None = None
@@ -40,7 +41,7 @@ class Experiment(Section):
     @model_validator(mode="before")
     @classmethod
     def _tidy(cls, data: Any) -> Any:
-        """Drop what is set to null, of the options too (a second file takes it back so)."""
+        """Drop keys and options that are null, by which a second file takes them back."""
         data = without_nulls(data)
         if isinstance(data, Mapping) and "options" in data:
             data = {**data, "options": without_nulls(data["options"])}
@@ -52,12 +53,12 @@ class Experiment(Section):
 
     @property
     def kind(self) -> Literal["network", "classical", "merged"]:
-        """What it is, in one word."""
+        """The kind of experiment."""
         if self.method is not None:
             return "classical"
         return "network" if self.merge is None else "merged"
 
     @field_validator("pretrained", mode="before")
     @classmethod
-    def _source_alone(cls, given: Any) -> Any:
-        return {"source": given} if isinstance(given, str) else given
+    def _source_alone(cls, value: Any) -> Any:
+        return {"source": value} if isinstance(value, str) else value

@@ -1,7 +1,7 @@
-"""Experiments as a cross product: an entry with lists stands for one experiment a combination.
+"""Grids of experiments: an entry with lists stands for an experiment for each combination.
 
-Expanded here, before anything is validated, so that all else sees plain experiments. Imported
-whenever the Snakefile is parsed, hence no heavy import here.
+Entries are expanded before anything is validated, so that all other code is given plain
+experiments.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from septum.errors import Problem, Problems
 
-# the keys of an entry that may be lists, in the order of the parts of a name
-AXES = ("network", "method", "head", "seed")
+# the keys of an entry that may be lists, in the order in which their values appear in a name
+GRID_KEYS = ("network", "method", "head", "seed")
 
 
 @dataclass
@@ -27,9 +27,9 @@ class Grid:
     experiments : dict
         Plain experiments by name, in the order of the entries; the last list changes fastest.
     keys : dict of str to str
-        Key of an experiment that was made here -> the key that the user wrote in its place.
+        Maps the key of a generated experiment to the key that the user wrote.
     problems : Problems
-        What is wrong with the lists.
+        Problems of the lists.
     """
 
     experiments: dict[Any, Any] = field(default_factory=dict)
@@ -48,24 +48,25 @@ class _Value(NamedTuple):
 def expand(entries: Mapping[Any, Any]) -> Grid:
     """Return the experiments that the entries of ``experiments:`` stand for.
 
-    Where `AXES` of an entry are lists (``network`` may be a mapping of names to options, too),
-    there is one experiment a combination, named ``<entry>-<network>-<head>-seed<n>``, or
-    ``<entry>-<method>``: only lists are named, so that an element more changes the names of no
-    others. A combination is switched off by its name, ``<name>: null``. ``start_from`` may name an
-    entry with lists: each combination starts from the one of the same parts there.
+    If some of the `GRID_KEYS` of an entry are lists (``network`` may also be a mapping of names
+    to options), there is an experiment for each combination of their elements. It is named
+    ``<entry>-<network>-<head>-seed<n>`` or ``<entry>-<method>``, where keys without a list are
+    left out, so that another element does not change the names of existing experiments. A
+    combination is switched off by its name, ``<name>: null``. If ``start_from`` names an entry
+    with lists, each combination starts from the combination with the same elements there.
 
     Parameters
     ----------
     entries : mapping
-        As the configuration has them; not changed, and not trusted to be well-formed.
+        The entries of the configuration, which may be malformed; not changed.
 
     Returns
     -------
     Grid
     """
     grid = Grid()
-    parts: dict[str, dict[str, str]] = {}  # of a combination's name, by axis
-    axes: dict[str, list[str]] = {}  # of an entry with lists
+    parts: dict[str, dict[str, str]] = {}  # name of a combination -> key -> part of the name
+    axes: dict[str, list[str]] = {}  # entry -> its keys that are lists
     switched_off = {entry for entry, spec in entries.items() if spec is None}
     for entry, spec in entries.items():
         lists = _lists_of(spec)
@@ -73,7 +74,9 @@ def expand(entries: Mapping[Any, Any]) -> Grid:
             _add(grid, entry, entry, spec)
             continue
         key = f"experiments.{entry}"
-        problems = [p for axis, found in lists.items() for p in _faults(f"{key}.{axis}", found)]
+        problems = [
+            p for axis, elements in lists.items() for p in _faults(f"{key}.{axis}", elements)
+        ]
         grid.problems.extend(problems)
         if problems:
             continue
@@ -82,21 +85,21 @@ def expand(entries: Mapping[Any, Any]) -> Grid:
             name = "-".join([str(entry), *(element.part for element in combination)])
             if name in switched_off:
                 continue
-            chosen = dict(zip(lists, combination, strict=True))
-            parts[name] = {axis: element.part for axis, element in chosen.items()}
-            _add(grid, entry, name, _combined(spec, chosen))
+            element_by_axis = dict(zip(lists, combination, strict=True))
+            parts[name] = {axis: element.part for axis, element in element_by_axis.items()}
+            _add(grid, entry, name, _combined(spec, element_by_axis))
             grid.keys[f"experiments.{name}"] = key
             for element in combination:
                 for option in element.options:
                     written = f"{key}.network.{element.value}.{option}"
                     grid.keys[f"experiments.{name}.options.{option}"] = written
-    for name, own in parts.items():
-        _start_from_alike(grid.experiments, name, own, axes)
+    for name, own_parts in parts.items():
+        _start_from_alike(grid.experiments, name, own_parts, axes)
     return grid
 
 
 def as_written(problem: Problem, keys: Mapping[str, str]) -> Problem:
-    """Return a problem at the key that the user wrote, for one at a key that was made here."""
+    """Return a problem with the key that the user wrote in place of a generated one."""
     fitting = [key for key in keys if f"{problem.where}.".startswith(f"{key}.")]
     if not fitting:
         return problem
@@ -105,21 +108,21 @@ def as_written(problem: Problem, keys: Mapping[str, str]) -> Problem:
 
 
 def _lists_of(spec: Any) -> dict[str, list[_Value]]:
-    """Return the elements of each axis of an entry that is a list (or a mapping of networks)."""
+    """Return the elements of each key that is a list (or a mapping of networks)."""
     if not isinstance(spec, Mapping):
         return {}
     lists = {}
-    for axis in AXES:
-        given = spec.get(axis)
-        if isinstance(given, Mapping) and axis == "network":
-            lists[axis] = [_Value(name, _part(axis, name), o) for name, o in given.items()]
-        elif isinstance(given, Sequence) and not isinstance(given, str):
-            lists[axis] = [_Value(value, _part(axis, value), {}) for value in given]
+    for axis in GRID_KEYS:
+        value_of_axis = spec.get(axis)
+        if isinstance(value_of_axis, Mapping) and axis == "network":
+            lists[axis] = [_Value(name, _part(axis, name), o) for name, o in value_of_axis.items()]
+        elif isinstance(value_of_axis, Sequence) and not isinstance(value_of_axis, str):
+            lists[axis] = [_Value(value, _part(axis, value), {}) for value in value_of_axis]
     return lists
 
 
 def _part(axis: str, value: object) -> str:
-    """Return what names a value in the name of an experiment, and so of a folder."""
+    """Return the part of an experiment's (and so of a folder's) name that stands for a value."""
     text = re.sub(r"[^A-Za-z0-9._-]", "_", str(value))
     return f"seed{text}" if axis == "seed" else text
 
@@ -127,33 +130,37 @@ def _part(axis: str, value: object) -> str:
 def _faults(key: str, elements: Sequence[_Value]) -> Iterator[Problem]:
     if not elements:
         yield Problem(key, "is empty", "name at least one, or leave the key out")
-    seen: set[str] = set()
+    earlier_parts: set[str] = set()
     for value, part, options in elements:
         if not isinstance(value, str | int) or isinstance(value, bool):
             yield Problem(key, f"holds {value!r}", "list names; of seeds, whole numbers")
-        elif part in seen:
+        elif part in earlier_parts:
             yield Problem(key, f"holds {value!r} twice", "name each once")
         elif not isinstance(options, Mapping):
             what = f"is {options!r}, and no options of the network"
             yield Problem(f"{key}.{value}", what, "give keys with values, or {} for none")
-        seen.add(part)
+        earlier_parts.add(part)
 
 
-def _combined(spec: Mapping[str, Any], chosen: Mapping[str, _Value]) -> dict[str, Any]:
-    """Return the experiment of a combination; options of a network win over the entry's."""
-    plain = {**spec, **{axis: element.value for axis, element in chosen.items()}}
-    own = {key: v for element in chosen.values() for key, v in element.options.items()}
-    if own:
+def _combined(spec: Mapping[str, Any], element_by_axis: Mapping[str, _Value]) -> dict[str, Any]:
+    """Return the experiment of a combination; options of a network override the entry's."""
+    experiment = {**spec, **{axis: element.value for axis, element in element_by_axis.items()}}
+    network_options = {
+        key: v for element in element_by_axis.values() for key, v in element.options.items()
+    }
+    if network_options:
         shared = spec.get("options", {})
-        # what is no mapping is left for the validation to complain about
-        plain["options"] = {**shared, **own} if isinstance(shared, Mapping) else shared
-    return plain
+        # anything but a mapping is left to the validation
+        experiment["options"] = (
+            {**shared, **network_options} if isinstance(shared, Mapping) else shared
+        )
+    return experiment
 
 
 def _start_from_alike(
     experiments: dict[Any, Any], name: str, parts: Mapping[str, str], axes: Mapping[str, list[str]]
 ) -> None:
-    """Name the combination of the same parts where one starts from an entry with lists."""
+    """Replace an entry with lists in ``start_from`` by its combination with the same parts."""
     entry = experiments[name].get("start_from")
     if not isinstance(entry, str) or entry not in axes:
         return

@@ -1,4 +1,4 @@
-"""Settings that a head has no use for."""
+"""Checks for settings that do not apply to a head."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from septum.config import registry
 
 
 def unfit_settings(head: str, sections: Mapping[str, Any]) -> Iterator[tuple[str, Any, str, str]]:
-    """Yield the settings that a head has no use for.
+    """Yield the settings that do not apply to a head.
 
     Parameters
     ----------
@@ -21,9 +21,9 @@ def unfit_settings(head: str, sections: Mapping[str, Any]) -> Iterator[tuple[str
     Yields
     ------
     key : str
-        Such as ``decode.method``.
+        Key of the setting, such as ``decode.method``.
     neutral : object
-        The value that fits every head.
+        The value that applies to every head.
     what, remedy : str
         As in a `septum.errors.Problem`.
     """
@@ -38,7 +38,8 @@ def unfit_settings(head: str, sections: Mapping[str, Any]) -> Iterator[tuple[str
     if head == "detection" and sections["predict"].tta:
         what = "averages maps, and the head 'detection' finds objects, which have no mean"
         yield "predict.tta", False, what, "set it to false"
-    # with any more, windows share one stride of the network at least (`septum.inference.tile_grid`)
+    # With a larger overlap, windows share at least one stride of the network
+    # (`septum.inference.tile_grid`).
     if record.of_detectors and 1 - sections["predict"].overlap == 1:
         what = "lets windows share no pixel, so an object in several is counted in each of them"
         yield "predict.overlap", 0.25, what, "set it to 0.25"

@@ -1,4 +1,4 @@
-"""From files to a checked configuration, with every mistake in it at once."""
+"""Reading and validation of configuration files, with all problems reported at once."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def load_config(*paths: str | Path, overrides: Mapping[str, Any] | None = None) 
     return validate(merged)
 
 
-def _update(base: dict[str, Any], other: Mapping[str, Any]) -> None:
-    for key, value in other.items():
+def _update(base: dict[str, Any], override: Mapping[str, Any]) -> None:
+    for key, value in override.items():
         if isinstance(value, Mapping) and isinstance(base.get(key), dict):
             _update(base[key], value)
         else:
@@ -97,16 +97,16 @@ def validate(raw: object) -> Config:
         config._written = grid.keys
         if not problems:
             problems.extend(cross_checks(config))
-    # a mistake in an entry shows once, not once a combination
-    Problems(as_written(found, grid.keys) for found in problems).raise_if_any()
+    # show a mistake in an entry once, not once for each combination
+    Problems(as_written(entry, grid.keys) for entry in problems).raise_if_any()
     return config
 
 
 def repeated_keys(path: Path) -> Iterator[Problem]:
-    """Yield a problem for each key that stands twice in one mapping of a file.
+    """Yield a problem for each key that occurs twice in one mapping of a file.
 
-    YAML forbids it, and its readers take the last one without a word: of two experiments of one
-    name the first would be lost.
+    YAML forbids repeated keys, but its parsers silently take the last one, so that of two
+    experiments with one name the first would be lost.
 
     Parameters
     ----------

@@ -1,7 +1,4 @@
-"""Pydantic's errors in the words of someone who writes YAML.
-
-Light imports only: the configuration is read whenever the Snakefile is parsed.
-"""
+"""Translation of pydantic's errors into the words of someone who writes YAML."""
 
 from __future__ import annotations
 
@@ -12,13 +9,13 @@ from pydantic import BaseModel, ValidationError
 
 from septum.errors import Problem, nearest
 
-# what the patterns of text in `septum.config.schema` are made for
+# meaning of the text patterns in `septum.config.schema`
 _PATTERNS = {
     r"^#[0-9a-fA-F]{6}$": "it must be '#' and six hex digits, such as '#3b6ea5'",
     r"^(sha256:)?[0-9a-fA-F]{64}$": "it must be 64 hex digits, as `sha256sum` prints them",
     r"^[^<>{}]*[^/<>{}][^<>{}]*$": "it must be a folder below /, without any of < > { }",
 }
-# what pydantic's kinds of values are called here
+# descriptions of pydantic's types of values
 _KINDS = {
     "int": "a whole number",
     "float": "a number",
@@ -32,7 +29,7 @@ _KINDS = {
 
 
 def problems_of(error: ValidationError, where: str, model: type[BaseModel]) -> list[Problem]:
-    """Say pydantic's errors in a user's words, one a place."""
+    """Translate pydantic's errors, one for each place of the configuration."""
     places: dict[str, list[Any]] = {}
     for item in error.errors():
         keys = [str(part) for part in item["loc"] if not _is_branch(part) and part != "[key]"]
@@ -45,13 +42,13 @@ def problems_of(error: ValidationError, where: str, model: type[BaseModel]) -> l
 
 
 def _is_other_branch(key: str, items: list[Any], places: Collection[str]) -> bool:
-    """Whether a list or mapping is only told to be a word, and its parts what is wrong."""
+    """Return whether the problem is about a union's words, and others are about its parts."""
     words = all(item["type"] == "literal_error" for item in items)
     return words and any(place.startswith(f"{key}.") for place in places)
 
 
 def _is_branch(part: object) -> bool:
-    """Tell the branch of a union (``literal['auto']``, ``list[int]``) from a user's key."""
+    """Return whether a part is a branch of a union (``list[int]``), and not a user's key."""
     return isinstance(part, str) and (
         part in ("int", "float", "str", "list", "dict")
         or part.startswith(("literal[", "list[", "constrained-", "tuple["))
@@ -74,16 +71,16 @@ def _problem(key: str, items: list[Any], model: type[BaseModel]) -> Problem:
     shown = shown if len(shown) <= 60 else shown[:57] + "..."
     what = f"{shown} cannot be a key here" if loc[-1:] == ["[key]"] else f"cannot be {shown}"
     literal = next((item for item in items if item["type"] == "literal_error"), None)
-    others = [_demand(item) for item in items if item is not literal]
+    demands = [_demand(item) for item in items if item is not literal]
     if literal is None:
-        return Problem(key, what, f"{others[0]}; config.yaml explains every key")
+        return Problem(key, what, f"{demands[0]}; config.yaml explains every key")
     expected = literal["ctx"]["expected"]
-    remedy = f"choose one of: {expected}" if not others else f"{others[0]}, or say {expected}"
+    remedy = f"choose one of: {expected}" if not demands else f"{demands[0]}, or say {expected}"
     return Problem(key, what, remedy)
 
 
 def _demand(item: Mapping[str, Any]) -> str:
-    """Say in a user's words what a value must be."""
+    """Return in a user's words what a value must be."""
     kind, _, fault = item["type"].partition("_")
     if fault in ("type", "parsing", "from_float") and kind in _KINDS:
         return f"it must be {_KINDS[kind]}"
@@ -98,7 +95,7 @@ def _demand(item: Mapping[str, Any]) -> str:
 
 
 def _fields_at(model: type[BaseModel], loc: list[str]) -> list[str]:
-    """Return the keys that are right at a place of the configuration."""
+    """Return the valid keys at a place of the configuration."""
     kind: Any = model
     for part in loc:
         fields = getattr(kind, "model_fields", {})

@@ -1,4 +1,4 @@
-"""Which reader the name of a file asks for, where the configuration says ``reader: auto``."""
+"""The choice of a reader by the name of a file, for ``reader: auto``."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def reader_by_suffix(path: str | PurePath) -> str | None:
     Parameters
     ----------
     path : str or PurePath
-        Of a file, or of a pattern of files; nothing is looked up on the disk.
+        Path or pattern of a file, which need not exist.
 
     Returns
     -------
     str or None
-        A key of `septum.config.registry.READERS`. None where no reader has that suffix and the
-        path does not lead into a ``.zarr``.
+        A key of `septum.config.registry.READERS`. None if no reader has the suffix and the path
+        does not lead into a ``.zarr``.
 
     Examples
     --------
@@ -39,20 +39,20 @@ def reader_by_suffix(path: str | PurePath) -> str | None:
     return "ome_zarr" if any(part.lower().endswith(".zarr") for part in path.parts) else None
 
 
-def readers_of(paths: Iterable[str], given: str = "auto") -> list[str]:
-    """Return the readers that files may be read by, without a look at the disk.
+def readers_of(paths: Iterable[str], reader: str = "auto") -> list[str]:
+    """Return the readers that may read some files, judged by their names alone.
 
     Parameters
     ----------
     paths : iterable of str
         Images and label maps; a pattern with ``*`` stands for a folder of masks.
-    given : str
+    reader : str
         The reader that the configuration names, or ``auto``.
 
     Returns
     -------
     list of str
-        Sorted keys of `septum.config.registry.READERS`: all of them where the names do not tell.
+        Sorted keys of `septum.config.registry.READERS`, all of them if the names do not tell.
 
     Examples
     --------
@@ -62,9 +62,9 @@ def readers_of(paths: Iterable[str], given: str = "auto") -> list[str]:
     ['mask_folder', 'raster', 'tiff']
     """
     every = sorted(registry.READERS)
-    if given == "mask_folder":
+    if reader == "mask_folder":
         return every  # masks may be of any format
-    names = set() if given == "auto" else {given}
+    names = set() if reader == "auto" else {reader}
     for path in map(PurePath, paths):
         name = reader_by_suffix(path)
         if name is None:

@@ -1,4 +1,4 @@
-"""Which experiment is to be computed on which dataset, and why not on the others."""
+"""The pairs of dataset and experiment to compute, and the reasons for leaving out others."""
 
 from __future__ import annotations
 
@@ -12,32 +12,33 @@ from septum.errors import Problem, SeptumError
 
 
 def runs(config: Config) -> Iterator[tuple[str, str]]:
-    """Yield every (dataset, experiment) that is to be computed.
+    """Yield every pair (dataset, experiment) to compute.
 
-    An experiment that names no datasets runs on all that it can answer for (`left_out`).
+    An experiment that names no datasets runs on all datasets that it can be applied to; see
+    `left_out` for the others.
     """
-    for dataset, name in _wanted(config):
+    for dataset, name in _requested_runs(config):
         if runs_on(config, dataset, name):
             yield dataset, name
 
 
 def runs_on(config: Config, dataset: str, name: str) -> bool:
-    """Say whether an experiment is to be computed on a dataset (see `runs`)."""
-    wanted = config.experiments[name].datasets
-    if not config.datasets[dataset].has_labels or (wanted != "all" and dataset not in wanted):
+    """Return whether to compute an experiment on a dataset (see `runs`)."""
+    named = config.experiments[name].datasets
+    if not config.datasets[dataset].has_labels or (named != "all" and dataset not in named):
         return False
-    return wanted != "all" or not any(misfits(config, dataset, name))
+    return named != "all" or not any(misfits(config, dataset, name))
 
 
 def left_out(config: Config) -> Iterator[Problem]:
-    """Yield why an experiment that names no datasets does not run on one."""
-    for dataset, name in _wanted(config):
+    """Yield the reasons why experiments that name no datasets do not run on some of them."""
+    for dataset, name in _requested_runs(config):
         if config.experiments[name].datasets == "all":
             yield from misfits(config, dataset, name)
 
 
 def misfits(config: Config, dataset: str, experiment: str) -> Iterator[Problem]:
-    """Yield why an experiment cannot answer for a dataset, as far as the configuration says."""
+    """Yield the reasons, known from the configuration, why an experiment cannot use a dataset."""
     spec, data = config.experiments[experiment], config.datasets[dataset]
     key = f"experiments.{experiment}"
     undeclared = data.annotation in ("semantic", "panoptic") and data.classes is None
@@ -62,9 +63,9 @@ def misfits(config: Config, dataset: str, experiment: str) -> Iterator[Problem]:
 
 
 def _merge_misfits(config: Config, dataset: str, name: str) -> Iterator[Problem]:
-    """Yield why a merge cannot be made on a dataset."""
+    """Yield the reasons why a merge cannot be computed on a dataset."""
     if any(merge_problems(config, name)):
-        return  # which is said once, for all datasets
+        return  # these problems are reported once, for all datasets
     merge, data = config.experiments[name].merge, config.datasets[dataset]
     key = f"experiments.{name}.merge"
     if data.annotation != "panoptic":
@@ -87,9 +88,9 @@ def _merge_misfits(config: Config, dataset: str, name: str) -> Iterator[Problem]
         yield Problem(key, what, "give both experiments the same train.folds")
 
 
-def _wanted(config: Config) -> Iterator[tuple[str, str]]:
+def _requested_runs(config: Config) -> Iterator[tuple[str, str]]:
     for dataset, spec in config.datasets.items():
         for name, experiment in config.experiments.items():
-            named = experiment.datasets == "all" or dataset in experiment.datasets
-            if spec.has_labels and named:
+            is_named = experiment.datasets == "all" or dataset in experiment.datasets
+            if spec.has_labels and is_named:
                 yield dataset, name

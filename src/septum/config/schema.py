@@ -1,8 +1,8 @@
-"""The settings of the stages as typed sections: keys, types, defaults and what they mean.
+"""The settings of the stages as typed sections: keys, types and defaults.
 
-Each stage is handed its own section as JSON (`canonical_json`, `parse_section`). The sections of
-datasets and experiments are in `septum.config.dataset` and `septum.config.experiment`; how all of
-them make up a configuration, and which level wins, is in `septum.config.config`.
+Each stage receives its section as JSON (`canonical_json`, `parse_section`). The sections of
+datasets and experiments are in `septum.config.dataset` and `septum.config.experiment`;
+`septum.config.config` combines all of them into a configuration.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class ClassSpec(Section):
 
 
 class Normalisation(Section):
-    """How intensities become the network's input (`septum.data.intensity`)."""
+    """Normalisation of intensities for the network (`septum.data.intensity`)."""
 
     scheme: Literal["auto", "percentile", "zscore", "ct", "none"] = "auto"
     lower: Annotated[float, Field(ge=0.0, lt=100.0)] = 1.0
@@ -126,7 +126,7 @@ class Weights(Section):
 
 
 class Train(Section):
-    """The one training loop of every architecture (`septum.stages.train.stage`)."""
+    """The training loop, which all architectures share (`septum.stages.train.stage`)."""
 
     folds: Folds = Field([0])
     patch: list[Count] | Auto = "auto"
@@ -187,8 +187,8 @@ class Predict(Section):
 
     @field_validator("crf", mode="before")
     @classmethod
-    def _off(cls, given: Any) -> Any:
-        return None if given is False else given
+    def _off(cls, value: Any) -> Any:
+        return None if value is False else value
 
 
 class Evaluate(Section):
@@ -199,7 +199,7 @@ class Evaluate(Section):
 
 
 class Export(Section):
-    """What is delivered beside the label maps (`septum.stages.export.stage`)."""
+    """Formats of objects to export beside the label maps (`septum.stages.export.stage`)."""
 
     formats: list[FormatName] = Field(["table"])
 
@@ -213,7 +213,7 @@ class Report(Section):
 
 
 class Jobs(Section):
-    """How work is cut into jobs."""
+    """The division of work into jobs."""
 
     cases_per_job: Count | Auto = "auto"
 
@@ -226,30 +226,30 @@ class Pretrained(Section):
 
     @property
     def is_address(self) -> bool:
-        """Whether the source is downloaded, and no file on this machine."""
+        """Whether the source is an address to download from, not a file on this machine."""
         return is_address(self.source)
 
 
 class Merge(Section):
-    """Two experiments as one panoptic result (`septum.stages.merge.stage`)."""
+    """The two experiments of a panoptic merge (`septum.stages.merge.stage`)."""
 
     instances: str
     semantic: str
 
     def __str__(self) -> str:
-        """Return both in short, for messages and tables."""
+        """Return the names of both experiments, for messages and tables."""
         return f"{self.instances} + {self.semantic}"
 
 
 class Tune(Section):
-    """Everything that decides what a network's decoder is tuned to (`septum.stages.tune.stage`)."""
+    """All settings that the tuning of a decoder depends on (`septum.stages.tune.stage`)."""
 
     predict: Predict = Predict()
     decode: Decode = Decode()
 
 
 class Run(Section):
-    """Everything that decides one training: an experiment on a dataset, all levels merged."""
+    """All settings of one training: an experiment on a dataset, with all levels merged."""
 
     dataset: str
     experiment: str
@@ -264,7 +264,7 @@ class Run(Section):
 
 
 class Baseline(Section):
-    """Everything that decides what a baseline is tuned to: a classical method on a dataset."""
+    """All settings of the tuning of a classical method on a dataset."""
 
     dataset: str
     experiment: str
@@ -273,10 +273,10 @@ class Baseline(Section):
 
 
 def canonical_json(section: BaseModel | Mapping[str, Any]) -> str:
-    """Return a section as one canonical JSON string: equal settings, equal bytes.
+    """Return a section as a canonical JSON string, which is the same for equal settings.
 
-    Snakemake compares parameters as a set of values; one sorted string a section makes a
-    swap of two values visible and a reordering invisible.
+    Snakemake compares parameters as a set of values. With one sorted string for each section it
+    detects that two values were swapped, and ignores that keys were reordered.
     """
     plain = section.model_dump(mode="json") if isinstance(section, BaseModel) else section
     return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

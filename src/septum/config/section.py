@@ -1,4 +1,4 @@
-"""What all sections of the configuration have in common."""
+"""The base class of all sections of the configuration."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ Auto = Literal["auto"]
 
 
 class Section(BaseModel):
-    """A block of the configuration: unknown keys are errors, values do not change."""
+    """An immutable block of the configuration, in which unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def without_nulls(block: Any) -> Any:
-    """Drop the keys that are set to null; what is no mapping is left to the validation."""
+    """Drop the keys that are set to null; anything but a mapping is returned unchanged."""
     if not isinstance(block, Mapping):
         return block
     return {key: value for key, value in block.items() if value is not None}

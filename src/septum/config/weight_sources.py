@@ -1,7 +1,4 @@
-"""Where published weights come from: a file, or an address with the checksum that it must have.
-
-Read with the configuration, hence no heavy import here.
-"""
+"""Sources of published weights: a file, or an address with the checksum of the download."""
 
 from __future__ import annotations
 
@@ -11,12 +8,12 @@ from septum.errors import Problem
 
 
 def is_address(source: str) -> bool:
-    """Whether a source is downloaded, and no file on this machine."""
+    """Return whether a source is an address to download from, not a file on this machine."""
     return source.startswith(("http://", "https://"))
 
 
 def checksum(source: str, sha256: str | None = None) -> str:
-    """Return what the SHA-256 of a source must begin with, in lower-case digits.
+    """Return the first digits of the SHA-256 of a source, as far as they are known.
 
     Parameters
     ----------
@@ -24,12 +21,12 @@ def checksum(source: str, sha256: str | None = None) -> str:
         File or address. The name of an address may end in the first digits
         (``vgg16-397923af.pth``), as torchvision's do.
     sha256 : str, optional
-        The whole checksum, with or without ``sha256:`` before it.
+        The whole checksum, with or without the prefix ``sha256:``.
 
     Returns
     -------
     str
-        Empty where nothing is known.
+        Lower-case digits; empty if none are known.
     """
     if sha256 is not None:
         return sha256.lower().removeprefix("sha256:")
@@ -38,7 +35,7 @@ def checksum(source: str, sha256: str | None = None) -> str:
 
 
 def checksum_problem(where: str, source: str, sha256: str | None = None) -> Problem | None:
-    """Return what is wrong with an address without a checksum: anything might come from there."""
+    """Return the problem of an address without a checksum, whose download cannot be verified."""
     if not is_address(source) or checksum(source, sha256):
         return None
     what = "is an address that has no checksum, in its name or beside it"

@@ -20,7 +20,7 @@ import zarr
 from septum.data.case_files import distinct_name, safe_name
 from septum.errors import Problems, problem
 from septum.io import ngff
-from septum.io.atomic import PREFIX, atomic_path
+from septum.io.atomic import TEMPORARY_PREFIX, atomic_path
 from septum.io.zarr_arrays import (
     create_array,
     create_group,
@@ -262,7 +262,7 @@ def case_paths(folders: Iterable[str | Path]) -> dict[str, Path]:
             problems.add(folder, what, "run the stage that writes it")
             continue
         for entry in entries:
-            if not entry.endswith(".zarr") or entry.startswith(PREFIX):
+            if not entry.endswith(".zarr") or entry.startswith(TEMPORARY_PREFIX):
                 continue
             path = Path(folder) / entry
             name = read_attributes(path).get("name")

@@ -1,8 +1,8 @@
-"""Nothing half-written: a file or folder appears under its final name only when it is whole.
+"""Atomic writes: a file or folder appears under its final name only when it is complete.
 
-Written beside, flushed to disk, then renamed. What a killed run leaves behind has a hidden name
-of its own (``.part-…``), which no reader takes for a result and the next writer of the same
-file clears away.
+It is written beside its final place, flushed to disk and renamed. A killed run leaves a file
+with a hidden name (``.part-…``), which no reader takes for a result and which the next writer
+of the same file removes.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from typing import Any
 
 from septum.errors import SeptumError, problem
 
-PREFIX = ".part-"
-_FLUSHERS = 16
-_COUNT = itertools.count()
+TEMPORARY_PREFIX = ".part-"
+_FLUSH_THREADS = 16
+_SERIAL_NUMBERS = itertools.count()
 _WRITE_ERRORS = {
     errno.EACCES,
     errno.EDQUOT,
@@ -44,24 +44,24 @@ _WRITE_ERRORS = {
 
 @contextlib.contextmanager
 def atomic_path(final: str | Path) -> Iterator[Path]:
-    """Yield a path to write to; what lies there is renamed to ``final`` at the end.
+    """Yield a path to write to, and rename it to ``final`` at the end.
 
     Parameters
     ----------
     final : str or Path
-        File or folder; parents are made. An older one is replaced, on success only.
+        File or folder; its parents are created. An older one is replaced, on success only.
 
     Yields
     ------
     Path
-        In the same folder and with the same suffixes, not existing yet. Make a file or a
-        folder of it.
+        A path in the same folder and with the same suffixes that does not exist yet, to be made
+        a file or a folder.
 
     Raises
     ------
     SeptumError
-        If the place cannot be written. Whatever is raised inside the block passes through, and
-        leaves nothing behind.
+        If the file cannot be written. Exceptions inside the block are raised again, after what
+        was written has been removed.
     """
     final = Path(final)
     temporary = _temporary(final)
@@ -79,9 +79,9 @@ def atomic_path(final: str | Path) -> Iterator[Path]:
 
 
 def require_writable(folder: str | Path) -> None:
-    """Find out, before a long computation, whether files can be written into a folder.
+    """Raise if files cannot be written into a folder, to find out before a long computation.
 
-    It need not be there yet; nothing is left behind.
+    The folder need not exist; no file is left behind.
 
     Raises
     ------
@@ -96,22 +96,22 @@ def require_writable(folder: str | Path) -> None:
         with tempfile.TemporaryFile(dir=existing):
             pass
         with contextlib.suppress(FileNotFoundError):
-            os.stat(folder)  # finds a name that is too long
+            os.stat(folder)  # raises if the name is too long
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a UTF-8 text file, whole or not at all."""
+    """Write a UTF-8 text file atomically."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")
 
 
 def write_json(path: str | Path, obj: Any) -> None:
-    """Write JSON, whole or not at all; NumPy scalars and arrays become numbers and lists.
+    """Write JSON atomically; NumPy scalars and arrays become numbers and lists.
 
     Raises
     ------
     ValueError
-        If a number is not finite: JSON has none, write ``None``.
+        If a number is not finite, which JSON cannot express; use ``None`` instead.
     """
     text = json.dumps(obj, indent=2, ensure_ascii=False, allow_nan=False, default=plain)
     write_text(path, text + "\n")
@@ -123,7 +123,7 @@ def read_json(path: str | Path) -> Any:
     Raises
     ------
     SeptumError
-        If it is missing, cannot be read, or is no JSON.
+        If the file is missing, cannot be read, or is not valid JSON.
     """
     remedy = "run the stage that writes it again"
     try:
@@ -137,7 +137,7 @@ def read_json(path: str | Path) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Return a NumPy value as plain Python, for `json`."""
+    """Convert a NumPy value to plain Python, for `json`."""
     if hasattr(value, "tolist"):
         return value.tolist()
     raise TypeError(f"{type(value).__name__} cannot be written as JSON")
@@ -151,11 +151,11 @@ def _writing(final: Path, touched: Path) -> Iterator[None]:
     except SeptumError:
         raise
     except OSError as error:
-        # Inside the block a file may be *read* in vain; that is not what is meant here.
+        # Errors of reading another file inside the block are not errors of writing this one.
         about = str(error.filename) if error.filename is not None else str(touched)
-        ours = about.startswith(str(touched)) or str(touched).startswith(about)
-        # Of a folder at work, it is the folder that a user knows by name.
-        if error.errno not in _WRITE_ERRORS or not ours or _is_nested(final):
+        is_about_final = about.startswith(str(touched)) or str(touched).startswith(about)
+        # Files inside a temporary folder are reported by the folder, which users know by name.
+        if error.errno not in _WRITE_ERRORS or not is_about_final or _is_nested(final):
             raise
         reason = _file_in_the_way(final) or os.strerror(error.errno)
         remedy = "check the path, its permissions and the space left on that disk"
@@ -163,7 +163,7 @@ def _writing(final: Path, touched: Path) -> Iterator[None]:
 
 
 def _file_in_the_way(final: Path) -> str:
-    """Name the file that stands where a folder above ``final`` should be, if any."""
+    """Return a message if a parent of ``final`` is a file and not a folder, else nothing."""
     files = (path for path in final.parents if os.path.isfile(path))
     return next((f"{file} is a file, not a folder" for file in files), "")
 
@@ -173,16 +173,16 @@ def _digest(text: str) -> str:
 
 
 def _own_prefix(final: Path) -> str:
-    return f"{PREFIX}{_digest(final.name)}-{_digest(socket.gethostname())}-"
+    return f"{TEMPORARY_PREFIX}{_digest(final.name)}-{_digest(socket.gethostname())}-"
 
 
 def _temporary(final: Path) -> Path:
     suffixes = "".join(final.suffixes[-2:])[-60:]
-    return final.parent / f"{_own_prefix(final)}{os.getpid()}-{next(_COUNT)}{suffixes}"
+    return final.parent / f"{_own_prefix(final)}{os.getpid()}-{next(_SERIAL_NUMBERS)}{suffixes}"
 
 
 def _clear_leftovers(final: Path) -> None:
-    """Remove what killed writers of the same file left, if they ran on this machine."""
+    """Remove files that killed writers of the same file left, if they ran on this machine."""
     prefix = _own_prefix(final)
     for name in os.listdir(final.parent):
         if name.startswith(prefix):
@@ -202,12 +202,12 @@ def _is_alive(pid: int) -> bool:
 
 
 def _is_nested(path: Path) -> bool:
-    """Say whether a path lies in a folder that is itself at work, and is flushed with it."""
-    return any(part.startswith(PREFIX) for part in path.parent.parts)
+    """Return whether a path lies in a temporary folder, with which it will be flushed."""
+    return any(part.startswith(TEMPORARY_PREFIX) for part in path.parent.parts)
 
 
 def _flush(path: Path) -> None:
-    """Bring a file, or every file and folder of a tree, onto the disk."""
+    """Flush a file, or all files and folders of a tree, to disk."""
     if _is_nested(path):
         return
     if not path.is_dir():
@@ -216,8 +216,8 @@ def _flush(path: Path) -> None:
     paths = [path]
     for folder, folders, files in os.walk(path):
         paths += [Path(folder, name) for name in (*files, *folders)]
-    # each waits for the disk; a journal takes many at once in hardly more time than one
-    with ThreadPoolExecutor(_FLUSHERS) as pool:
+    # in parallel, since a journal flushes many files in hardly more time than one
+    with ThreadPoolExecutor(_FLUSH_THREADS) as pool:
         list(pool.map(_fsync, paths))
 
 
@@ -231,8 +231,8 @@ def _fsync(path: str | Path) -> None:
 
 def _rename(temporary: Path, final: Path) -> None:
     if os.path.isdir(final) and not final.is_symlink():
-        # A folder with content cannot be replaced by a rename: step it aside first. For a
-        # moment there is nothing under the final name, but never something half.
+        # A folder with content cannot be replaced by a rename, so it is renamed first. For a
+        # moment there is nothing under the final name, but never an incomplete folder.
         aside = _temporary(final)
         os.rename(final, aside)
         os.replace(temporary, final)

@@ -1,13 +1,14 @@
-"""A digest of the code a stage runs, so that an edit reruns it and a touch does not.
+"""A digest of the code that a stage runs, so that an edit reruns the stage and a touch does not.
 
-Snakemake sees neither Python imports nor edits to them. Each rule therefore carries the
-digest of every module of this package that its subcommand can reach, found by following the
-import statements without running them (`ast`; the Snakefile is parsed too often for more).
+Snakemake tracks neither imports nor edits of Python modules. Each rule therefore carries a
+digest of all modules of this package that its command can reach. They are found by following
+import statements in the syntax tree without running them, since the Snakefile is parsed often.
 Comments, docstrings and layout do not count.
 
-What a stage looks up by name (networks, heads, ways of decoding, readers, writers, baselines) is
-not found among its imports. The rule names those modules, or their addresses, beside the stage's
-own, and the registry that holds all names counts nowhere: a new name reruns nothing.
+Modules that a stage looks up by name (networks, heads, ways of decoding, readers, writers,
+baselines) are not among its imports. The rule names these modules, or their addresses, beside
+the stage's module. The registry of all names is never counted, so that a new name reruns
+nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
 # imported for its addresses; the modules that a stage looks up there are named to `code_digest`
-UNCOUNTED = ("septum.config.registry",)
+UNCOUNTED_MODULES = ("septum.config.registry",)
 
 
 def code_digest(*modules: str, without: tuple[str, ...] = ()) -> str:
@@ -29,9 +30,9 @@ def code_digest(*modules: str, without: tuple[str, ...] = ()) -> str:
     ----------
     *modules : str
         Dotted names, such as ``septum.stages.train.stage``, or addresses
-        (``septum.networks.unet:UNet``), of which the module counts.
+        (``septum.networks.unet:UNet``), whose module is counted.
     without : tuple of str
-        Modules that do not count, nor what is reached through them alone.
+        Modules to leave out, together with those that are reached through them alone.
     """
     digest = hashlib.sha256()
     for module in sorted(reachable(*modules, without=without)):
@@ -41,15 +42,15 @@ def code_digest(*modules: str, without: tuple[str, ...] = ()) -> str:
 
 @cache
 def reachable(*modules: str, without: tuple[str, ...] = ()) -> frozenset[str]:
-    """Return the names of this package's modules that ``modules`` import, themselves included.
+    """Return the names of ``modules`` and of all modules of this package that they import.
 
-    Imports by ``without`` are not followed, and these modules are left out, as is the registry.
+    The registry and the modules in ``without`` are left out, and their imports are not followed.
     """
     reached: set[str] = set()
     waiting = [module.partition(":")[0] for module in modules]
     while waiting:
         module = waiting.pop()
-        if module in reached or module in without or module in UNCOUNTED:
+        if module in reached or module in without or module in UNCOUNTED_MODULES:
             continue
         if _file(module) is None:
             raise ModuleNotFoundError(f"no module {module} in {PACKAGE}")
@@ -69,13 +70,13 @@ def _imports(module: str) -> tuple[str, ...]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.append(node.module)
             names += [f"{node.module}.{alias.name}" for alias in node.names]
-    ours = (name for name in names if name.split(".")[0] == PACKAGE.name)
-    return tuple(name for name in ours if _file(name) is not None)
+    in_package = (name for name in names if name.split(".")[0] == PACKAGE.name)
+    return tuple(name for name in in_package if _file(name) is not None)
 
 
 @cache
 def _normal_form(module: str) -> str:
-    """Return a module's syntax tree without docstrings, and the data files beside a package."""
+    """Return a module's syntax tree without docstrings, and digests of a package's data files."""
     tree = ast.parse(_source(module))
     for node in ast.walk(tree):
         body = getattr(node, "body", None)

@@ -1,7 +1,4 @@
-"""A digest of stored cases, kept with whatever was learnt from them.
-
-Apart from the training set, for a baseline that is tuned on cases needs no PyTorch.
-"""
+"""A digest of stored cases, which models and parameters keep of the cases they were fitted to."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-# Files up to this size count whole in the digest, larger ones by their two ends.
+# Files up to this size are read as a whole, of larger ones the beginning and the end.
 MAX_BYTES_READ_WHOLE = 2**24
 BYTES_OF_AN_END = 2**20
 

@@ -1,4 +1,4 @@
-"""One process at a time writes in a folder."""
+"""A lock that lets one process at a time write into a folder."""
 
 from __future__ import annotations
 
@@ -15,32 +15,33 @@ from septum.errors import problem
 
 log = logging.getLogger(__name__)
 
-LOCK = ".lock"
-# What a file system without locks answers (some network disks).
-WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
+LOCK_FILE = ".lock"
+# Errors of file systems without locks (some network disks).
+ERRNOS_WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
 
 
 @contextlib.contextmanager
 def exclusive(folder: Path, what: str) -> Iterator[None]:
-    """Keep every other process that asks for the same out of a folder.
+    """Lock a folder against other processes that ask for its lock.
 
-    The kernel drops the lock when the process ends, however it ends; the file ``.lock`` stays,
-    and means nothing by itself. Where the file system has no locks, the block runs without
-    one, and the log says so.
+    The kernel releases the lock when the process ends, however it ends. The file ``.lock``
+    stays, which has no meaning by itself. If the file system has no locks, the block runs
+    without one, and a warning is logged.
 
     Parameters
     ----------
     folder : Path
-        Made where it does not exist.
+        Folder to lock; created if it does not exist.
     what : str
-        What this process does there (``a training``), for the message to the others.
+        Activity of this process (``a training``), for the message to other processes.
 
     Raises
     ------
     SeptumError
-        If another process has the lock, by its pid and host; or the folder cannot be written.
+        If another process holds the lock, naming its pid and host, or if the folder cannot be
+        written.
     """
-    path = folder / LOCK
+    path = folder / LOCK_FILE
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = path.open("a+", encoding="utf-8")
@@ -49,8 +50,8 @@ def exclusive(folder: Path, what: str) -> Iterator[None]:
         raise problem(folder, f"cannot be written ({error.strerror})", remedy) from error
     with file:
         try:
-            # POSIX locks, not BSD's flock: loader processes, which are forks and outlive a
-            # killed training by some seconds, do not inherit them
+            # POSIX locks and not BSD's flock, since they are not inherited by forks: loader
+            # processes outlive a killed training by some seconds
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError):
             file.seek(0)
@@ -58,7 +59,7 @@ def exclusive(folder: Path, what: str) -> Iterator[None]:
             remedy = "wait for it or stop it, then run again"
             raise problem(folder, f"{holder} is still writing here", remedy) from None
         except OSError as error:
-            if error.errno not in WITHOUT_LOCKS:
+            if error.errno not in ERRNOS_WITHOUT_LOCKS:
                 raise
             log.warning(
                 "%s: this file system has no locks (%s): nothing keeps a second process from "

@@ -1,4 +1,4 @@
-"""Metadata of OME-Zarr (NGFF): what makes a Zarr group an image that other programs open.
+"""Metadata of OME-Zarr (NGFF), by which other programs open a Zarr group as an image.
 
 Version 0.5 (https://ngff.openmicroscopy.org/0.5/) belongs to Zarr v3, version 0.4 to Zarr v2.
 """
@@ -33,14 +33,14 @@ def image_attributes(
     ----------
     name : str
     spacing : sequence of float
-        One a spatial axis, in ``unit``.
+        Size of a pixel along each spatial axis, in ``unit``.
     unit : str
-        ``micrometer``, ``millimeter``, or ``pixel`` (which OME-Zarr says by no unit).
+        ``micrometer``, ``millimeter``, or ``pixel`` (which OME-Zarr expresses by no unit).
     channels : bool
-        Whether the array's first axis counts channels.
+        Whether the first axis of the array is that of channels.
     version : {"0.5", "0.4"}
     origin : sequence of float, optional
-        Where the first pixel lies, in ``unit``.
+        Position of the first pixel, in ``unit``.
     """
     axes: list[dict[str, str]] = [{"name": "c", "type": "channel"}] if channels else []
     measure = {} if unit == "pixel" else {"unit": unit}
@@ -63,9 +63,14 @@ def image_attributes(
 def label_attributes(
     name: str, spacing: Sequence[float], unit: str, *, image: str | None, **options: Any
 ) -> dict[str, Any]:
-    """Return the attributes of a label image; ``image`` is the path of its image, if stored.
+    """Return the attributes of a label image.
 
-    The other arguments are those of `image_attributes`.
+    Parameters
+    ----------
+    image : str or None
+        Path of its image, if that is stored.
+
+    Other parameters are those of `image_attributes`.
     """
     attributes = image_attributes(name, spacing, unit, channels=False, **options)
     metadata = attributes.get("ome", attributes)
@@ -74,7 +79,7 @@ def label_attributes(
 
 
 def wrap(metadata: dict[str, Any], version: str) -> dict[str, Any]:
-    """Put metadata where a version wants it: below ``ome`` since 0.5."""
+    """Place metadata as a version of OME-Zarr requires: under the key ``ome`` since 0.5."""
     if version == "0.4":
         for part in metadata.get("multiscales", []):
             part["version"] = version

@@ -1,11 +1,11 @@
-"""CSV files: how every number is written, and how it is read back.
+"""Reading and writing of CSV files, with one way to write numbers.
 
-Six significant digits, but whole numbers whole; an undefined value (NaN) is an empty field, and
-infinity is ``inf``. Lines end in a newline character alone, on every system.
+Numbers have six significant digits, but integers have all of theirs. An undefined value (NaN) is
+an empty field, and infinity is ``inf``. Lines end in a newline character on every system.
 
-A reader names the columns that it needs, and says of a file without them that another version
-wrote it. Where people keep a table for years (``cases.csv``), each row carries the version of its
-format, too, since a CSV file has no other place for it.
+Readers name the columns that they need, and report that another version wrote a file if some
+are missing. In tables that people keep for years (``cases.csv``) each row also has the version
+of the format, since a CSV file has no other place for it.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from pathlib import Path
 Value = str | int | float
 
 FORMAT_VERSION = 1
-"""Of ``cases.csv``; a file without it is of version 1. It rises where a column changes its
-meaning."""
+"""Version of the format of ``cases.csv``, 1 in files without it. It is increased when the meaning
+of a column changes."""
 VERSION_COLUMN = "format_version"
 
-MAX_EXACT = 2.0**53
-"""Up to here a float tells whole numbers apart."""
+MAX_EXACT_INTEGER = 2.0**53
+"""Up to this value, a float represents every integer."""
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Value]]) -> str:
@@ -33,9 +33,9 @@ def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Value]]) -> str
     Parameters
     ----------
     columns : sequence of str
-        In the order in which they are written.
+        Names of the columns, in the order in which they are written.
     rows : iterable of mappings
-        A column that a row lacks is undefined there; what is no column is left out.
+        Values by column. A column that a row lacks is undefined; other keys are ignored.
 
     Examples
     --------
@@ -54,7 +54,7 @@ def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Value]]) -> str
 
 
 def as_field(value: Value) -> str:
-    """Return a value as it is written into a field.
+    """Format a value for a field.
 
     Examples
     --------
@@ -65,18 +65,18 @@ def as_field(value: Value) -> str:
         return str(value)
     if math.isnan(value):
         return ""
-    if value.is_integer() and abs(value) < MAX_EXACT:
+    if value.is_integer() and abs(value) < MAX_EXACT_INTEGER:
         return f"{value:.0f}"
     return f"{value:.6g}"
 
 
 def as_number(field: str) -> float:
-    """Return the number that a field holds, NaN for an empty one.
+    """Parse the number in a field; an empty field is NaN.
 
     Raises
     ------
     ValueError
-        If it is text.
+        If the field is no number.
     """
     return float(field) if field else math.nan
 
@@ -87,9 +87,9 @@ def read_csv(path: Path) -> tuple[tuple[str, ...], list[dict[str, str]]]:
     Raises
     ------
     OSError
-        If it cannot be read.
+        If the file cannot be read.
     ValueError
-        If it is no UTF-8, or if a row does not have as many fields as there are columns.
+        If it is not UTF-8, or if a row does not have as many fields as there are columns.
     """
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)

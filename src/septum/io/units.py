@@ -1,7 +1,7 @@
-"""Units of length: how files spell them, and the three that Septum keeps.
+"""Units of length: their spellings in files, and the three that Septum uses.
 
-A spacing is in micrometres or in millimetres, as its file has it, or in pixels where the size of
-a pixel is not known. Names are spelled as OME-Zarr does (``micrometer``).
+A spacing is in micrometres or millimetres, depending on its file, or in pixels if the size of a
+pixel is not known. Names of units are spelled as in OME-Zarr (``micrometer``).
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ from collections.abc import Sequence
 
 Length = tuple[float, str]
 
-UNKNOWN: Length = (1.0, "pixel")
-"""The size of a pixel that a file does not give."""
+UNKNOWN_LENGTH: Length = (1.0, "pixel")
+"""The size of a pixel if the file does not give it."""
 SYMBOLS = {"pixel": "px", "micrometer": "µm", "millimeter": "mm"}
-"""Symbols as printed, and as in OME-TIFF."""
+"""Symbols of the units in text and in OME-TIFF."""
 ASCII_SYMBOLS = {"micrometer": "um", "millimeter": "mm"}
-"""Symbols for names of columns and for ImageJ; there is none for pixels."""
+"""Symbols of the units in names of columns and in ImageJ; pixels have none."""
 MICROMETERS = {"micrometer": 1.0, "millimeter": 1000.0}
-"""Lengths of the units in micrometres; pixels have none."""
+"""Lengths of the units in micrometres; that of a pixel is not known."""
 
-# as files spell them, in lower case: what is a millimetre and longer stays in millimetres
+# Spellings in files, in lower case. Units of a millimetre or more are converted to millimetres,
+# shorter ones to micrometres.
 _SPELLED_MICROMETERS = {
     "ångström": 1e-4,
     "angstrom": 1e-4,
@@ -47,13 +48,13 @@ _SPELLED_MILLIMETERS = {
 
 
 def parse_length(step: float, unit: str | None) -> Length:
-    """Return a length in micrometres or millimetres; `UNKNOWN` if it is none.
+    """Convert a length to micrometres or millimetres; return `UNKNOWN_LENGTH` if it is invalid.
 
     Parameters
     ----------
     step : float
     unit : str, optional
-        As a file spells it.
+        The unit, as spelled in a file.
 
     Examples
     --------
@@ -66,17 +67,17 @@ def parse_length(step: float, unit: str | None) -> Length:
             return step * _SPELLED_MICROMETERS[word], "micrometer"
         if word in _SPELLED_MILLIMETERS:
             return step * _SPELLED_MILLIMETERS[word], "millimeter"
-    return UNKNOWN
+    return UNKNOWN_LENGTH
 
 
 def in_one_unit(lengths: Sequence[Length]) -> tuple[tuple[float, ...], str]:
-    """Return the spacing of all axes in one unit; pixels if one of them is unknown.
+    """Convert the spacings of all axes to one unit, or to pixels if one of them is unknown.
 
     Examples
     --------
     >>> in_one_unit([(0.002, "millimeter"), (0.5, "micrometer")])
     ((2.0, 0.5), 'micrometer')
-    >>> in_one_unit([(2.0, "micrometer"), UNKNOWN])
+    >>> in_one_unit([(2.0, "micrometer"), UNKNOWN_LENGTH])
     ((1.0, 1.0), 'pixel')
     """
     units = {unit for _, unit in lengths}
@@ -89,7 +90,7 @@ def in_one_unit(lengths: Sequence[Length]) -> tuple[tuple[float, ...], str]:
 
 
 def in_micrometers(spacing: Sequence[float], unit: str) -> tuple[float, ...]:
-    """Return a spacing in micrometres; its unit must not be ``pixel``.
+    """Convert a spacing, whose unit must not be ``pixel``, to micrometres.
 
     Examples
     --------

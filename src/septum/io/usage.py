@@ -1,9 +1,8 @@
 """Measured costs of trainings and predictions: time, memory, and the device.
 
-Measurements differ from run to run. They are files of their own beside the results, never parts
-of them, so that the same settings go on giving the same bytes. They are made here and read by
-`septum.stages.leaderboard.costs`, so that a change of how they are shown trains and predicts
-nothing again.
+Measurements differ from run to run. They are stored in separate files beside the results, so
+that equal settings give equal results byte for byte. They are shown by
+`septum.stages.leaderboard.costs`, so that a change there does not rerun trainings or predictions.
 """
 
 from __future__ import annotations
@@ -19,24 +18,24 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from septum.errors import problem
 from septum.io.atomic import read_json, write_json
 
-COSTS = "costs.json"
-TUNING_COSTS = "tuning.json"
-CPU_INFO, STATUS = Path("/proc/cpuinfo"), Path("/proc/self/status")
+COSTS_FILE = "costs.json"
+TUNING_COSTS_FILE = "tuning.json"
+CPU_INFO_FILE, PROCESS_STATUS_FILE = Path("/proc/cpuinfo"), Path("/proc/self/status")
 
 
 class Usage(BaseModel):
-    """Device and peak memory of a process; None where they are not known.
+    """Device and peak memory of a process; None if they are not known.
 
     Parameters
     ----------
     device : str, optional
         Name of the GPU, or of the processor.
     threads : int, optional
-        Of the processor.
+        Number of threads of the processor.
     peak_memory_mb : float, optional
-        In 2²⁰ bytes. On a GPU, the most that tensors held there at once; on a CPU, the most
-        memory that this process had resident, libraries included. Processes that load
-        patches, and other devices than the first, are not counted.
+        Peak memory in 2²⁰ bytes: on a GPU that of tensors, on a CPU the resident memory of the
+        process, including libraries. Processes that load patches, and devices other than the
+        first, are not counted.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -46,10 +45,10 @@ class Usage(BaseModel):
     peak_memory_mb: float | None = None
 
     def after(self, earlier: Usage | None) -> Usage:
-        """Join what an earlier part of the same work took: both devices, the higher peak."""
+        """Combine with the usage of an earlier part of the work: both devices, the higher peak."""
         if earlier is None:
             return self
-        # either may be several joined already
+        # either may be a combination of several devices
         names = [n for u in (earlier, self) for n in (u.device or "").split(" + ") if n]
         peaks = [u.peak_memory_mb for u in (earlier, self) if u.peak_memory_mb is not None]
         return Usage(
@@ -68,11 +67,11 @@ class TrainingCosts(Usage):
     Parameters
     ----------
     training_s : float, optional
-        Seconds of all epochs with their validations, also of those before an interruption.
-        Reading the cases, writing checkpoints and tuning the decoder are not counted. Of a
+        Seconds of all epochs with their validations, including those before an interruption.
+        Reading cases, writing checkpoints and tuning the decoder are not counted. For a
         classical baseline, the seconds of its tuning.
     parameters : int, optional
-        Learnt numbers of the network; a baseline has none.
+        Number of learnt parameters of the network; None for a baseline.
     """
 
     training_s: float | None = None
@@ -80,7 +79,7 @@ class TrainingCosts(Usage):
 
 
 class TuningCosts(Usage):
-    """What stands in ``fold<k>/tuning.json``.
+    """The record in ``fold<k>/tuning.json``.
 
     Parameters
     ----------
@@ -98,11 +97,11 @@ class CaseCosts(BaseModel):
     ----------
     case : str
     models : int
-        Networks whose probabilities were averaged.
+        Number of networks whose probabilities were averaged.
     pixels : int
-        Of the image, whatever its channels.
+        Number of pixels of the image, not multiplied by the number of channels.
     seconds : float
-        From the stored case to its label maps: reading the image's chunks, normalising, all
+        Time from the stored case to its label maps: reading the image, normalisation, all
         windows and symmetries, decoding. Loading the models and writing are not counted.
     """
 
@@ -121,7 +120,7 @@ class PredictionCosts(Usage):
 
 
 def usage(device: str, threads: int) -> Usage:
-    """Return what this process runs on and has taken so far.
+    """Return the device of this process and its peak memory so far.
 
     Parameters
     ----------
@@ -137,33 +136,33 @@ def usage(device: str, threads: int) -> Usage:
 
 
 def processor_name() -> str:
-    """Return the processor's name, or at least its architecture."""
-    return _entry(CPU_INFO, "model name") or platform.processor() or platform.machine()
+    """Return the name of the processor, or its architecture if the name is not known."""
+    return _entry(CPU_INFO_FILE, "model name") or platform.processor() or platform.machine()
 
 
 def _resident_peak() -> float:
-    """Return the most memory that this process had resident, in 2²⁰ bytes."""
-    # getrusage begins with what the parent had when it started this process
-    high_water = _entry(STATUS, "VmHWM").removesuffix(" kB")
+    """Return the peak resident memory of this process, in 2²⁰ bytes."""
+    # preferred to getrusage, which also counts the memory of the parent when it forked
+    high_water = _entry(PROCESS_STATUS_FILE, "VmHWM").removesuffix(" kB")
     if high_water:
         return int(high_water) / 2**10
     unit = 1 if sys.platform == "darwin" else 2**10  # of ru_maxrss, in bytes
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
-def _entry(path: Path, wanted: str) -> str:
-    """Return the first entry of a name in a file of Linux's /proc; empty where there is none."""
+def _entry(path: Path, name: str) -> str:
+    """Return the first value of an entry in a file of Linux's /proc; empty if there is none."""
     if not path.is_file():
         return ""
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         key, _, value = line.partition(":")
-        if key.strip() == wanted and value.strip():
+        if key.strip() == name and value.strip():
             return " ".join(value.split())
     return ""
 
 
 def write_costs(path: Path, costs: Usage) -> None:
-    """Write costs as JSON, whole or not at all."""
+    """Write costs as JSON, atomically."""
     write_json(path, costs.model_dump())
 
 

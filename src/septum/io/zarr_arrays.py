@@ -1,4 +1,4 @@
-"""Arrays on disk: Zarr v3 groups and arrays, chunked for reading by patch, few files each."""
+"""Arrays on disk: Zarr v3 groups and arrays in few files, chunked for reading patches."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from septum.errors import problem
 from septum.io.atomic import atomic_path, plain
 
 FORMAT_VERSION = 1
-"""Of what Septum keeps beside arrays (`septum_attributes`). It grows with every change that an
-older Septum would misread; stores of versions before the first one are read as version 1."""
+"""Version of the attributes that Septum stores beside arrays (`septum_attributes`). It is increased
+with every change that an older Septum would misread. Stores without it are read as version 1."""
 CHUNK_VALUES = 2**18  # decompresses in about a millisecond
 SHARD_VALUES = 2**26
 
@@ -30,12 +30,12 @@ def write_array(
     chunks: Sequence[int] | None = None,
     attributes: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a Zarr group that holds one named array (a weight map), whole or not at all.
+    """Write a Zarr group that holds one named array (a weight map), atomically.
 
     Parameters
     ----------
     attributes : mapping, optional
-        JSON kept beside; give ``{"name": case.name}`` for `case_paths` to find it.
+        Attributes (JSON) of the group; `case_paths` finds it by ``{"name": case.name}``.
     """
     with atomic_path(path) as folder:
         create_group(folder, septum_attributes("array", attributes or {}))
@@ -51,14 +51,15 @@ def create_array(
     chunks: Sequence[int] | None = None,
     axes: Sequence[str] | None = None,
 ) -> zarr.Array:
-    """Create an array to be filled piece by piece (inside `atomic_path`).
+    """Create an array, to be filled piece by piece (inside `atomic_path`).
 
     Parameters
     ----------
     shape : sequence of int
-        Channels first, if there are any.
+        Shape of the array, with channels first if there are any.
     chunks : sequence of int, optional
-        About 2**18 values by default: all channels, and a square or cube of pixels.
+        Shape of a chunk. By default a chunk has about 2**18 values: all channels of a square or
+        cube of pixels.
     axes : sequence of str, optional
         Names of the axes.
     """
@@ -78,57 +79,57 @@ def create_array(
 
 
 def create_group(folder: Path, attributes: Mapping[str, Any]) -> None:
-    """Write the one file that makes a folder a Zarr v3 group."""
+    """Create a folder with the file that makes it a Zarr v3 group."""
     folder.mkdir()
     document = {"attributes": attributes, "zarr_format": 3, "node_type": "group"}
     text = json.dumps(document, sort_keys=True, allow_nan=False, default=plain)
     (folder / "zarr.json").write_text(text, encoding="utf-8")
 
 
-def septum_attributes(kind: str, own: Mapping[str, Any]) -> dict[str, Any]:
-    """Return attributes of a group by which `read_attributes` knows it.
+def septum_attributes(kind: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return attributes of a group, as `read_attributes` reads them.
 
     Parameters
     ----------
     kind : {"case", "prediction", "array"}
-    own : mapping
-        What is kept beside the arrays (JSON).
+    attributes : mapping
+        Attributes (JSON) to store beside the arrays.
     """
-    return {"septum": {"kind": kind, "format_version": FORMAT_VERSION, **own}}
+    return {"septum": {"kind": kind, "format_version": FORMAT_VERSION, **attributes}}
 
 
 def read_attributes(path: str | Path, kind: str | None = None) -> dict[str, Any]:
-    """Return what Septum keeps beside a case, a prediction or an array.
+    """Return the attributes that Septum stores beside a case, a prediction or an array.
 
-    Reads one JSON file, without the cost of opening the group.
+    Only one JSON file is read, which is faster than opening the group.
 
     Parameters
     ----------
     kind : {"case", "prediction", "array"}, optional
-        What it must be.
+        The kind that it must be of.
 
     Raises
     ------
     SeptumError
-        If there is none, or one of another kind, or one that a newer Septum wrote.
+        If there are no such attributes, or if they are of another kind or of a newer version.
     """
     try:
         with open(os.path.join(path, "zarr.json"), "rb") as file:
-            own = dict(json.load(file)["attributes"]["septum"])
+            attributes = dict(json.load(file)["attributes"]["septum"])
     except FileNotFoundError:
         raise problem(path, "is not there, or no case of Septum", "run `septum prepare`") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         what = f"is no case of Septum, or damaged ({error})"
         raise problem(path, what, "delete it, and run the workflow again") from None
-    version = own.get("format_version", 1)
+    version = attributes.get("format_version", 1)
     if version > FORMAT_VERSION:
         what = f"has format {version}, but this Septum reads formats up to {FORMAT_VERSION}"
         remedy = "update Septum to the version that wrote it, or delete it and run again"
         raise problem(path, what, remedy)
-    if kind is not None and own.get("kind") != kind:
-        what = f"holds a {own.get('kind')}, where a {kind} is wanted"
+    if kind is not None and attributes.get("kind") != kind:
+        what = f"holds a {attributes.get('kind')}, where a {kind} is wanted"
         raise problem(path, what, "give the folder of the right stage")
-    return own
+    return attributes
 
 
 def open_array(path: str | Path, name: str) -> zarr.Array:
@@ -149,13 +150,13 @@ def open_array(path: str | Path, name: str) -> zarr.Array:
 def _chunks(shape: tuple[int, ...], spatial_ndim: int) -> tuple[int, ...]:
     lead = shape[: len(shape) - spatial_ndim]
     pixels = max(1, CHUNK_VALUES // max(1, int(np.prod(lead))))
-    # the power of two whose square (cube) holds about so many pixels
+    # the largest power of two whose square (cube) holds at most so many pixels
     edge = 2 ** max(4, int(np.log2(pixels) / max(1, spatial_ndim)))
     return tuple(max(1, n) for n in lead) + tuple(max(1, min(edge, n)) for n in shape[len(lead) :])
 
 
 def _shards(shape: tuple[int, ...], chunks: tuple[int, ...]) -> tuple[int, ...] | None:
-    """Return the part of an array that goes into one file; None where one chunk is all."""
+    """Return the shape of the part of an array in one file; None if one chunk holds it all."""
     counts = [-(-n // c) for n, c in zip(shape, chunks, strict=True)]
     if max(counts, default=1) <= 1:
         return None

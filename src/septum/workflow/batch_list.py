@@ -1,4 +1,4 @@
-"""The file that says which cases a batch has, for ``septum prepare``."""
+"""The file that lists the cases of a batch, for ``septum prepare``."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""From the configuration to cases and batches.
+"""The search for the cases that a configuration describes, and their division into batches.
 
-Runs whenever the Snakefile is parsed, so: standard library and the configuration only, each
-folder listed once, no image opened.
+It runs whenever the Snakefile is parsed. Therefore each folder is listed once, and no image is
+opened.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from septum.workflow.image_size import count_pixels
 from septum.workflow.paths import Paths
 from septum.workflow.patterns import compile_pattern
 
-# A job should be long beside the seconds its imports take, and short beside the whole run.
-CASES_PER_JOB = 32
-PIXELS_PER_JOB = 256 * 2**20
+# A job should take much longer than its imports, which take seconds, and much shorter than the
+# whole run.
+MAX_CASES_PER_JOB = 32
+MAX_PIXELS_PER_JOB = 256 * 2**20
 
 
 def find_cases(config: Config, dataset: str) -> list[CaseFiles]:
@@ -35,13 +36,13 @@ def find_cases(config: Config, dataset: str) -> list[CaseFiles]:
     ----------
     config : Config
     dataset : str
-        Its key under ``datasets``.
+        Key of the dataset under ``datasets``.
 
     Raises
     ------
     SeptumError
-        With every problem: a pattern that matches nothing, a case found twice, a label or a
-        channel that is missing, a link to nothing.
+        With all problems: patterns that match nothing, cases found twice, missing labels or
+        channels, broken links.
     """
     spec = config.datasets[dataset]
     if spec.demo is not None:
@@ -65,16 +66,16 @@ def find_cases(config: Config, dataset: str) -> list[CaseFiles]:
 
 
 def find_batches(config: Config, cases: Sequence[CaseFiles]) -> dict[str, list[CaseFiles]]:
-    """Deal the cases out to batches, one job a batch and stage.
+    """Divide the cases into batches, each of which is one job of a stage.
 
-    A case's batch follows from its name alone and the number of batches is a power of two, so
-    that adding a case to a dataset reruns its batch and not all of them.
+    The batch of a case depends on its name and on the number of batches, which is a power of
+    two, so that adding a case to a dataset usually reruns its batch only.
     """
     per_job = config.jobs.cases_per_job
     if per_job == "auto":
         sample = [c.images[0] for c in cases[:: max(1, len(cases) // 16)]]
         mean_size = max(1, sum(map(count_pixels, sample)) // max(1, len(sample)))
-        per_job = max(1, min(CASES_PER_JOB, PIXELS_PER_JOB // mean_size))
+        per_job = max(1, min(MAX_CASES_PER_JOB, MAX_PIXELS_PER_JOB // mean_size))
     count = 1
     while count * per_job < len(cases):
         count *= 2
@@ -87,23 +88,25 @@ def find_batches(config: Config, cases: Sequence[CaseFiles]) -> dict[str, list[C
 
 def resolve(config: Config, path: str) -> Path:
     """Return a path of the configuration; relative ones start at ``data_root``."""
-    # not Path.expanduser, which raises where there is no such user
+    # not Path.expanduser, which raises if there is no such user
     return Path(os.path.expanduser(config.data_root)) / os.path.expanduser(path)
 
 
 def missing_checkpoints(config: Config) -> dict[str, Problem]:
-    """Return which experiments' ``pretrained`` file is not there, of those that are to run."""
-    found = {}
+    """Return a problem for each experiment to run whose ``pretrained`` file does not exist."""
+    problem_by_experiment = {}
     for experiment in dict.fromkeys(experiment for _, experiment in runs(config)):
-        given = config.experiments[experiment].pretrained
-        if given is None or given.is_address:
+        pretrained = config.experiments[experiment].pretrained
+        if pretrained is None or pretrained.is_address:
             continue
-        path = resolve(config, given.source)
+        path = resolve(config, pretrained.source)
         if not os.path.isfile(path):
             what = f"{path} {'is a folder' if os.path.isdir(path) else 'does not exist'}"
             remedy = "give the path of a checkpoint; a relative one starts at data_root"
-            found[experiment] = Problem(f"experiments.{experiment}.pretrained", what, remedy)
-    return found
+            problem_by_experiment[experiment] = Problem(
+                f"experiments.{experiment}.pretrained", what, remedy
+            )
+    return problem_by_experiment
 
 
 def _demo_cases(config: Config, dataset: str, spec: Dataset) -> list[CaseFiles]:
@@ -123,7 +126,7 @@ def _demo_cases(config: Config, dataset: str, spec: Dataset) -> list[CaseFiles]:
 
 
 def _broken_links(cases: Sequence[CaseFiles]) -> Iterator[Problem]:
-    """Yield the files that are links to nothing, as git-annex leaves what was not fetched."""
+    """Yield a problem for each broken link, which git-annex leaves for files not yet fetched."""
     for case in cases:
         for path in (*case.images, *case.label_files):
             if os.path.islink(path) and not os.path.exists(path):
@@ -138,9 +141,9 @@ def _excluded(name: str, spec: Dataset) -> bool:
 def _scan_channels(
     config: Config, spec: Dataset, patterns: Sequence[str], key: str, problems: Problems
 ) -> dict[str, tuple[str, ...]]:
-    """Return the files of each case, one a pattern; each must be there."""
+    """Return the files of each case, one for each pattern; add problems of missing ones."""
     channels = [_scan(config, pattern, key, problems) for pattern in patterns]
-    found = {}
+    files_by_case = {}
     for name in sorted(set().union(*channels)):
         if _excluded(name, spec):
             continue
@@ -148,14 +151,14 @@ def _scan_channels(
             if channel and name not in channel:
                 what = f"the case {name!r} has no file {pattern.replace('{case}', name)}"
                 problems.add(key, what, f"add it, or leave it out: exclude: [{name!r}]")
-        found[name] = tuple(channel[name] for channel in channels if name in channel)
-    return found
+        files_by_case[name] = tuple(channel[name] for channel in channels if name in channel)
+    return files_by_case
 
 
 def _scan(config: Config, pattern: str, key: str, problems: Problems) -> dict[str, str]:
-    """Return the file of each case that a pattern finds."""
-    found: dict[str, str] = {}
-    twice: Counter[str] = Counter()
+    """Return the files that match a pattern, by the name of their case."""
+    file_by_case: dict[str, str] = {}
+    counts: Counter[str] = Counter()
     path, fits = resolve(config, pattern), False
     parts = path.parts[1:] if path.anchor else path.parts
     for name, file in _walk(path.anchor, parts, None):
@@ -163,19 +166,19 @@ def _scan(config: Config, pattern: str, key: str, problems: Problems) -> dict[st
         if not _is_text(file):
             problems.add(key, f"the path {file!r} is not UTF-8", "rename the file")
             continue
-        twice[name] += 1
-        first = found.setdefault(name, file)
-        if twice[name] == 2:
+        counts[name] += 1
+        first = file_by_case.setdefault(name, file)
+        if counts[name] == 2:
             what = f"the case {name!r} is found twice: {first} and {file}"
             problems.add(key, what, "make the pattern tell them apart, or rename one")
     if not fits:
         what = f"{path} matches nothing"
         problems.add(key, what, "check the path and the part that {case} stands for")
-    return found
+    return file_by_case
 
 
 def _scan_labels(config: Config, pattern: str, key: str, problems: Problems) -> dict[str, str]:
-    """As `_scan`, but a last part without ``{case}`` is a folder's content: one mask an object."""
+    """Scan as `_scan` does, or scan folders if ``*`` stands for the masks of single objects."""
     head, _, tail = pattern.rpartition("/")
     if "*" not in tail or "{case}" in tail:
         return _scan(config, pattern, key, problems)
@@ -186,36 +189,36 @@ def _scan_labels(config: Config, pattern: str, key: str, problems: Problems) -> 
 def _find_labels(
     config: Config, dataset: str, names: Iterable[str], problems: Problems
 ) -> dict[str, tuple[str, tuple[str, ...]]]:
-    """Return the first label file of each case, and its others."""
+    """Return the first label file of each case, and its further label files."""
     spec, key = config.datasets[dataset], f"datasets.{dataset}"
-    found: dict[str, list[str]] = {}
-    for part, pattern in spec.label_patterns.items():
-        labels = _scan_labels(config, pattern, f"{key}.{part}", problems)
+    files_by_case: dict[str, list[str]] = {}
+    for key_of_pattern, pattern in spec.label_patterns.items():
+        labels = _scan_labels(config, pattern, f"{key}.{key_of_pattern}", problems)
         for name in names:
             if name in labels:
-                found.setdefault(name, []).append(labels[name])
-            # where no label is found at all, that is one problem, not one a case
+                files_by_case.setdefault(name, []).append(labels[name])
+            # if no label is found at all, `_scan` has added one problem for all cases
             elif labels:
-                wanted = pattern.replace("{case}", name)
+                expected = pattern.replace("{case}", name)
                 remedy = (
                     "add it, name images that have no labels by `unlabelled:`, "
                     f"or leave it out by `exclude: [{name!r}]`"
                 )
-                what = f"the case {name!r} has no label {wanted}"
-                problems.add(f"{key}.{part}", what, remedy)
-    beside: tuple[str, ...] = ()
+                what = f"the case {name!r} has no label {expected}"
+                problems.add(f"{key}.{key_of_pattern}", what, remedy)
+    segments: tuple[str, ...] = ()
     if spec.segments is not None:
-        beside = (str(resolve(config, spec.segments)),)
-        if not os.path.isfile(beside[0]):
+        segments = (str(resolve(config, spec.segments)),)
+        if not os.path.isfile(segments[0]):
             remedy = "give the JSON file that belongs to the PNG files of `labels`"
-            problems.add(f"{key}.segments", f"{beside[0]} does not exist", remedy)
-    return {name: (files[0], (*files[1:], *beside)) for name, files in found.items()}
+            problems.add(f"{key}.segments", f"{segments[0]} does not exist", remedy)
+    return {name: (files[0], (*files[1:], *segments)) for name, files in files_by_case.items()}
 
 
 def _walk(folder: str, parts: Sequence[str], name: str | None) -> Iterator[tuple[str, str]]:
-    """Yield (case name, path) for each path below ``folder`` that fits the pattern's parts.
+    """Yield (case name, path) for each path below ``folder`` that matches the pattern's parts.
 
-    An empty folder is the current one, as in `os.path.join`.
+    An empty ``folder`` is the current one, as in `os.path.join`.
     """
     if not parts:
         if name is not None and os.path.lexists(folder):
@@ -238,10 +241,10 @@ def _walk(folder: str, parts: Sequence[str], name: str | None) -> Iterator[tuple
     for entry in entries:
         match = None if entry.startswith(".") else regex.fullmatch(entry)
         if match:
-            found = match.groupdict().get("case") if name is None else name
-            yield from _walk(os.path.join(folder, entry), parts[1:], found)
+            case = match.groupdict().get("case") if name is None else name
+            yield from _walk(os.path.join(folder, entry), parts[1:], case)
 
 
 def _is_text(path: str) -> bool:
-    """Say whether a path is text; Python has bytes that are no UTF-8 as lone surrogates."""
+    """Return whether a path is UTF-8; Python decodes other bytes to lone surrogates."""
     return not any("\ud800" <= letter <= "\udfff" for letter in path)

@@ -1,7 +1,6 @@
-"""Whether this machine has a GPU, as its driver tells: PyTorch is not asked.
+"""Detection of a GPU by its driver, without PyTorch, whose import is slow.
 
-Standard library only: the Snakefile asks this whenever it is parsed. Which processor a network
-runs on is decided in `septum.networks.device`.
+The device that a network runs on is chosen in `septum.networks.device`.
 """
 
 from __future__ import annotations
@@ -9,16 +8,16 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-DEVICES = ("nvidia[0-9]*", "dxg", "kfd")  # of NVIDIA; of Windows, below WSL; of AMD
+GPU_DEVICE_PATTERNS = ("nvidia[0-9]*", "dxg", "kfd")  # NVIDIA; Windows, in WSL; AMD
 
 
 def has_gpu(folder: str | Path = "/dev") -> bool:
-    """Say whether there may be a GPU: a device of one's driver, or NVIDIA's tool.
+    """Return whether there may be a GPU, judged by devices of drivers and NVIDIA's tool.
 
     Parameters
     ----------
     folder : str or Path
-        Where the system keeps its devices.
+        The folder of the system's devices.
     """
-    found = any(any(Path(folder).glob(name)) for name in DEVICES)
-    return found or shutil.which("nvidia-smi") is not None
+    has_device = any(any(Path(folder).glob(name)) for name in GPU_DEVICE_PATTERNS)
+    return has_device or shutil.which("nvidia-smi") is not None

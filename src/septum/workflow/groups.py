@@ -1,7 +1,4 @@
-"""Groups of cases, such as the slices of a patient, which no split may part.
-
-Standard library only: the plan reads them, and the check of a configuration.
-"""
+"""Groups of cases, such as the slices of a patient, which lie in one part of a split."""
 
 from __future__ import annotations
 
@@ -16,19 +13,19 @@ from septum.workflow.patterns import compile_pattern
 def find_groups(
     names: Sequence[str], group: str | None, table: Path | None, dataset: str
 ) -> dict[str, str]:
-    """Return the group of each case; cases of a group never straddle a split.
+    """Return the group of each case.
 
     Parameters
     ----------
     names : sequence of str
-        The cases.
+        Names of the cases.
     group : str or None
-        A pattern of the case's name with ``{group}`` in it (``"{group}_slice*"``), or a column
-        of ``table``. Without it every case is a group of its own.
+        A pattern of case names with ``{group}`` in it (``"{group}_slice*"``), or a column of
+        ``table``. If None, every case is a separate group.
     table : Path or None
-        CSV with a column ``case`` (or ``id``, ``name``).
+        CSV file with a column ``case`` (or ``id``, ``name``).
     dataset : str
-        Its key under ``datasets``, for messages.
+        Key of the dataset under ``datasets``, for messages.
 
     Raises
     ------
@@ -40,20 +37,22 @@ def find_groups(
     key = f"datasets.{dataset}.group"
     if "{group}" in group:
         regex = compile_pattern(group, "group")
-        found = {name: regex.fullmatch(name) for name in names}
-        lost = [name for name, match in found.items() if match is None]
-        if lost:
-            what = f"the pattern {group!r} does not fit the case {lost[0]!r}"
-            raise problem(key, f"{what} ({len(lost)} in all)", "mend the pattern; * fits any text")
-        return {name: match.group("group") for name, match in found.items() if match}
+        match_by_name = {name: regex.fullmatch(name) for name in names}
+        without_group = [name for name, match in match_by_name.items() if match is None]
+        if without_group:
+            what = f"the pattern {group!r} does not fit the case {without_group[0]!r}"
+            raise problem(
+                key, f"{what} ({len(without_group)} in all)", "mend the pattern; * fits any text"
+            )
+        return {name: match.group("group") for name, match in match_by_name.items() if match}
     if table is None:
         what = f"{group!r} is no pattern with {{group}}, and there is no table"
         remedy = f"put {{group}} into it, or give datasets.{dataset}.table, a CSV with that column"
         raise problem(key, what, remedy)
     column = _column(table, group, key)
-    lost = [name for name in names if name not in column]
-    if lost:
-        what = f"{table} has no row for the case {lost[0]!r} ({len(lost)} in all)"
+    without_group = [name for name in names if name not in column]
+    if without_group:
+        what = f"{table} has no row for the case {without_group[0]!r} ({len(without_group)} in all)"
         raise problem(key, what, "add the rows, or exclude the cases")
     return {name: column[name] for name in names}
 

@@ -1,8 +1,8 @@
-"""Files that the workflow hands to its stages, where a command has no room for what they say.
+"""Files by which the workflow passes settings that are too long for a command to its stages.
 
-Linux limits one argument of a command to 128 KiB. These files are written when a run starts, and
-by no dry run. They are no inputs of their rules, but a digest of each is a parameter: a rule is run
-again where its file says something else, and not where it is newer.
+Linux limits an argument of a command to 128 KiB. These files are written when a run starts, but
+not by a dry run. They are no inputs of their rules; a digest of each is a parameter instead, so
+that a rule is rerun if the content of its file changes, and not if the file is newer.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ def read_section_file(kind: type[AnySection], path: str | Path) -> AnySection:
     Parameters
     ----------
     kind : type
-        The section.
+        Class of the section.
     path : str or Path
 
     Raises
     ------
     SeptumError
-        If the file cannot be read, or with all that is wrong in it.
+        If the file cannot be read, or with all problems of its content.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -43,16 +43,16 @@ def read_section_file(kind: type[AnySection], path: str | Path) -> AnySection:
     try:
         return parse_section(kind, text, str(path))
     except SeptumError as error:
-        raise SeptumError([replace(found, remedy=REMEDY) for found in error.problems]) from None
+        raise SeptumError([replace(entry, remedy=REMEDY) for entry in error.problems]) from None
 
 
 def write_if_changed(path: str | Path, text: str) -> None:
-    """Write a file, unless it holds that text already.
+    """Write a file, unless it already holds the text.
 
     Raises
     ------
     SeptumError
-        If the place cannot be written.
+        If the file cannot be written.
     """
     path = Path(path)
     if not path.is_file() or path.read_bytes() != text.encode("utf-8"):
@@ -60,7 +60,7 @@ def write_if_changed(path: str | Path, text: str) -> None:
 
 
 def text_digest(text: str) -> str:
-    """Return 16 hex digits that tell one text from another.
+    """Return 16 hex digits of the digest of a text.
 
     Examples
     --------

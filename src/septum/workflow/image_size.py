@@ -1,7 +1,4 @@
-"""About how large images are, as their files and metadata tell: no pixel is read.
-
-Standard library only: the Snakefile asks this of every case whenever it is parsed.
-"""
+"""Estimates of image sizes from files and metadata, without reading pixels."""
 
 from __future__ import annotations
 
@@ -13,16 +10,16 @@ from typing import Any
 
 
 def count_pixels(path: str | Path) -> int:
-    """Return about how many pixels an image has, times its channels.
+    """Estimate the number of pixels of an image, times its channels.
 
-    Of OME-Zarr the product of the shape of its full resolution. Of a file its bytes: that there
-    are several a pixel, and that they are compressed, about cancels out. Of any other folder the
-    bytes of all files in it.
+    For OME-Zarr this is the product of the shape of its full resolution. For a file it is the
+    number of bytes, since several bytes a pixel and compression roughly cancel. For any other
+    folder it is the number of bytes of all files in it.
 
     Parameters
     ----------
     path : str or Path
-        A file or a folder; what is not there (yet) counts 0.
+        A file or a folder; 0 is returned if it does not exist (yet).
     """
     if not os.path.isdir(path):
         return os.path.getsize(path) if os.path.exists(path) else 0
@@ -34,7 +31,7 @@ def count_pixels(path: str | Path) -> int:
 
 
 def _zarr_shape(path: Path) -> list[int] | None:
-    """Return the shape of an OME-Zarr image (0.5 or 0.4), or None where the folder is none."""
+    """Return the shape of an OME-Zarr image (0.5 or 0.4), or None if the folder is none."""
     for of_group, of_array in (("zarr.json", "zarr.json"), (".zattrs", ".zarray")):
         try:
             group = _read(path / of_group)
@@ -43,7 +40,7 @@ def _zarr_shape(path: Path) -> list[int] | None:
             array = _read(path / multiscale["datasets"][0]["path"] / of_array)
             return [int(n) for n in array["shape"]]
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
-            continue  # what is wrong with it is for the reader to say
+            continue  # the reader reports what is wrong with it
     return None
 
 

@@ -1,7 +1,7 @@
-"""What the rules read: the input functions, in the order of the stages.
+"""The input functions of the rules, in the order of the stages.
 
-Snakemake calls them with the wildcards of a job. A bound method is an input function as it is; a
-method whose docstring says so returns one.
+Snakemake calls them with the wildcards of a job. Methods are input functions themselves, unless
+their docstring says that they return one.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ class Inputs:
     # ---- prepare ----
 
     def batch_files(self, wildcards: Wildcards) -> list[str]:
-        """Return the files and folders of a batch that Snakemake can watch by itself.
+        """Return the files and folders of a batch that Snakemake can watch itself.
 
-        It reads ``<name>`` and ``{name}`` in a path as its own, also where they come from a
-        lab's files; those paths are watched by `septum.workflow.watched_files.unwatched_digest`.
+        Snakemake interprets ``<name>`` and ``{name}`` in all paths, also in those of a lab's
+        files; such paths are watched by `septum.workflow.watched_files.unwatched_digest`.
         """
         if self._study.spec(wildcards.dataset).demo is not None:
             return [self._paths.demo(wildcards.dataset)]
@@ -50,15 +50,15 @@ class Inputs:
     # ---- plan ----
 
     def all_cases(self, wildcards: Wildcards) -> list[str]:
-        """Return the canonical cases of a dataset, a folder a batch."""
+        """Return the canonical cases of a dataset, a folder for each batch."""
         return self._of_all_batches(self._paths.cases, wildcards.dataset)
 
     def split_file(self, wildcards: Wildcards) -> str | list[str]:
-        """Return the file of a given split, or nothing."""
+        """Return the file of a predefined split, or nothing."""
         return self._study.split_file(wildcards.dataset) or []
 
     def group_table(self, wildcards: Wildcards) -> str | list[str]:
-        """Return the table that says which cases belong together, or nothing."""
+        """Return the table of the groups of cases, or nothing."""
         spec = self._study.spec(wildcards.dataset)
         if spec.table is None or spec.group is None or "{group}" in spec.group:
             return []
@@ -67,7 +67,7 @@ class Inputs:
     # ---- weights ----
 
     def copies_of_batch(self, wildcards: Wildcards) -> str | list[str]:
-        """Return a batch's elastic copies, or nothing where none are asked for."""
+        """Return the elastic copies of a batch, or nothing if there are none."""
         if self._study.section(wildcards.dataset, "augment").copies == 0:
             return []
         return self._paths.copies(wildcards.dataset, wildcards.batch)
@@ -75,27 +75,27 @@ class Inputs:
     # ---- train ----
 
     def all_copies(self, wildcards: Wildcards) -> list[str]:
-        """Return the elastic copies of a dataset, or nothing where none are asked for."""
+        """Return the elastic copies of a dataset, or nothing if there are none."""
         if self._study.section(wildcards.dataset, "augment").copies == 0:
             return []
         return self._of_all_batches(self._paths.copies, wildcards.dataset)
 
     def all_weights(self, wildcards: Wildcards) -> list[str]:
-        """Return the weight maps that a training reads, or nothing where it uses none."""
+        """Return the weight maps that a training reads, or nothing if it uses none."""
         run = self._study.settings(wildcards.dataset, wildcards.experiment)
         if not run.train.border_weights:
             return []
         return self._of_all_batches(self._paths.weights, wildcards.dataset)
 
     def start(self, wildcards: Wildcards) -> str | list[str]:
-        """Return the file that a training starts from.
+        """Return the file of a training's initial weights.
 
-        Nothing, where it starts from random weights, or from an address.
+        There is none if it starts from random weights or downloads them from an address.
         """
         run = self._study.settings(wildcards.dataset, wildcards.experiment)
         if run.start_from is not None:
-            other = safe_name(run.start_from)
-            return self._paths.trained_weights(wildcards.dataset, other, wildcards.fold)
+            source = safe_name(run.start_from)
+            return self._paths.trained_weights(wildcards.dataset, source, wildcards.fold)
         if run.pretrained is None or run.pretrained.is_address:
             return []
         return str(resolve(self._study.config, run.pretrained.source))
@@ -103,17 +103,17 @@ class Inputs:
     # ---- predict and export ----
 
     def models(self, wildcards: Wildcards) -> list[str]:
-        """Return what an experiment predicts with: a file a fold."""
+        """Return the models or parameters that an experiment predicts with, a file a fold."""
         return self._study.models(wildcards.dataset, wildcards.experiment)
 
     def all_predicted(self, wildcards: Wildcards) -> list[str]:
-        """Return the predictions of an experiment, a folder a batch."""
+        """Return the predictions of an experiment, a folder for each batch."""
         return self._predicted(RunKey(wildcards.dataset, wildcards.experiment))
 
     # ---- merges of two experiments ----
 
     def merged_predictions(self, part: int) -> InputFunction:
-        """Return an input function: what one of the two predicted of all batches."""
+        """Return an input function for all predictions of one of the merged experiments."""
 
         def folders(wildcards: Wildcards) -> list[str]:
             return self._predicted(self._merged(wildcards)[part])
@@ -121,7 +121,7 @@ class Inputs:
         return folders
 
     def merged_batch(self, part: int) -> InputFunction:
-        """Return an input function: what one of the two predicted of a batch."""
+        """Return an input function for a batch's predictions of one of the merged experiments."""
 
         def folder(wildcards: Wildcards) -> str:
             return self._paths.predicted(*self._merged(wildcards)[part], wildcards.batch)
@@ -129,11 +129,11 @@ class Inputs:
         return folder
 
     def merged_fold_costs(self, wildcards: Wildcards) -> list[str]:
-        """Return what the trainings of the two on a fold took."""
+        """Return the costs of the trainings of both merged experiments on a fold."""
         return [self._paths.fold_costs(*run, wildcards.fold) for run in self._merged(wildcards)]
 
     def merged_batch_costs(self, wildcards: Wildcards) -> list[str]:
-        """Return what the predictions of the two of a batch took."""
+        """Return the costs of predicting a batch by both merged experiments."""
         return [self._paths.batch_costs(*run, wildcards.batch) for run in self._merged(wildcards)]
 
     # ---- leaderboard and report ----
@@ -147,7 +147,7 @@ class Inputs:
         return files
 
     def costs(self, wildcards: Wildcards) -> list[str]:
-        """Return what was written down of the time and memory that each experiment took."""
+        """Return the records of the time and memory that each experiment took."""
         files = []
         for run in self._study.runs_of(wildcards.dataset):
             files += [self._paths.fold_costs(*run, fold) for fold in self._study.folds(*run)]
@@ -157,7 +157,7 @@ class Inputs:
         return files
 
     def all_results(self, wildcards: Wildcards) -> list[str]:
-        """Return all that the report shows."""
+        """Return all files that the report shows."""
         files = []
         for dataset in self._study.scored_datasets():
             files += [self._paths.plan(dataset), self._paths.leaderboard(dataset)]
@@ -185,7 +185,7 @@ class Inputs:
         return [path(dataset, batch) for batch in self._study.batches[dataset]]
 
     def _merged(self, wildcards: Wildcards) -> list[RunKey]:
-        """Return the two runs that a merge is made of: of the objects, of the classes of pixels."""
+        """Return the two runs that are merged: that of objects, and that of classes of pixels."""
         merge = self._study.merge(wildcards.experiment)
         names = (merge.instances, merge.semantic)
         return [RunKey(wildcards.dataset, safe_name(name)) for name in names]

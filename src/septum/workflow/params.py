@@ -1,9 +1,9 @@
-"""The parameters of the rules: settings, one function a rule.
+"""The settings of the rules, one function for each rule.
 
 Snakemake compares the parameters of a job with those of its last run as a set of values without
-names. Each section therefore travels as one canonical JSON string, so that a swap of two values
-shows and a reordering does not. What a rule is given here is all that its results depend on: a
-setting that is left out does not rerun it.
+names. Each section is therefore passed as one canonical JSON string, in which a swap of two
+values is detected and a reordering is ignored. Functions return all settings that the results of
+a rule depend on, and no others, whose change would rerun the rule.
 """
 
 from __future__ import annotations
@@ -37,26 +37,26 @@ class Params:
     # ---- names, as the configuration writes them ----
 
     def dataset(self, wildcards: Wildcards) -> str:
-        """Return the dataset's own name."""
+        """Return the name of the dataset in the configuration."""
         return self._study.datasets[wildcards.dataset]
 
     def experiment(self, wildcards: Wildcards) -> str:
-        """Return the experiment's own name."""
+        """Return the name of the experiment in the configuration."""
         return self._study.experiments[wildcards.experiment]
 
     # ---- demo and prepare ----
 
     def demo_kind(self, wildcards: Wildcards) -> str | None:
-        """Return which dataset is simulated."""
+        """Return the kind of simulated dataset."""
         return self._study.spec(wildcards.dataset).demo
 
     def prepare(self, wildcards: Wildcards) -> str:
-        """Return what reading a case depends on: not the split, not the training."""
+        """Return the settings that reading a case depends on."""
         keys = "reader annotation classes void labels instances segments spacing"
         return some_of(self._study.spec(wildcards.dataset), keys)
 
     def batch(self, wildcards: Wildcards) -> str:
-        """Return a digest of a batch's cases, and of their files that Snakemake does not watch."""
+        """Return a digest of a batch's list of cases and of files that Snakemake cannot watch."""
         cases = self._study.batches[wildcards.dataset][wildcards.batch]
         made_by_a_rule = self._study.spec(wildcards.dataset).demo is not None
         unwatched = unwatched_digest([] if made_by_a_rule else cases)
@@ -65,7 +65,7 @@ class Params:
     # ---- plan, augment and weights ----
 
     def plan(self, wildcards: Wildcards) -> str:
-        """Return what the derived settings and the split depend on."""
+        """Return the settings that derived values and the split depend on."""
         keys = "annotation classes normalisation split exclude group"
         return some_of(self._study.spec(wildcards.dataset), keys)
 
@@ -80,7 +80,7 @@ class Params:
     # ---- networks ----
 
     def train(self, wildcards: Wildcards) -> str:
-        """Return one training's settings; which other folds are trained is none of its business."""
+        """Return the settings of one training, which do not include the list of all folds."""
         settings = self._study.settings(wildcards.dataset, wildcards.experiment)
         plain = settings.model_dump(mode="json")
         for after_training in ("predict", "decode"):
@@ -89,16 +89,16 @@ class Params:
         return canonical_json(plain)
 
     def tune(self, wildcards: Wildcards) -> str:
-        """Return how a network is applied to whole images, and what of its decoder is set."""
+        """Return the settings of inference and of the decoder, which tuning depends on."""
         settings = self._study.settings(wildcards.dataset, wildcards.experiment)
         return canonical_json(Tune(predict=settings.predict, decode=settings.decode))
 
     def train_seed(self, wildcards: Wildcards) -> int:
-        """Return the seed of an experiment's trainings: its own, or that of all."""
+        """Return the seed of an experiment's trainings, by default that of the configuration."""
         return self._config.train_seed(self.experiment(wildcards))
 
     def predict(self, wildcards: Wildcards) -> str:
-        """Return how a network is applied to whole images."""
+        """Return the settings of inference on whole images."""
         return canonical_json(self._study.settings(wildcards.dataset, wildcards.experiment).predict)
 
     # ---- classical baselines and merges ----
@@ -108,23 +108,23 @@ class Params:
         return canonical_json(self._study.baseline(wildcards.dataset, wildcards.experiment))
 
     def tune_merge(self, wildcards: Wildcards) -> str:
-        """Return which two experiments are merged."""
+        """Return the names of the two experiments of a merge."""
         return canonical_json(self._study.merge(wildcards.experiment))
 
     # ---- export, evaluate, leaderboard and report ----
 
     def export(self, wildcards: Wildcards) -> str:
-        """Return what is delivered beside the label maps."""
+        """Return the formats that are exported beside the label maps."""
         return canonical_json(self._study.section(wildcards.dataset, "export"))
 
     @functools.cached_property
     def evaluate(self) -> str:
-        """What is scored, and by which convention."""
+        """The settings of the evaluation."""
         return canonical_json(self._config.evaluate)
 
     @functools.cached_property
     def leaderboard(self) -> str:
-        """What the intervals of the leaderboard depend on."""
+        """The settings that the intervals of the leaderboard depend on."""
         return some_of(self._config.report, "bootstrap")
 
     def experiments(self, wildcards: Wildcards) -> list[str]:
@@ -132,18 +132,18 @@ class Params:
         return [run.experiment for run in self._study.runs_of(wildcards.dataset)]
 
     def baselines(self, wildcards: Wildcards) -> list[str]:
-        """Return those of them that are classical baselines."""
+        """Return the folders of a dataset's experiments that are classical baselines."""
         kind = self._study.kind
         return [name for name in self.experiments(wildcards) if kind(name) == "classical"]
 
     @functools.cached_property
     def report(self) -> str:
-        """A digest of what the report shows."""
+        """A digest of the contents of the report."""
         return text_digest(self.report_contents)
 
     @functools.cached_property
     def report_contents(self) -> str:
-        """What the report shows (`septum.workflow.report_contents`)."""
+        """The contents of the report as JSON (`septum.workflow.report_contents`)."""
         contents = ReportContents(
             report=self._config.report,
             evaluate=self._config.evaluate,

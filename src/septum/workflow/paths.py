@@ -1,7 +1,7 @@
-"""Where the files of a run lie: every path below ``results``, named once.
+"""The paths of all files below ``results``.
 
-A rule takes a pattern (``paths.plan()``, with Snakemake's wildcards in braces), an input function
-the path of one dataset, experiment, fold or batch (``paths.plan("cells")``).
+Rules use patterns with Snakemake's wildcards (``paths.plan()``), and input functions the paths
+of one dataset, experiment, fold or batch (``paths.plan("cells")``).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ class Paths:
     Parameters
     ----------
     results : str
-        The folder ``results`` of the configuration. Datasets and experiments have folders of
-        their own, by their safe names (`septum.data.case_files.safe_name`).
+        The folder ``results`` of the configuration. Folders of datasets and experiments have
+        their safe names (`septum.data.case_files.safe_name`).
     """
 
     results: str
@@ -32,7 +32,7 @@ class Paths:
         return f"{self.results}/report.html"
 
     def report_contents(self) -> str:
-        """Return the file that says what the report shows (`septum.workflow.report_contents`)."""
+        """Return the file of the report's contents (`septum.workflow.report_contents`)."""
         return f"{self.results}/report.json"
 
     def run_log(self, stage: str, suffix: str = "log") -> str:
@@ -104,7 +104,7 @@ class Paths:
     def parameters(
         self, dataset: str = DATASET, experiment: str = EXPERIMENT, fold: int | str = FOLD
     ) -> str:
-        """Return what a classical baseline, or a merge, was tuned to on a fold."""
+        """Return the parameters to which a classical baseline or a merge was tuned on a fold."""
         return f"{self.experiment(dataset, experiment)}/fold{fold}/parameters.json"
 
     def fold_costs(

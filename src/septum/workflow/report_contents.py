@@ -1,4 +1,4 @@
-"""What the report is told: which results it shows, and what the configuration said of them."""
+"""The contents of the report: the results that it shows, and their configuration."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class ReportedExperiment(Section):
     Attributes
     ----------
     name
-        What the configuration calls it.
+        Name of the experiment in the configuration.
     folds
-        Those that were trained or tuned.
+        Folds that were trained or tuned.
     run
         The settings of a network.
     baseline
@@ -38,7 +38,7 @@ class ReportedExperiment(Section):
 
     @property
     def kind(self) -> Literal["network", "classical", "merged"]:
-        """What it is, in one word."""
+        """The kind of experiment."""
         if self.run is not None:
             return "network"
         return "merged" if self.baseline is None else "classical"
@@ -50,7 +50,7 @@ class ReportedDataset(Section):
     Attributes
     ----------
     name
-        What the configuration calls it.
+        Name of the dataset in the configuration.
     folder
         Its folder in the folder of results.
     batches
@@ -58,7 +58,7 @@ class ReportedDataset(Section):
     normalisation, weights
         Its sections of the configuration.
     experiments
-        By the name of their folder.
+        The experiments on the dataset, by the names of their folders.
     """
 
     name: str
@@ -70,7 +70,7 @@ class ReportedDataset(Section):
 
 
 class ReportContents(Section):
-    """All that the report shows, and how; a file for ``septum report``."""
+    """The contents and settings of the report, in a file for ``septum report``."""
 
     version: Literal[1] = 1
     report: Report = Report()
@@ -79,6 +79,6 @@ class ReportContents(Section):
 
 
 def report_json(contents: ReportContents) -> str:
-    """Return the contents as canonical JSON, short: what is at its default is left out."""
+    """Return the contents as canonical JSON, without values that are at their default."""
     plain = contents.model_dump(mode="json", exclude_defaults=True)
     return canonical_json({"version": contents.version, **plain})

@@ -1,4 +1,4 @@
-"""What a job asks for: memory, threads and GPUs."""
+"""Resources of the jobs: memory, threads and GPUs."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ PREDICTIONS_AT_ONCE = 2
 
 @dataclass(frozen=True)
 class Context:
-    """What the rules ask of Snakemake itself.
+    """Facts about the running Snakemake that rules depend on.
 
     Parameters
     ----------
     workflow : snakemake.workflow.Workflow
-        Asked when a job is made and no sooner: which executor runs the jobs is not known yet when
-        the Snakefile is parsed.
+        Read when a job is created and not before, since the executor of the jobs is not known
+        yet when the Snakefile is parsed.
     """
 
     workflow: Any
 
     @property
     def is_main_process(self) -> bool:
-        """Whether this is the Snakemake that a user started, and not one that runs a job."""
+        """Whether this Snakemake was started by a user, and not to run a job."""
         return self.workflow.is_main_process
 
     @property
@@ -55,7 +55,7 @@ class Resources:
     # ---- memory ----
 
     def mem_mb(self, base: int) -> Callable[..., int]:
-        """Return a resources function: more memory at each retry (a killed job tries again)."""
+        """Return a resources function that gives more memory at each retry of a killed job."""
 
         def megabytes(wildcards: Wildcards, attempt: int) -> int:
             return base * attempt
@@ -65,17 +65,17 @@ class Resources:
     def case_mem_mb(
         self, base: int, bytes_per_pixel: int, case_per_thread: bool = False
     ) -> Callable[..., int]:
-        """Return a resources function: memory for the largest case that a job reads.
+        """Return a resources function for the memory of a job, by the largest case it reads.
 
         Parameters
         ----------
         base : int
-            What the stage takes besides, in MiB.
+            Memory that does not depend on the size of cases, in MiB.
         bytes_per_pixel : int
-            Half as much again as a stage was seen to take for each pixel of a case that it works
-            on (16-bit images of one channel, 2-D and 3-D).
+            Memory for each pixel of a case in work: 1.5 times that measured for the stage on
+            16-bit images of one channel, in 2-D and 3-D.
         case_per_thread : bool
-            Whether each thread works on a case of its own.
+            Whether each thread works on a separate case.
         """
 
         def megabytes(wildcards: Any, attempt: int, threads: int) -> int:
@@ -94,11 +94,12 @@ class Resources:
     # ---- threads and GPUs ----
 
     def gpus(self, section: Literal["train", "predict"]) -> Callable[[Wildcards], int]:
-        """Return a resources function: the GPUs that a job asks for, none or one.
+        """Return a resources function for the number of GPUs of a job, none or one.
 
-        Where the configuration says `auto`, jobs on this machine ask for one if it has one: else
-        they would wait for each other, since the default profile lets one GPU job run at a time.
-        What the nodes of a cluster have cannot be seen from here: there each job asks.
+        With `auto`, a job on this machine requests a GPU only if there is one: without GPUs,
+        jobs that request one would needlessly wait for each other, since the default profile
+        runs one GPU job at a time. A job on a cluster always requests one, since it is not known
+        which of its nodes have GPUs.
         """
 
         def count(wildcards: Wildcards) -> int:
@@ -126,10 +127,10 @@ class Resources:
         at_once: int,
         most: int,
     ) -> int:
-        """Return the threads of a job, where ``at_once`` of them share this machine's processor.
+        """Return the number of threads of a job if ``at_once`` jobs share this machine.
 
-        Jobs side by side are done sooner than one after the other with all cores each. On a GPU,
-        and on a node of a cluster, a job has ``most``: more do not make it faster.
+        Jobs in parallel finish sooner than jobs in sequence with all cores each. On a GPU, and on
+        a node of a cluster, a job has ``most`` threads, more of which do not make it faster.
         """
         cores = self._context.cores
         alone = self.gpus(section)(wildcards) or not self._context.runs_here

@@ -1,7 +1,6 @@
-"""All that the rules of ``pipeline/`` ask, put together when the Snakefile is parsed.
+"""The functions and values that the rules of ``pipeline/`` use.
 
-Parsed again by each cluster job: this package imports the standard library, pydantic and PyYAML
-only.
+They are created when the Snakefile is parsed, which each cluster job does again.
 """
 
 from __future__ import annotations
@@ -23,16 +22,16 @@ from septum.workflow.study import Study
 
 
 class Rules:
-    """What the rules of a study are made of.
+    """The inputs, settings, code digests and resources of a study's rules.
 
     Parameters
     ----------
     raw : mapping
         The configuration as Snakemake merged it.
     files : sequence of str
-        The files that it comes from.
+        The configuration files that were merged.
     context : Context
-        What the rules ask of Snakemake.
+        Facts about the running Snakemake.
 
     Attributes
     ----------
@@ -41,23 +40,23 @@ class Rules:
     inputs : Inputs
         Input functions.
     settings : Params
-        Settings, one function a rule.
+        Settings, one function for each rule.
     code : Code
         Digests of code.
     resources : Resources
         Memory, threads and GPUs.
     messages : list of str
-        What to tell the user before anything is run.
+        Messages to the user before anything is run.
 
     Raises
     ------
     SeptumError
-        With every problem of the configuration, or of the files that it names.
+        With all problems of the configuration, or of the files that it names.
     """
 
     def __init__(self, raw: Mapping[str, Any], files: Sequence[str], context: Context) -> None:
         if context.is_main_process:
-            # Snakemake has read the files already, and kept the last of two keys of one name
+            # of a key that occurs twice, Snakemake silently keeps the last value
             repeated = [problem for file in files for problem in repeated_keys(Path(file))]
             if repeated:
                 raise SeptumError(repeated)
@@ -75,7 +74,7 @@ class Rules:
                 raise SeptumError(missing)
 
     def write_handed_files(self) -> None:
-        """Write what is handed to stages in files, where it changed.
+        """Write the files that are passed to stages, if their content changed.
 
         Raises
         ------
@@ -89,7 +88,7 @@ class Rules:
 
 
 def one_of(names: Iterable[str]) -> str:
-    r"""Return a wildcard constraint that fits these names only (no text, if there is none).
+    r"""Return a wildcard constraint that matches the names only (nothing if there are none).
 
     Examples
     --------

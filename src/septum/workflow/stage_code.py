@@ -1,9 +1,10 @@
-"""Digests of the code that a rule runs, with the modules that the stage looks up by name.
+"""Digests of the code that a rule runs, including modules that its stage looks up by name.
 
-A stage finds its network, head, ways of decoding, readers, writers or baseline by the names in its
-settings (`septum.config.registry`), and no import leads there. The digest of such a rule therefore
-counts these modules beside the stage's own code (`septum.io.code_digest`): an edit of what is used
-reruns the rule, an edit of what is not used does not.
+A stage finds its network, head, ways of decoding, readers, writers or baseline by the names in
+its settings (`septum.config.registry`), not by import statements. The digest of such a rule
+therefore counts these modules in addition to those that the stage imports
+(`septum.io.code_digest`): an edit of a module that is used reruns the rule, an edit of another
+one does not.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _digest = functools.cache(code_digest)
 
 
 class Code:
-    """Digests of the code that a rule runs, so that an edit of it shows as a parameter.
+    """Digests of the code that rules run, which are parameters of the rules.
 
     Every method takes the dotted name of a stage's module.
 
@@ -37,11 +38,11 @@ class Code:
         self._study = study
 
     def of(self, *modules: str) -> str:
-        """Return the digest of a stage that looks up nothing, by its modules."""
+        """Return the digest of the modules of a stage that looks up nothing by name."""
         return code_digest(*modules)
 
     def with_readers(self, stage: str) -> Callable[[Wildcards], str]:
-        """Return a params function: the digest of a stage and of the readers of a batch."""
+        """Return a params function for the digest of a stage and of the readers of a batch."""
 
         def digest(wildcards: Wildcards) -> str:
             cases = self._study.batches[wildcards.dataset][wildcards.batch]
@@ -50,9 +51,9 @@ class Code:
         return digest
 
     def with_network(self, stage: str, *, decodes: bool = True) -> Callable[[Wildcards], str]:
-        """Return a params function: the digest of a stage and of the experiment's network and head.
+        """Return a params function for the digest of a stage and of a network and its head.
 
-        A stage that ``decodes`` looks up the ways of decoding, too.
+        Ways of decoding are included for a stage that ``decodes``.
         """
 
         def digest(wildcards: Wildcards) -> str:
@@ -62,7 +63,7 @@ class Code:
         return digest
 
     def with_baseline(self, stage: str) -> Callable[[Wildcards], str]:
-        """Return a params function: the digest of a stage and of the baseline's method."""
+        """Return a params function for the digest of a stage and of a baseline's method."""
 
         def digest(wildcards: Wildcards) -> str:
             baseline = self._study.baseline(wildcards.dataset, wildcards.experiment)
@@ -71,7 +72,7 @@ class Code:
         return digest
 
     def with_writers(self, stage: str) -> Callable[[Wildcards], str]:
-        """Return a params function: the digest of a stage and of the dataset's export formats."""
+        """Return a params function for the digest of a stage and of a dataset's export formats."""
 
         def digest(wildcards: Wildcards) -> str:
             formats = self._study.section(wildcards.dataset, "export").formats
@@ -83,8 +84,8 @@ class Code:
 def network_addresses(run: Run, *, decodes: bool) -> list[str]:
     """Return the addresses of the network and the head of a training.
 
-    With ``decodes`` also those of the ways of decoding: of the one that is set, or of all that the
-    head has, since tuning chooses among them.
+    With ``decodes``, addresses of ways of decoding are included: of the one that is set, or of all
+    ways of the head, since tuning chooses among them.
     """
     head = registry.HEADS[run.head]
     addresses = [registry.NETWORKS[run.network].address, head.address]
@@ -95,16 +96,17 @@ def network_addresses(run: Run, *, decodes: bool) -> list[str]:
 
 
 def reader_addresses(dataset: Dataset, cases: Iterable[CaseFiles]) -> list[str]:
-    """Return the addresses of the readers that the suffixes of the cases' files ask for.
+    """Return the addresses of the readers that may read the files of some cases.
 
-    These are all readers where the suffixes do not tell (`septum.config.reader_by_suffix`).
+    They are chosen by suffix; if a suffix is unknown, all readers are returned
+    (`septum.config.reader_by_suffix`).
     """
     readers = readers_of(_read_files(dataset, cases), dataset.reader)
     return [registry.READERS[name].address for name in readers]
 
 
 def _read_files(dataset: Dataset, cases: Iterable[CaseFiles]) -> Iterator[str]:
-    """Yield the files that readers open: COCO's list of segments, the last, is read elsewhere."""
+    """Yield the files that readers open, which exclude COCO's list of segments, the last file."""
     for case in cases:
         yield from case.images
         labels = case.label_files

@@ -1,7 +1,4 @@
-"""What a configuration comes to: its datasets, experiments, cases and batches.
-
-Read whenever the Snakefile is parsed, once per cluster job, hence no heavy import here.
-"""
+"""The datasets, experiments, cases and batches that a configuration describes."""
 
 from __future__ import annotations
 
@@ -36,7 +33,7 @@ class RunKey(NamedTuple):
 class Study:
     """The datasets and experiments of a configuration, by the names of their folders.
 
-    Folders carry safe names; the configuration's own names go into the files.
+    Folders have safe names; files contain the names of the configuration.
 
     Parameters
     ----------
@@ -45,18 +42,18 @@ class Study:
     Attributes
     ----------
     datasets, experiments : dict of str to str
-        Folder to name in the configuration.
+        Names in the configuration by folder.
     cases : dict of str to list of CaseFiles
-        By dataset.
+        Cases by dataset.
     batches : dict of str to dict of str to list of CaseFiles
-        By dataset and name of the batch.
+        Cases by dataset and name of the batch.
     runs : list of RunKey
-        What is to be computed.
+        The runs to compute.
 
     Raises
     ------
     SeptumError
-        With every problem of the patterns that find the cases of a dataset.
+        With all problems in finding the cases of the datasets.
     """
 
     def __init__(self, config: Config) -> None:
@@ -67,7 +64,7 @@ class Study:
         self.cases = {key: find_cases(config, name) for key, name in self.datasets.items()}
         self.batches = {key: find_batches(config, cases) for key, cases in self.cases.items()}
         self.runs = [RunKey(*map(safe_name, names)) for names in runs(config)]
-        # of bound methods, so that what is remembered goes with the study
+        # caches of bound methods, so that cached values are freed with the study
         self.settings = functools.cache(self._settings)
         self.section = functools.cache(self._section)
         self.folds = functools.cache(self._folds)
@@ -81,15 +78,15 @@ class Study:
     # ---- datasets ----
 
     def spec(self, dataset: str) -> Dataset:
-        """Return a dataset's section of the configuration."""
+        """Return the section of a dataset in the configuration."""
         return self.config.datasets[self.datasets[dataset]]
 
     def _section(self, dataset: str, name: str) -> Section:
-        """Return a section of a dataset: the top level's, overridden by the dataset's own."""
+        """Return a section of the top level, overridden by that of a dataset."""
         return self.config.dataset_section(self.datasets[dataset], name)
 
     def split_file(self, dataset: str) -> str | None:
-        """Return the file that says which case is for what, if there is one."""
+        """Return the file of a predefined split, if there is one."""
         file = self.spec(dataset).split.file
         return None if file is None else str(resolve(self.config, file))
 
@@ -101,7 +98,7 @@ class Study:
     # ---- experiments ----
 
     def kind(self, experiment: str) -> Kind:
-        """Say what an experiment is: a network, a classical baseline, or a merge of two others."""
+        """Return the kind of an experiment: network, classical baseline or merge."""
         return self.config.experiments[self.experiments[experiment]].kind
 
     def of_kind(self, kind: Kind) -> list[str]:
@@ -109,11 +106,11 @@ class Study:
         return [key for key in self.experiments if self.kind(key) == kind]
 
     def runs_of(self, dataset: str) -> list[RunKey]:
-        """Return what is to be computed on a dataset."""
+        """Return the runs to compute on a dataset."""
         return [run for run in self.runs if run.dataset == dataset]
 
     def scored_datasets(self) -> list[str]:
-        """Return the datasets on which anything is to be computed, sorted."""
+        """Return the datasets that have runs to compute, sorted."""
         return sorted({run.dataset for run in self.runs})
 
     def _settings(self, dataset: str, experiment: str) -> Run:
@@ -125,20 +122,20 @@ class Study:
         return self.config.baseline(self.datasets[dataset], self.experiments[experiment])
 
     def merge(self, experiment: str) -> Merge:
-        """Return the names of the two experiments that a merge is made of."""
+        """Return the names of the two experiments of a merge."""
         merge = self.config.experiments[self.experiments[experiment]].merge
         assert merge is not None, f"{experiment} is no merge"
         return merge
 
     def _folds(self, dataset: str, experiment: str) -> list[int]:
-        """Return the folds that an experiment's network is trained on, or its baseline tuned on."""
+        """Return the folds on which an experiment is trained or tuned."""
         folds = self.config.folds(self.datasets[dataset], self.experiments[experiment])
         if folds == "all":
             return list(range(fold_count(self.spec(dataset).split, self.split_file(dataset))))
         return sorted(set(folds))
 
     def models(self, dataset: str, experiment: str) -> list[str]:
-        """Return what an experiment predicts with: a file a fold."""
+        """Return the models or parameters that an experiment predicts with, a file a fold."""
         trained = self.kind(experiment) == "network"
         file = self.paths.model if trained else self.paths.parameters
         return [file(dataset, experiment, fold) for fold in self.folds(dataset, experiment)]
@@ -147,21 +144,21 @@ class Study:
         return [self.paths.trained_weights(*run, fold) for fold in self.folds(*run)]
 
     def trainings(self) -> int:
-        """Return how many networks the configuration trains, folds counted.
+        """Return the number of trainings of networks on all folds.
 
-        Those already trained count too: another number of threads adds up in another order, and a
-        training that goes on must end with the weights of an undisturbed one.
+        Trainings that are done count as well. The number of threads depends on this number, and
+        must not change when a training is resumed, since sums over threads depend on their order.
         """
         return sum(len(self.folds(*run)) for run in self.runs if self.kind(run[1]) == "network")
 
     # ---- what a user is told when a run starts ----
 
     def left_out(self) -> Iterator[Problem]:
-        """Yield why an experiment that names no datasets does not run on one."""
+        """Yield the reasons why experiments that name no datasets do not run on some of them."""
         yield from dict.fromkeys(map(self.config.as_written, left_out(self.config)))
 
     def missing_checkpoints(self) -> list[Problem]:
-        """Return the checkpoints that are not there, of trainings that have yet to start."""
+        """Return the missing checkpoints of trainings that have not been done yet."""
         missing = missing_checkpoints(self.config)
         needed = dict.fromkeys(
             self.config.as_written(missing[self.experiments[run.experiment]])

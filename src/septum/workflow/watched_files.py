@@ -1,4 +1,4 @@
-"""The files that a batch reads: which of them Snakemake watches, and a digest of the others."""
+"""The files of a batch that Snakemake can watch, and a digest of those that it cannot."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from septum.data.case_files import CaseFiles
 
 
 def input_paths(cases: Sequence[CaseFiles]) -> list[str]:
-    """Return every path that a batch reads; a pattern of masks stands for its folder."""
+    """Return all paths that a batch reads, with a pattern of masks replaced by its folder."""
     paths: list[str] = []
     for case in cases:
         paths += case.images
@@ -20,15 +20,15 @@ def input_paths(cases: Sequence[CaseFiles]) -> list[str]:
 
 
 def is_watched(path: str) -> bool:
-    """Say whether Snakemake can watch a path; it takes ``<`` and ``{`` for marks of its own."""
+    """Return whether Snakemake can watch a path; it interprets ``<`` and ``{`` in paths."""
     return not set(path) & set("<>{}")
 
 
 def unwatched_digest(cases: Sequence[CaseFiles]) -> str:
-    """Return a digest of size and time of those files of a batch that Snakemake does not watch.
+    """Return a digest of size and time of the files of a batch that Snakemake cannot watch.
 
-    Of a folder (masks, OME-Zarr) it sees the folder's own time, which an edit of a file in it
-    leaves alone; of a path with ``<>{}`` it sees nothing.
+    These are files in folders (masks, OME-Zarr), of which Snakemake sees the time of the folder
+    only, which an edit of a file does not change, and files with ``<>{}`` in their path.
     """
     digest = hashlib.sha256()
     for file in _unwatched_files(cases):

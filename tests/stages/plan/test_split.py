@@ -41,7 +41,7 @@ def follow(path, amounts, groups=None, *, others=(), together=(), **split) -> Pa
         Split(**split),
         seed=0,
         dataset="cells",
-        others=others,
+        unsplit=others,
         together=together,
     )
 

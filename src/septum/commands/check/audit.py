@@ -1,7 +1,7 @@
 """Audit the data of one dataset: all of its cases are read, and the dataset is planned.
 
-Each case is read the way `septum.stages.prepare.stage` will read it, and each dataset is planned
-the way `septum.stages.plan.stage` will plan it, so that what passes here does not fail there.
+Each case is read as in `septum.stages.prepare.stage`, and each dataset is planned as in
+`septum.stages.plan.stage`, so that data which pass the audit do not fail in these stages.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ MAX_LISTED_CASES = 5  # in a note
 
 @dataclass
 class Audit:
-    """What the audit of one dataset found.
+    """The result of the audit of one dataset.
 
     Parameters
     ----------
     dataset : str
     problems : Problems
-        What the user has to mend.
+        Problems that the user has to correct.
     notes : list of str
-        What the user may want to know.
+        Remarks that are no problems.
     plan : Plan or None
-        Where there was no problem.
+        The plan, if there was no problem.
     bytes : int
-        An upper bound of what its cases, copies and weight maps take on disk.
+        Upper bound of the disk space of its cases, copies and weight maps.
     """
 
     dataset: str
@@ -96,7 +96,7 @@ def audit(config: Config, dataset: str) -> Audit:
 def _read_all(
     config: Config, dataset: str, cases: Sequence[CaseFiles], problems: Problems
 ) -> tuple[list[CaseFacts], list[Signature]]:
-    """Read and measure every case, some at a time; add what is wrong to ``problems``."""
+    """Read and measure all cases, some of them in parallel, and add to ``problems``."""
     spec, sample = config.datasets[dataset], samples_per_case(len(cases))
 
     def read(files: CaseFiles) -> tuple[CaseFacts, Signature] | SeptumError:
@@ -120,7 +120,7 @@ def _read_all(
 
 
 def _label_notes(dataset: str, spec: Dataset, facts: Sequence[CaseFacts]) -> Iterator[str]:
-    """Yield what the labels hold that is no object, though it may have been meant as one."""
+    """Yield notes on labelled pixels that belong to no object, though they may be meant to."""
     counts = {
         "unnumbered": "pixels of things belong to no object, but to their class",
         "ignored": "objects are of stuff, and taken for their class only",
@@ -129,19 +129,19 @@ def _label_notes(dataset: str, spec: Dataset, facts: Sequence[CaseFacts]) -> Ite
         counted = {f.name: number for f in facts if (number := f.statistics["labels"].get(count))}
         if counted:
             note = f"{dataset}: {sum(counted.values()):,} {what} (in {_some(sorted(counted))})"
-            if count == "ignored" and _is_one_map(spec):
+            if count == "ignored" and _uses_combined_numbers(spec):
                 note += "; more than 999 objects of a class run over into the next class"
             yield note
 
 
-def _is_one_map(spec: Dataset) -> bool:
-    """Say whether class and object stand in one number, class × 1000 + object."""
-    others = spec.instances, spec.segments
-    return not any(others) and "{class}" not in str(spec.labels)
+def _uses_combined_numbers(spec: Dataset) -> bool:
+    """Return whether label maps combine class and object in one number, class × 1000 + object."""
+    other_files = spec.instances, spec.segments
+    return not any(other_files) and "{class}" not in str(spec.labels)
 
 
 def _idle_segments(dataset: str, cases: Sequence[CaseFiles]) -> Iterator[str]:
-    """Yield which images COCO's file names that are no cases, be they missing or excluded."""
+    """Yield a note on images in COCO's file that are no cases, being missing or excluded."""
     paths = [case.label_files for case in cases if case.labels is not None]
     idle = set(read_segments(paths[0][1]).of_image) - {Path(path).name for path, _ in paths}
     if idle:
@@ -155,7 +155,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _bytes_on_disk(facts: CaseFacts, copies: int) -> int:
-    """Return an upper bound, as if nothing were compressed, of all files made of a case."""
+    """Return the size of all files made from a case without compression, as an upper bound."""
     pixels = int(np.prod(facts.size))
     image = pixels * facts.channels * np.dtype(facts.dtype).itemsize
     labels = pixels * (2 + 4)

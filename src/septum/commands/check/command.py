@@ -8,7 +8,7 @@ from septum.config.arguments import add_configs
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Declare the configuration, and where its data are."""
+    """Declare the configuration and the folder of its data."""
     add_configs(parser, "configuration files")
     parser.add_argument("--data-root", help="overrides data_root of the configuration")
 

@@ -1,6 +1,6 @@
-"""Check a configuration and its data before anything runs: every problem in one go.
+"""Checks of a configuration and its data before anything runs, reporting all problems at once.
 
-Nothing is written but a probe in the results folder, removed at once.
+Nothing is written but a temporary file in the results folder, to check its permissions.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from septum.workflow.discovery import missing_checkpoints
 
 
 def check(config: Config) -> None:
-    """Check configuration and data, print a table of the datasets, and raise what is wrong.
+    """Check configuration and data, print a table of the datasets, and raise all problems.
 
     Raises
     ------
@@ -63,10 +63,10 @@ def _check_results(config: Config) -> Iterator[Problem]:
 
 
 def _check_export(config: Config, plans: Sequence[Plan]) -> Iterator[Problem]:
-    """Yield what cannot be delivered beside the label maps."""
+    """Yield the problems of formats to export beside the label maps."""
     for plan in plans:
-        own = "formats" in config.datasets[plan.dataset].export
-        key = f"datasets.{plan.dataset}.export.formats" if own else "export.formats"
+        is_overridden = "formats" in config.datasets[plan.dataset].export
+        key = f"datasets.{plan.dataset}.export.formats" if is_overridden else "export.formats"
         formats = config.dataset_section(plan.dataset, "export").formats
         of_plan = (plan.dataset, plan.spatial_dims, plan.annotation)
         yield from format_problems(formats, key, *of_plan)
@@ -83,7 +83,7 @@ def _disk_notes(config: Config, audits: Sequence[Audit]) -> Iterator[str]:
 
 
 def _existing(config: Config) -> Path:
-    """Return the results folder, or what exists of the way to it."""
+    """Return the results folder, or its closest parent that exists."""
     folder = Path(config.results).resolve()
     while not os.path.isdir(folder) and folder != folder.parent:
         folder = folder.parent
@@ -92,6 +92,6 @@ def _existing(config: Config) -> Path:
 
 def _device_notes(config: Config) -> Iterator[str]:
     networks = [(d, e) for d, e in runs(config) if config.experiments[e].network is not None]
-    wanted = {e for d, e in networks if config.run(d, e).train.device == "gpu"}
-    if wanted and not torch.cuda.is_available():
-        yield f"{', '.join(sorted(wanted))}: train.device is gpu, and this machine has none"
+    on_gpu = {e for d, e in networks if config.run(d, e).train.device == "gpu"}
+    if on_gpu and not torch.cuda.is_available():
+        yield f"{', '.join(sorted(on_gpu))}: train.device is gpu, and this machine has none"

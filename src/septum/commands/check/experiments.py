@@ -1,4 +1,4 @@
-"""Whether each experiment can be computed: its network or baseline, start, patches and folds."""
+"""Checks of each experiment: its network or baseline, initial weights, patches and folds."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from septum.workflow.discovery import resolve
 
 
 def check_experiments(config: Config, plans: Mapping[str, Plan | None]) -> Iterator[Problem]:
-    """Yield what is wrong with the networks or baselines, patches, tiles and folds.
+    """Yield the problems of networks, baselines, patches, tiles and folds.
 
     Parameters
     ----------
     config : Config
     plans : mapping of str to Plan or None
-        By dataset; None where a dataset has problems of its own.
+        Plan of each dataset; None if the dataset could not be planned.
     """
     for dataset, experiment in runs(config):
         plan, key = plans[dataset], f"experiments.{experiment}"
@@ -36,15 +36,15 @@ def check_experiments(config: Config, plans: Mapping[str, Plan | None]) -> Itera
         elif spec.method is not None:
             yield from _check_baseline(config.baseline(dataset, experiment), key, plan)
         folds = config.folds(dataset, experiment)
-        wanted = [] if folds == "all" else folds
-        if plan is not None and max(wanted, default=0) >= len(plan.folds):
-            what = f"asks for fold {max(wanted)}, but the split of {dataset} has {len(plan.folds)}"
+        numbers = [] if folds == "all" else folds
+        if plan is not None and max(numbers, default=0) >= len(plan.folds):
+            what = f"asks for fold {max(numbers)}, but the split of {dataset} has {len(plan.folds)}"
             remedy = f"name folds below {len(plan.folds)}"
             yield Problem(config.folds_key(dataset, experiment), what, remedy)
 
 
 def _check_baseline(baseline: Baseline, key: str, plan: Plan | None) -> Iterator[Problem]:
-    """Yield what is wrong with a baseline's options, and with the data for it."""
+    """Yield the problems of a baseline's options, and of its use on a dataset."""
     problems = Problems()
     with problems.caught():
         classical.create(baseline.method, baseline.options, where=f"{key}.options")
@@ -54,14 +54,15 @@ def _check_baseline(baseline: Baseline, key: str, plan: Plan | None) -> Iterator
 
 
 def _check_network(config: Config, run: Run, plan: Plan | None) -> Iterator[Problem]:
-    """Yield what is wrong with an experiment's network, its start, patches and tiles."""
+    """Yield the problems of an experiment's network, initial weights, patches and tiles."""
     key = f"experiments.{run.experiment}"
     axes = 2 if plan is None else plan.spatial_dims
     channels = 1 if plan is None else plan.in_channels
     classes = 1 if plan is None else len(plan.classes)
     outputs = head_class(run.head).outputs(classes, axes)
     try:
-        # also imports the network: under "meta" an import may make tensors without values
+        # Also imports the network, which must not happen under "meta": tensors that an import
+        # creates would have no values.
         models.check_options(run.network, run.options)
         with torch.device("meta"):
             network = models.create_network(run.network, axes, channels, outputs, **run.options)
@@ -84,22 +85,22 @@ def _check_network(config: Config, run: Run, plan: Plan | None) -> Iterator[Prob
 def _check_start(
     config: Config, run: Run, network: nn.Module, counts: tuple[int, int, int]
 ) -> None:
-    """Raise if a network (on ``meta``) cannot start from the weights that it is to start from."""
+    """Raise if the initial weights that an experiment names do not fit a network on ``meta``."""
     if run.pretrained is not None:
         require_backbone(network, run)
         file = resolve(config, run.pretrained.source)
-        # nothing is downloaded by a check, and a missing file is said once, not once a dataset
+        # A check downloads nothing. Missing files are reported once, not for each dataset.
         if not run.pretrained.is_address and file.is_file():
             load_backbone(network, run, file)
     if run.start_from is not None:
-        other = config.run(run.dataset, run.start_from)
+        source_run = config.run(run.dataset, run.start_from)
         axes, channels, classes = counts
-        outputs = head_class(other.head).outputs(classes, axes)
+        outputs = head_class(source_run.head).outputs(classes, axes)
         try:
             with torch.device("meta"):
-                source = models.create_network(
-                    other.network, axes, channels, outputs, **other.options
+                source_network = models.create_network(
+                    source_run.network, axes, channels, outputs, **source_run.options
                 )
         except SeptumError:
-            return  # shown at that experiment
-        take_weights(network, run, source.state_dict())
+            return  # reported for the other experiment
+        take_weights(network, run, source_network.state_dict())

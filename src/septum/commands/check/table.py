@@ -9,7 +9,7 @@ from septum.io.units import SYMBOLS
 
 
 def dataset_table(plans: Sequence[Plan]) -> list[str]:
-    """Return a table of planned datasets, a line each; none where there is no plan."""
+    """Return a table with a line for each planned dataset; no lines if there is no plan."""
     rows = [("dataset", "cases", "labelled", "size", "spacing", "objects", "classes", "test/folds")]
     for plan in plans:
         facts = plan.fingerprint

@@ -1,4 +1,4 @@
-"""What is wrong between the parts of a configuration, each of which is right."""
+"""Checks of whether the parts of a configuration, each valid by itself, fit together."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from septum.config.checks.kinds import kind_checks
 from septum.config.checks.label_files import pattern_checks
 from septum.config.checks.merges import merge_problems
-from septum.config.checks.names import RESERVED, name_checks
+from septum.config.checks.names import RESERVED_NAMES, name_checks
 from septum.config.checks.start_weights import start_problems
 from septum.config.config import Config
 from septum.config.head_fits import unfit_settings
@@ -16,18 +16,18 @@ from septum.errors import Problem, SeptumError, nearest
 
 
 def cross_checks(config: Config) -> Iterator[Problem]:
-    """Yield what is wrong between the parts of a configuration, each of which is right."""
+    """Yield the problems of valid parts of a configuration that do not fit together."""
     if not config.datasets:
         yield Problem("datasets", "is empty", "describe at least one dataset (see config.yaml)")
-    for kind in RESERVED:
+    for kind in RESERVED_NAMES:
         yield from name_checks(kind, list(getattr(config, kind)))
     for name, dataset in config.datasets.items():
         yield from pattern_checks(f"datasets.{name}", dataset)
     for name, experiment in config.experiments.items():
         yield from kind_checks(f"experiments.{name}", experiment)
         yield from merge_problems(config, name)
-        wanted = [] if experiment.datasets == "all" else experiment.datasets
-        for dataset in wanted:
+        named = [] if experiment.datasets == "all" else experiment.datasets
+        for dataset in named:
             key = f"experiments.{name}.datasets"
             if dataset not in config.datasets:
                 what = f"there is no dataset {dataset!r}"
@@ -44,22 +44,22 @@ def cross_checks(config: Config) -> Iterator[Problem]:
                 yield from error.problems
     yield from start_problems(config)
     if not any(runs(config)):
-        yield from left_out(config)  # all that was asked for: nothing would be computed
-    seen: set[Problem] = set()
+        yield from left_out(config)  # nothing would be computed, and these are the reasons
+    shown: set[Problem] = set()
     for dataset, experiment in runs(config):
-        # a mistake in an experiment shows once, not once a dataset
-        found = [p for p in _run_checks(config, dataset, experiment) if p not in seen]
-        yield from found
-        seen.update(found)
+        # show a mistake in an experiment once, not once for each dataset
+        run_problems = [p for p in _run_checks(config, dataset, experiment) if p not in shown]
+        yield from run_problems
+        shown.update(run_problems)
 
 
 def _run_checks(config: Config, dataset: str, experiment: str) -> Iterator[Problem]:
-    """Yield what an experiment cannot do on a dataset."""
+    """Yield the problems of an experiment on one dataset."""
     spec, data = config.experiments[experiment], config.datasets[dataset]
     if any(kind_checks(f"experiments.{experiment}", spec)) or any(
         merge_problems(config, experiment)
     ):
-        return  # which is said once, for all datasets
+        return  # these problems are reported once, for all datasets
     try:
         folds = config.folds(dataset, experiment)
         if spec.network is not None:
@@ -71,7 +71,7 @@ def _run_checks(config: Config, dataset: str, experiment: str) -> Iterator[Probl
         return
     yield from misfits(config, dataset, experiment)
     last = 0 if folds == "all" else max(folds, default=0)
-    # a given split says itself how many folds there are (`septum check` looks)
+    # the number of folds in a split file is checked by `septum check`
     if data.split.file is None and last >= data.split.folds:
         yield Problem(
             config.folds_key(dataset, experiment),

@@ -1,4 +1,4 @@
-"""Whether an experiment is of one kind, and has the keys and names of that kind only."""
+"""Checks whether an experiment is of one kind and has the keys of this kind only."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from septum.config.experiment import Experiment
 from septum.config.registry import BASELINES, HEADS, NETWORKS
 from septum.errors import Problem, nearest
 
-# what an experiment with a `method`, or a `merge`, may say
+# the keys that an experiment with a `method`, or with a `merge`, may have
 BASELINE_KEYS = {"method", "options", "datasets"}
 MERGE_KEYS = {"merge", "datasets"}
 
 
 def kind_checks(key: str, spec: Experiment) -> Iterator[Problem]:
-    """Yield what is wrong about an experiment being a network's or a baseline's."""
+    """Yield the problems of an experiment's kind: network, classical baseline or merge."""
     network, method = spec.network, spec.method
     kinds = {"network": network, "method": method, "merge": spec.merge}
-    given = [f"a {kind} ({value})" for kind, value in kinds.items() if value is not None]
-    if len(given) > 1:
-        what = f"names both {' and '.join(given)}"
+    named = [f"a {kind} ({value})" for kind, value in kinds.items() if value is not None]
+    if len(named) > 1:
+        what = f"names both {' and '.join(named)}"
         yield Problem(key, what, "keep one of the two, and set the other to null")
         return
     if spec.merge is not None:

@@ -1,4 +1,4 @@
-"""Whether a merge names two experiments that can be merged, whatever the dataset."""
+"""Checks whether a merge names two experiments that can be merged on any dataset."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from septum.errors import Problem, nearest
 
 
 def merge_problems(config: Config, name: str) -> Iterator[Problem]:
-    """Yield what is wrong with a merge, whatever the dataset; nothing of other experiments."""
+    """Yield the problems of a merge that do not depend on the dataset; none of other kinds."""
     spec = config.experiments[name]
     if spec.merge is None:
         return
@@ -17,14 +17,14 @@ def merge_problems(config: Config, name: str) -> Iterator[Problem]:
         what = f"merges {spec.merge.instances!r} with itself"
         yield Problem(f"experiments.{name}.merge", what, "name two experiments")
         return
-    for part in ("instances", "semantic"):
-        key, other = f"experiments.{name}.merge.{part}", getattr(spec.merge, part)
-        if other not in config.experiments:
-            what = f"there is no experiment {other!r}"
-            yield Problem(key, what, nearest(other, config.experiments))
-        elif config.experiments[other].merge is not None:
-            what = f"{other!r} is a merge itself"
+    for role in ("instances", "semantic"):
+        key, experiment = f"experiments.{name}.merge.{role}", getattr(spec.merge, role)
+        if experiment not in config.experiments:
+            what = f"there is no experiment {experiment!r}"
+            yield Problem(key, what, nearest(experiment, config.experiments))
+        elif config.experiments[experiment].merge is not None:
+            what = f"{experiment!r} is a merge itself"
             yield Problem(key, what, "name an experiment with a network or a method")
-        elif part == "semantic" and config.experiments[other].head == "detection":
-            what = f"{other!r} finds objects, and gives no pixel a class of stuff"
+        elif role == "semantic" and config.experiments[experiment].head == "detection":
+            what = f"{experiment!r} finds objects, and gives no pixel a class of stuff"
             yield Problem(key, what, "name one with classes of pixels; are the two swapped?")

@@ -1,4 +1,4 @@
-"""Names of datasets and experiments, which become names of folders."""
+"""Checks of the names of datasets and experiments, which become names of folders."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from septum.errors import Problem
 
-# names that files and folders of the workflow have beside those of datasets and experiments
-RESERVED = {
+# names of files and folders that the workflow writes beside those of datasets and experiments
+RESERVED_NAMES = {
     "datasets": {"logs", "report.html", "report.json"},
     "experiments": {
         *("demo", "batches", "cases", "copies", "weights", "logs"),
@@ -17,13 +17,13 @@ RESERVED = {
 
 
 def name_checks(kind: str, names: Sequence[str]) -> Iterator[Problem]:
-    """Yield a problem for each name that would share a folder with another or the workflow's."""
-    seen: dict[str, str] = {}
+    """Yield a problem for each name whose folder would collide with another one."""
+    first_by_folder: dict[str, str] = {}
     for name in names:
         key = f"{kind}.{name or repr(name)}"
-        rival = seen.setdefault(name.lower(), name)
-        if not name or name.lower() in RESERVED[kind]:
+        first = first_by_folder.setdefault(name.lower(), name)
+        if not name or name.lower() in RESERVED_NAMES[kind]:
             yield Problem(key, f"cannot be the name of one of the {kind}", "choose another name")
-        elif rival != name:
-            what = f"differs from {rival!r} by capitals only, which some disks take for the same"
+        elif first != name:
+            what = f"differs from {first!r} by capitals only, which some disks take for the same"
             yield Problem(key, what, "choose another name")

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 
 import tifffile
 
-from septum.io.units import UNKNOWN, Length, in_micrometers, in_one_unit, parse_length
+from septum.io.units import UNKNOWN_LENGTH, Length, in_micrometers, in_one_unit, parse_length
 
 # A plain TIFF's resolution is nearly always that of a printer or screen (72 to 1200 dpi).
 MAX_PLAIN_TIFF_UM = 20.0
@@ -29,7 +29,7 @@ def spacing_of(
         steps = _lsm(tif.lsm_metadata or {})
     else:
         steps = _plain(page)
-    return in_one_unit([steps.get(axis, UNKNOWN) for axis in axes])
+    return in_one_unit([steps.get(axis, UNKNOWN_LENGTH) for axis in axes])
 
 
 def _ome(xml: str) -> dict[str, Length]:

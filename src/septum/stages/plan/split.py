@@ -17,7 +17,7 @@ import numpy as np
 from septum.config.schema import Split
 from septum.errors import Problem, Problems, SeptumError, problem
 from septum.seeds import rng
-from septum.workflow.split_file import GivenSplit
+from septum.workflow.split_file import PredefinedSplit
 
 MAX_STRATA = 5
 
@@ -96,25 +96,25 @@ def split_cases(
 
 
 def follow_file(
-    given: GivenSplit,
+    predefined: PredefinedSplit,
     amounts: Mapping[str, float],
     groups: Mapping[str, str],
     settings: Split,
     *,
     seed: int,
     dataset: str,
-    others: Collection[str] = (),
+    unsplit: Collection[str] = (),
     together: Collection[tuple[str, str]] = (),
 ) -> Partition:
     """Split as a file says; if it gives no folds, draw them among its training cases.
 
     Parameters
     ----------
-    given : GivenSplit
+    predefined : PredefinedSplit
         The contents of the file.
     amounts, groups, settings, seed, dataset
         As in `split_cases`.
-    others : collection of str
+    unsplit : collection of str
         Names that the file may list though they are not split: unlabelled and excluded cases.
     together : collection of (str, str)
         Pairs of cases to keep in one fold if folds are drawn.
@@ -125,20 +125,22 @@ def follow_file(
         With every problem: names that are no cases, cases that are not listed, groups in more
         than one part, no cases to train or validate on.
     """
-    problems = Problems([*_strangers(given, amounts, others), *_unlisted(given, amounts)])
+    problems = Problems(
+        [*_strangers(predefined, amounts, unsplit), *_unlisted(predefined, amounts)]
+    )
     problems.raise_if_any()
     test, train, *folds = (
-        tuple(sorted(name for name in names if name in amounts)) for _, names in given.parts()
+        tuple(sorted(name for name in names if name in amounts)) for _, names in predefined.parts()
     )
-    linked = merge_groups(groups, _column_pairs(given, amounts))
+    linked = merge_groups(groups, _column_pairs(predefined, amounts))
     if folds:
         partition = Partition(test, tuple(folds), train)
-        empty = [part for part, names in given.parts() if part not in ("test", "train")]
+        empty = [part for part, names in predefined.parts() if part not in ("test", "train")]
         for part, names in zip(empty, folds, strict=True):
             if not names:
-                problems.add(given.path, f"{part} has no case", "list some")
+                problems.add(predefined.path, f"{part} has no case", "list some")
         if not train and len(folds) < 2:
-            problems.add(given.path, "leaves no case to train on", "list some")
+            problems.add(predefined.path, "leaves no case to train on", "list some")
     else:
         drawn = settings.model_copy(update={"test": 0.0})
         joined = merge_groups(linked, [pair for pair in together if {*pair} <= {*train}])
@@ -146,7 +148,7 @@ def follow_file(
             {name: amounts[name] for name in train}, joined, drawn, seed=seed, dataset=dataset
         )
         partition = Partition(test, inner.folds)
-    problems.extend(_straddling(given, partition, linked))
+    problems.extend(_straddling(predefined, partition, linked))
     problems.raise_if_any()
     return partition
 
@@ -237,40 +239,42 @@ def _too_few(cases: int, groups: int, settings: Split, dataset: str) -> SeptumEr
 
 
 def _strangers(
-    given: GivenSplit, amounts: Mapping[str, float], others: Collection[str]
+    predefined: PredefinedSplit, amounts: Mapping[str, float], unsplit: Collection[str]
 ) -> Iterator[Problem]:
-    listed = [name for _, names in given.parts() for name in names]
+    listed = [name for _, names in predefined.parts() for name in names]
     if not any(name in amounts for name in listed):
         what = "lists no case of this dataset"
         remedy = f"use the case names, such as {min(amounts, default='…')!r}"
-        yield Problem(given.path, what, remedy)
-    elif given.whole:
+        yield Problem(predefined.path, what, remedy)
+    elif predefined.is_for_one_dataset:
         for name in listed:
-            if name not in amounts and name not in others:
+            if name not in amounts and name not in unsplit:
                 what = f"lists {name!r}, which is no case of this dataset"
-                yield Problem(given.path, what, "mend the name, or take it out")
+                yield Problem(predefined.path, what, "mend the name, or take it out")
 
 
-def _unlisted(given: GivenSplit, amounts: Mapping[str, float]) -> Iterator[Problem]:
-    listed = {name for _, names in given.parts() for name in names}
+def _unlisted(predefined: PredefinedSplit, amounts: Mapping[str, float]) -> Iterator[Problem]:
+    listed = {name for _, names in predefined.parts() for name in names}
     missing = [name for name in sorted(amounts) if name not in listed]
     if missing and any(name in amounts for name in listed):
         shown = ", ".join(repr(name) for name in missing[:5])
         more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         remedy = "add it, or leave the case out by datasets.….exclude"
-        yield Problem(given.path, f"does not list {shown}{more}", remedy)
+        yield Problem(predefined.path, f"does not list {shown}{more}", remedy)
 
 
-def _column_pairs(given: GivenSplit, amounts: Mapping[str, float]) -> Iterator[tuple[str, str]]:
+def _column_pairs(
+    predefined: PredefinedSplit, amounts: Mapping[str, float]
+) -> Iterator[tuple[str, str]]:
     """Yield pairs of cases that share a value of the file's ``group`` column."""
     first: dict[str, str] = {}
-    for name, group in given.groups.items():
+    for name, group in predefined.groups.items():
         if name in amounts:
             yield first.setdefault(group, name), name
 
 
 def _straddling(
-    given: GivenSplit, partition: Partition, groups: Mapping[str, str]
+    predefined: PredefinedSplit, partition: Partition, groups: Mapping[str, str]
 ) -> Iterator[Problem]:
     """Yield a problem for each group that lies in more than one part."""
     sizes = Counter(groups.values())
@@ -282,4 +286,4 @@ def _straddling(
         if len(name_by_part) > 1:
             shown = ", ".join(f"{name!r} in {part}" for part, name in name_by_part.items())
             what = f"the group {group!r} straddles parts: {shown}"
-            yield Problem(given.path, what, "keep a group in one part, or drop `group:`")
+            yield Problem(predefined.path, what, "keep a group in one part, or drop `group:`")

@@ -198,22 +198,22 @@ def _partition(
             linked = merge_groups(linked, [(pair.first, pair.second) for pair in pairs])
         return split_cases(amounts, linked, settings, seed=seed, dataset=name)
     if split_file is None:
-        given = split_by_name(settings.test, sorted(amounts), f"datasets.{name}.split.test")
+        predefined = split_by_name(settings.test, sorted(amounts), f"datasets.{name}.split.test")
     else:
-        given = read_split_file(split_file)
-    listed = {case for _, names in given.parts() for case in names}
+        predefined = read_split_file(split_file)
+    listed = {case for _, names in predefined.parts() for case in names}
     unsplit = {f.name for f in facts if not f.annotated} | {
         case for case in listed if any(fnmatchcase(case, p) for p in dataset.exclude)
     }
     duplicates_to_join = pairs if settings.duplicates == "group" else ()
     return follow_file(
-        given,
+        predefined,
         amounts,
         linked,
         settings,
         seed=seed,
         dataset=name,
-        others=unsplit,
+        unsplit=unsplit,
         together=[(pair.first, pair.second) for pair in duplicates_to_join],
     )
 
