@@ -13,6 +13,7 @@ from every_head import HEADS
 from septum.augmentation.elastic import ElasticDeformation
 from septum.config.schema import ClassSpec, Decode, Evaluate, NoScaling
 from septum.data.store import VOID, Case, Geometry, read_case, write_case
+from septum.data.store_attributes import IntensityStatistics
 from septum.losses.logits import IGNORE
 from septum.metrics.case import evaluate_case
 from septum.metrics.coco import coco_precision
@@ -42,7 +43,7 @@ HIDDEN = SEMANTIC == VOID
 
 def case(semantic=SEMANTIC, instance=INSTANCE) -> Case:
     image = np.arange(256, dtype=np.float32).reshape(1, 16, 16)
-    statistics = {"mean": [1.0], "std": [1.0], "percentiles": {}}
+    statistics = IntensityStatistics({}, mean=[1.0], std=[1.0])
     return Case("a", image, semantic, instance, Geometry((1.0, 1.0)), statistics)
 
 
@@ -99,7 +100,9 @@ def test_targets_leave_void_out(name):
     np.testing.assert_array_equal(windowed[3:12, 5:15], target[3:12, 5:15])
     foreground = find_foreground(SEMANTIC, INSTANCE, np.random.default_rng(0))
     whole = windowed[:, :]
-    given = TrainingCase("a", case().image, whole, None, {}, foreground, INSTANCE)
+    given = TrainingCase(
+        "a", case().image, whole, None, IntensityStatistics({}, [], []), foreground, INSTANCE
+    )
     piece = cut(given, ((4, 4), (9, 9)), NoScaling())
     np.testing.assert_array_equal(piece["classes"] == IGNORE, HIDDEN[4:13, 4:13])
     assert not piece["instance"][HIDDEN[4:13, 4:13]].any()

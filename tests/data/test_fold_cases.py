@@ -10,6 +10,7 @@ from made_results import make_plan
 
 from septum.data.fold_cases import find_fold_cases, find_validation_cases
 from septum.data.store import Case, Geometry, case_path, write_case
+from septum.data.store_attributes import IntensityStatistics
 from septum.errors import SeptumError
 from septum.io.zarr_arrays import write_array
 
@@ -19,7 +20,15 @@ PLAN = make_plan("cells", 2, "instance", None, SPLIT)
 
 def put(folder, name, parent=None):
     image = np.zeros((1, 2, 2), np.uint8)
-    case = Case(name, image, None, None, Geometry((1.0, 1.0)), {}, parent=parent)
+    case = Case(
+        name,
+        image,
+        None,
+        None,
+        Geometry((1.0, 1.0)),
+        IntensityStatistics({}, [], []),
+        parent=parent,
+    )
     write_case(case_path(folder, name), case)
 
 

@@ -30,22 +30,20 @@ def test_statistics_are_those_of_numpy(image):
     flat = image.reshape(len(image), -1).astype(np.float64)
     for level in LEVELS:
         expected = np.percentile(flat, level, axis=1)
-        np.testing.assert_allclose(
-            found["percentiles"][f"{level:g}"], expected, rtol=1e-9, atol=1e-6
-        )
-    np.testing.assert_allclose(found["mean"], flat.mean(axis=1), rtol=1e-9, atol=1e-6)
-    np.testing.assert_allclose(found["std"], flat.std(axis=1), rtol=1e-6, atol=1e-6)
+        np.testing.assert_allclose(found.percentiles[f"{level:g}"], expected, rtol=1e-9, atol=1e-6)
+    np.testing.assert_allclose(found.mean, flat.mean(axis=1), rtol=1e-9, atol=1e-6)
+    np.testing.assert_allclose(found.std, flat.std(axis=1), rtol=1e-6, atol=1e-6)
 
 
 def test_levels_that_settings_and_reports_name_are_there():
-    table = statistics(np.zeros((1, 3, 3), np.uint8))["percentiles"]
+    table = statistics(np.zeros((1, 3, 3), np.uint8)).percentiles
     assert {"0", "0.5", "1", "50", "99", "99.5", "99.8", "99.9", "100"} <= set(table)
     assert list(LEVELS) == sorted(set(LEVELS))
 
 
 def test_statistics_are_json_and_the_same_again():
     image = np.random.default_rng(0).random((2, 30, 40), np.float32)
-    assert json.dumps(statistics(image)) == json.dumps(statistics(image.copy()))
+    assert json.dumps(statistics(image).to_json()) == json.dumps(statistics(image.copy()).to_json())
 
 
 def test_large_images_are_sampled_the_extremes_are_not(monkeypatch):
@@ -53,10 +51,10 @@ def test_large_images_are_sampled_the_extremes_are_not(monkeypatch):
     image = np.random.default_rng(0).normal(100, 10, (1, 400, 500)).astype(np.float32)
     image[0, 1, 1], image[0, 3, 3] = -50, 400
     found = statistics(image)
-    assert (found["percentiles"]["0"], found["percentiles"]["100"]) == ([-50.0], [400.0])
-    assert found["percentiles"]["50"][0] == pytest.approx(100, abs=0.5)
-    assert found["percentiles"]["99"][0] == pytest.approx(100 + 23.26, abs=1)
-    assert found["mean"] == [pytest.approx(float(image.mean(dtype=np.float64)))]
+    assert (found.percentiles["0"], found.percentiles["100"]) == ([-50.0], [400.0])
+    assert found.percentiles["50"][0] == pytest.approx(100, abs=0.5)
+    assert found.percentiles["99"][0] == pytest.approx(100 + 23.26, abs=1)
+    assert found.mean == [pytest.approx(float(image.mean(dtype=np.float64)))]
 
 
 def test_percentiles_between_the_levels_are_interpolated():

@@ -19,9 +19,11 @@ from hypothesis.extra import numpy as hnp
 
 from septum.data import store
 from septum.data.store import Case, Geometry
+from septum.data.store_attributes import IntensityStatistics, LabelCounts, PredictionAttributes
 from septum.errors import SeptumError
 from septum.io.atomic import TEMPORARY_PREFIX
 
+STATISTICS = IntensityStatistics({"0": [0.0], "100": [9.0]}, mean=[1.5], std=[0.5])
 DTYPES = ["uint8", "int16", "uint16", "int32", "uint32", "float16", "float32", ">u2", ">f4"]
 
 
@@ -37,7 +39,7 @@ def make_case(image: np.ndarray, name: str = "cell 1", **options: object) -> Cas
         "semantic": (labels > 3).astype(np.uint16),
         "instance": labels,
         "geometry": geometry,
-        "statistics": {"mean": [1.5]},
+        "statistics": STATISTICS,
         **options,
     }
     return Case(name=name, image=image, **values)
@@ -66,7 +68,7 @@ def test_what_is_written_is_what_is_read(tmp_path, image, name):
     case = make_case(image, name=name)
     store.write_case(tmp_path / "case.zarr", case)
     read = store.read_case(tmp_path / "case.zarr")
-    assert (read.name, read.parent, read.statistics) == (name, None, {"mean": [1.5]})
+    assert (read.name, read.parent, read.statistics) == (name, None, STATISTICS)
     assert read.geometry == case.geometry
     assert read.image.dtype == np.dtype(image.dtype).newbyteorder("=")
     np.testing.assert_array_equal(read.image, image)
@@ -163,10 +165,11 @@ def test_prediction_round_trip(tmp_path):
             geometry=case.geometry,
             name="cell 1",
             scores=scores,
-            attributes={"fold": 0},
+            attributes=PredictionAttributes(fold="0"),
         )
         read = store.read_prediction(tmp_path / "p.zarr")
-        assert (read.name, read.scores, read.attributes) == ("cell 1", scores, {"fold": 0})
+        assert (read.name, read.scores) == ("cell 1", scores)
+        assert read.attributes == PredictionAttributes(fold="0")
         assert read.geometry == case.geometry
         np.testing.assert_array_equal(read.semantic, case.semantic)
         np.testing.assert_equal(read.instance, instance)
@@ -235,7 +238,7 @@ def write_for_ever(folder: str, started: multiprocessing.Event) -> None:
     image = np.random.default_rng(0).integers(0, 255, (3, 400, 400), dtype=np.uint8)
     count = 0
     while True:
-        case = make_case(image, statistics={"count": count})
+        case = make_case(image, label_counts=LabelCounts(objects=count))
         store.write_case(Path(folder) / "c.zarr", case)
         count += 1
         if count > 1:

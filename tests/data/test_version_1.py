@@ -31,7 +31,7 @@ def test_a_case():
         assert same(getattr(case, part), expected[part])
     assert np.bincount(case.instance.ravel()).tolist() == expected["instance"]["pixels"]
     assert (case.geometry.spacing, case.geometry.unit) == ((1.0, 1.0), "pixel")
-    assert case.statistics["mean"] == [63.585693359375]
+    assert case.statistics.mean == [63.585693359375]
     assert case.void is None
 
 
@@ -42,8 +42,8 @@ def test_a_prediction():
         assert same(getattr(prediction, part), expected[part])
     assert len(prediction.scores) == 13
     assert prediction.scores[:2] == [0.793428, 0.815671]
-    assert prediction.attributes["fold"] == "0"
-    assert prediction.attributes["classes"] == {"1": "nucleus"}
+    assert prediction.attributes.fold == "0"
+    assert prediction.attributes.classes == {1: "nucleus"}
 
 
 def test_a_plan():

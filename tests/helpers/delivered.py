@@ -10,6 +10,7 @@ import numpy as np
 from septum.config.schema import ClassSpec, Export, NoScaling
 from septum.data.plan import Plan
 from septum.data.store import Case, Geometry, case_path, write_case, write_prediction
+from septum.data.store_attributes import IntensityStatistics, PredictionAttributes
 from septum.io.atomic import write_json
 from septum.stages.export.stage import export_predictions
 
@@ -75,7 +76,7 @@ def deliver(folder: Path, formats: Sequence[str], annotation: str = "panoptic") 
     """Store the scene as a case and as its prediction, deliver it, and return where to."""
     semantic, instance = scene()
     image = np.stack([instance * 10.0, np.ones((12, 16))]).astype(np.float32)
-    case = Case("a", image, semantic, instance, GEOMETRY, {})
+    case = Case("a", image, semantic, instance, GEOMETRY, IntensityStatistics({}, [], []))
     write_case(case_path(folder / "cases", "a"), case)
     write_prediction(
         case_path(folder / "predicted", "a"),
@@ -84,7 +85,7 @@ def deliver(folder: Path, formats: Sequence[str], annotation: str = "panoptic") 
         geometry=GEOMETRY,
         name="a",
         scores=[0.5, 0.75, 0.0, 1.0],
-        attributes={"annotation": annotation, "classes": {"1": "", "2": "", "3": ""}},
+        attributes=PredictionAttributes(annotation, {1: "", 2: "", 3: ""}),
     )
     plan = Plan(
         dataset="d", spatial_dims=2, in_channels=2, spacing=(0.5, 0.25), unit="micrometer",

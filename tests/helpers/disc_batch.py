@@ -8,6 +8,7 @@ from scipy import ndimage
 from septum.config.schema import ClassSpec, NoScaling, Weights
 from septum.data.plan import Plan
 from septum.data.store import Case, Geometry, case_path, write_case
+from septum.data.store_attributes import IntensityStatistics
 from septum.io.atomic import write_json
 from septum.stages.weights.stage import weights_batch
 
@@ -33,7 +34,7 @@ def write(folder, name, seed=0, annotation="instance", spacing=(1.0, 1.0)):
         semantic=None if annotation is None else semantic,
         instance=instance if annotation == "instance" else None,
         geometry=Geometry(spacing, "micrometer", source={"reader": "tiff", "path": "x.tif"}),
-        statistics={"percentiles": {"0": [0.0], "100": [200.0]}, "mean": [31.0], "std": [7.0]},
+        statistics=IntensityStatistics({"0": [0.0], "100": [200.0]}, mean=[31.0], std=[7.0]),
     )
     write_case(case_path(folder, name), case)
     return case

@@ -14,6 +14,7 @@ from septum.data.case_files import safe_name
 from septum.data.intensity import statistics
 from septum.data.plan import Plan
 from septum.data.store import Case, Geometry, case_path, write_case, write_prediction
+from septum.data.store_attributes import PredictionAttributes
 from septum.io.atomic import write_json
 from septum.io.usage import PredictionCosts, TrainingCosts, write_costs
 from septum.networks.model_header import FORMAT_VERSION
@@ -160,7 +161,9 @@ class Results:
                 instance=instance,
                 geometry=geometry,
                 name=case,
-                attributes={"fold": "0", "subset": subset, "decoder": DECODER, "tile": [64, 128]},
+                attributes=PredictionAttributes(
+                    fold="0", subset=subset, decoder=DECODER, tile=(64, 128)
+                ),
             )
         fold = folder / network / "fold0"
         fold.mkdir(parents=True)

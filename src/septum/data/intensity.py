@@ -6,9 +6,6 @@ normalised by them, so that a patch gets the same values wherever it is cut.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
 from septum.config.schema import (
@@ -18,6 +15,7 @@ from septum.config.schema import (
     StandardScaling,
     WindowScaling,
 )
+from septum.data.store_attributes import IntensityStatistics
 
 # Every whole percent, and tenths of a percent at both ends, where settings ask.
 _TAIL = [0.0, 0.01, 0.05, *(i / 10 for i in range(1, 10))]
@@ -25,7 +23,7 @@ LEVELS = np.round([*_TAIL, *range(1, 100), *(100 - level for level in reversed(_
 MAX_SORTED = 2**24
 
 
-def statistics(image: np.ndarray) -> dict[str, Any]:
+def statistics(image: np.ndarray) -> IntensityStatistics:
     """Return percentiles, mean and standard deviation of each channel.
 
     Parameters
@@ -35,29 +33,28 @@ def statistics(image: np.ndarray) -> dict[str, Any]:
 
     Returns
     -------
-    dict
-        ``percentiles``: from the level (``"99.8"``) to a list over channels, at every whole
-        percent, every tenth below 1 and above 99, and 0.01, 0.05, 99.95, 99.99; linear between
-        pixels, as `numpy.percentile`. ``mean`` and ``std``: lists over channels. Of channels
+    IntensityStatistics
+        Its percentiles are at every whole percent, every tenth below 1 and above 99, and 0.01,
+        0.05, 99.95, 99.99; linear between pixels, as `numpy.percentile`. Of channels
         with more than 2**24 pixels every n-th along each axis enters the percentiles; the
         extremes, the mean and the deviation are of all pixels.
     """
     table = np.array([_percentiles(channel) for channel in image])
-    return {
-        "percentiles": {f"{p:g}": table[:, i].tolist() for i, p in enumerate(LEVELS)},
-        "mean": [float(channel.mean(dtype=np.float64)) for channel in image],
-        "std": [float(channel.std(dtype=np.float64)) for channel in image],
-    }
+    return IntensityStatistics(
+        percentiles={f"{p:g}": table[:, i].tolist() for i, p in enumerate(LEVELS)},
+        mean=[float(channel.mean(dtype=np.float64)) for channel in image],
+        std=[float(channel.std(dtype=np.float64)) for channel in image],
+    )
 
 
-def percentile(statistics: Mapping[str, Any], level: float) -> np.ndarray:
+def percentile(statistics: IntensityStatistics, level: float) -> np.ndarray:
     """Return a percentile of each channel from `statistics`.
 
     Exact at the levels kept there, linear between them.
 
     Parameters
     ----------
-    statistics : mapping
+    statistics : IntensityStatistics
     level : float
         In percent, 0 to 100.
 
@@ -65,14 +62,14 @@ def percentile(statistics: Mapping[str, Any], level: float) -> np.ndarray:
     -------
     array (C,) of float64
     """
-    table = statistics["percentiles"]
+    table = statistics.percentiles
     levels = sorted(float(key) for key in table)
     values = np.array([table[f"{p:g}"] for p in levels], np.float64)
     return np.array([np.interp(level, levels, channel) for channel in values.T])
 
 
 def normalise(
-    image: np.ndarray, statistics: Mapping[str, Any], scheme: IntensityScheme
+    image: np.ndarray, statistics: IntensityStatistics, scheme: IntensityScheme
 ) -> np.ndarray:
     """Bring intensities into the range a network is trained on.
 
@@ -80,7 +77,7 @@ def normalise(
     ----------
     image : array (C, *spatial)
         A whole image or any part of it.
-    statistics : mapping
+    statistics : IntensityStatistics
         Of the whole image (`statistics`).
     scheme : PercentileScaling, StandardScaling, WindowScaling or NoScaling
         ``PercentileScaling``
@@ -107,8 +104,8 @@ def normalise(
             shift = np.full(len(pixels), scheme.mean, np.float64)
             scale = np.full(len(pixels), scheme.std, np.float64)
         case StandardScaling():
-            shift = np.asarray(statistics["mean"], np.float64)
-            scale = np.asarray(statistics["std"], np.float64)
+            shift = np.asarray(statistics.mean, np.float64)
+            scale = np.asarray(statistics.std, np.float64)
         case PercentileScaling():
             shift = percentile(statistics, scheme.lower)
             scale = percentile(statistics, scheme.upper) - shift

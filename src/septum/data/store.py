@@ -18,6 +18,7 @@ import numpy as np
 import zarr
 
 from septum.data.case_files import distinct_name, safe_name
+from septum.data.store_attributes import IntensityStatistics, LabelCounts, PredictionAttributes
 from septum.errors import Problems, problem
 from septum.io import ngff
 from septum.io.atomic import TEMPORARY_PREFIX, atomic_path
@@ -73,11 +74,12 @@ class Case:
     instance : array (*spatial) of uint32, optional
         Objects 1…n, 0 is none, and so is void; absent where only classes are annotated.
     geometry : Geometry
-    statistics : dict
-        Intensities a channel (`septum.data.intensity.statistics`), and counts made while reading
-        the labels under ``labels``.
+    statistics : IntensityStatistics
+        Of the whole image.
     parent : str, optional
         For an elastic copy, the case it was made from.
+    label_counts : LabelCounts
+        Made while the labels were read; of an elastic copy those of its parent.
     """
 
     name: str
@@ -85,8 +87,9 @@ class Case:
     semantic: Array | None
     instance: Array | None
     geometry: Geometry
-    statistics: dict[str, Any]
+    statistics: IntensityStatistics
     parent: str | None = None
+    label_counts: LabelCounts = field(default_factory=LabelCounts)
 
     @property
     def void(self) -> np.ndarray | None:
@@ -103,9 +106,9 @@ class Prediction:
     ----------
     scores : list of float, optional
         One an instance, in the order of their ids.
-    attributes : dict
-        What the writer keeps beside (JSON); ``annotation`` and ``classes`` (a mapping or list
-        of the foreground classes) decide what `septum.data.writers.label_maps` delivers.
+    attributes : PredictionAttributes
+        How it was made; ``annotation`` and ``classes`` decide what
+        `septum.data.writers.label_maps` delivers.
     """
 
     name: str
@@ -113,7 +116,7 @@ class Prediction:
     instance: Array | None
     geometry: Geometry
     scores: list[float] | None = None
-    attributes: dict[str, Any] = field(default_factory=dict)
+    attributes: PredictionAttributes = field(default_factory=PredictionAttributes)
 
 
 def write_case(path: str | Path, case: Case) -> None:
@@ -136,7 +139,7 @@ def write_case(path: str | Path, case: Case) -> None:
         "parent": case.parent,
         "labels": list(labels),
         "geometry": asdict(case.geometry),
-        "statistics": case.statistics,
+        "statistics": {**case.statistics.to_json(), "labels": case.label_counts.to_json()},
     }
     attributes = ngff.image_attributes(case.name, spacing, unit, channels=True)
     with atomic_path(path) as folder:
@@ -162,8 +165,9 @@ def open_case(path: str | Path) -> Case:
         semantic=arrays.get("semantic"),
         instance=arrays.get("instance"),
         geometry=_geometry(own["geometry"]),
-        statistics=own["statistics"],
+        statistics=IntensityStatistics.from_json(own["statistics"]),
         parent=own["parent"],
+        label_counts=LabelCounts.from_json(own["statistics"].get("labels", {})),
     )
 
 
@@ -186,7 +190,7 @@ def write_prediction(
     geometry: Geometry,
     name: str,
     scores: Sequence[float] | None = None,
-    attributes: Mapping[str, Any] | None = None,
+    attributes: PredictionAttributes | None = None,
 ) -> None:
     """Write the predicted labels of a case, whole or not at all.
 
@@ -208,7 +212,7 @@ def write_prediction(
         "labels": list(labels),
         "geometry": asdict(geometry),
         "scores": None if scores is None else [float(score) for score in scores],
-        "attributes": dict(attributes or {}),
+        "attributes": {} if attributes is None else attributes.to_json(),
     }
     with atomic_path(path) as folder:
         create_group(folder, septum_attributes("prediction", own))
@@ -225,7 +229,7 @@ def open_prediction(path: str | Path) -> Prediction:
         instance=arrays.get("instance"),
         geometry=_geometry(own["geometry"]),
         scores=own["scores"],
-        attributes=own["attributes"],
+        attributes=PredictionAttributes.from_json(own["attributes"]),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,6 +12,7 @@ import torch
 from septum.config import registry
 from septum.config.schema import CRF, Predict
 from septum.data.intensity import normalise
+from septum.data.store_attributes import IntensityStatistics, PredictionAttributes
 from septum.data.windows import square_planes
 from septum.decoding.decode import decode
 from septum.decoding.panoptic import likeliest_stuff
@@ -31,7 +32,7 @@ def predict_probabilities(
     segmenter: Segmenter,
     header: ModelHeader,
     image: Any,
-    statistics: Mapping[str, Any],
+    statistics: IntensityStatistics,
     settings: Predict,
 ) -> np.ndarray:
     """Return the probabilities (K, *spatial), float32, of an image, refined where asked for.
@@ -43,7 +44,7 @@ def predict_probabilities(
     header : ModelHeader
     image : (C, *spatial) array, numpy or zarr
         Raw; read window by window.
-    statistics : mapping
+    statistics : IntensityStatistics
         Of the whole image (`septum.data.intensity.statistics`).
     settings : Predict
 
@@ -77,7 +78,7 @@ def predict_scenes(
     segmenter: Segmenter,
     header: ModelHeader,
     image: Any,
-    statistics: Mapping[str, Any],
+    statistics: IntensityStatistics,
     settings: Predict,
     mask_thresholds: Sequence[float],
 ) -> dict[float, Scene]:
@@ -119,7 +120,7 @@ def predict_scenes(
 
 
 def _normaliser(
-    header: ModelHeader, statistics: Mapping[str, Any]
+    header: ModelHeader, statistics: IntensityStatistics
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Return the function from raw intensities to the network's input."""
     return partial(normalise, statistics=statistics, scheme=header.intensities)
@@ -176,7 +177,7 @@ def _turned_planes(header: ModelHeader) -> list[tuple[int, int]]:
 
 
 def predict_case(
-    model: Model, image: Any, statistics: Mapping[str, Any], settings: Predict
+    model: Model, image: Any, statistics: IntensityStatistics, settings: Predict
 ) -> tuple[np.ndarray, np.ndarray | None, list[float] | None]:
     """Return the class map, the instance map and the objects' scores of an image.
 
@@ -234,13 +235,13 @@ def object_scores(
     return np.round(sums / sizes.clip(min=1), 6).clip(max=1).tolist()
 
 
-def describe(model: Model, settings: Predict) -> dict[str, Any]:
+def describe(model: Model, settings: Predict) -> PredictionAttributes:
     """Return what is kept beside a prediction about the model that made it, and its windows."""
     header = model.header
-    return {
-        "annotation": header.annotation,
-        "classes": {str(i): spec.name for i, spec in sorted(header.classes.items())},
-        "decoder": header.decoder.described(),
-        "tile": list(_tile(header, model.segmenter, settings)),
-        "models": list(model.digests),
-    }
+    return PredictionAttributes(
+        annotation=header.annotation,
+        classes={number: spec.name for number, spec in sorted(header.classes.items())},
+        decoder=header.decoder.described(),
+        tile=tuple(_tile(header, model.segmenter, settings)),
+        models=tuple(model.digests),
+    )

@@ -8,6 +8,7 @@ import zarr
 
 from septum.data.readers.choose import read_image, read_labels
 from septum.data.store import Case, Geometry, write_case
+from septum.data.store_attributes import IntensityStatistics
 from septum.errors import SeptumError
 
 RNG = np.random.default_rng(0)
@@ -114,7 +115,10 @@ def test_a_canonical_case_is_ome_zarr(tmp_path):
     image = RNG.integers(0, 99, (2, 3, 6, 8), dtype=np.uint8)
     labels = np.arange(144, dtype=np.uint32).reshape(3, 6, 8)
     geometry = Geometry((2.0, 0.5, 0.25), "micrometer")
-    write_case(tmp_path / "c.zarr", Case("c", image, labels > 0, labels, geometry, {}))
+    write_case(
+        tmp_path / "c.zarr",
+        Case("c", image, labels > 0, labels, geometry, IntensityStatistics({}, [], [])),
+    )
     read, place = read_image(tmp_path / "c.zarr")
     np.testing.assert_array_equal(read, image)
     assert (place.spacing, place.unit) == ((2.0, 0.5, 0.25), "micrometer")

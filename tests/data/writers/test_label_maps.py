@@ -13,13 +13,14 @@ from PIL import Image
 from septum.config.schema import Export
 from septum.data.readers.choose import read_image
 from septum.data.store import Geometry, Prediction, case_path, write_prediction
+from septum.data.store_attributes import PredictionAttributes
 from septum.data.writers.label_maps import export_prediction, export_stem
 from septum.errors import SeptumError
 from septum.stages.export.stage import export_predictions
 
 LABELS = Export(formats=[])
-ONE = {"1": {"name": "cell", "kind": "thing"}}
-TWO = {**ONE, "2": {"name": "matrix", "kind": "stuff"}}
+ONE = {1: "cell"}
+TWO = {**ONE, 2: "matrix"}
 
 
 @pytest.mark.parametrize(
@@ -35,7 +36,7 @@ def test_what_is_delivered(tmp_path, annotation, classes, names):
     Image.fromarray(RNG.integers(0, 255, (5, 6), dtype=np.uint8)).save(tmp_path / "case.png")
     _, geometry = read_image(tmp_path / "case.png")
     prediction = predicted((5, 6), geometry)
-    prediction.attributes = {"annotation": annotation, "classes": classes}
+    prediction.attributes = PredictionAttributes(annotation, classes)
     out = export_prediction(tmp_path / "out", prediction)
     assert [path.name for path in out] == names
     assert sorted(os.listdir(tmp_path / "out")) == names
@@ -73,7 +74,7 @@ def store_predictions(folder, *names_and_paths, classes=ONE):
             instance=p.instance,
             geometry=p.geometry,
             name=name,
-            attributes={"annotation": "instance", "classes": classes},
+            attributes=PredictionAttributes("instance", classes),
         )
     return folder
 

@@ -7,6 +7,7 @@ from scored import NUCLEI, nuclei, score
 from septum.config.schema import ClassSpec, Evaluate, NoScaling, Report
 from septum.data.plan import Plan
 from septum.data.store import Case, Geometry, case_path, write_case, write_prediction
+from septum.data.store_attributes import IntensityStatistics, PredictionAttributes
 from septum.errors import SeptumError
 from septum.io.atomic import write_json
 from septum.metrics.panoptic import panoptic_quality
@@ -43,7 +44,7 @@ class Experiment:
                 instance=pred.astype(np.uint32),
                 geometry=GEOMETRY,
                 name=name,
-                attributes={"fold": fold, "subset": subset},
+                attributes=PredictionAttributes(fold=fold, subset=subset),
             )
 
     def write_truth(self, name, true, batch, annotated=True):
@@ -53,7 +54,7 @@ class Experiment:
             semantic=(true > 0).astype(np.uint16) if annotated else None,
             instance=true.astype(np.uint32) if annotated else None,
             geometry=GEOMETRY,
-            statistics={},
+            statistics=IntensityStatistics({}, [], []),
         )
         write_case(case_path(self.folder / "cases" / batch, name), case)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from septum.classical.fitted import read_record
 from septum.cli import main
-from septum.config.schema import ClassSpec, Merge
+from septum.config.schema import ClassSpec, Merge, NoScaling
 from septum.data.plan import Plan
 from septum.data.store import (
     Case,
@@ -19,6 +20,7 @@ from septum.data.store import (
     write_case,
     write_prediction,
 )
+from septum.data.store_attributes import IntensityStatistics, PredictionAttributes
 from septum.errors import SeptumError
 from septum.io.atomic import write_json
 from septum.io.usage import PredictionCosts, TrainingCosts, read_costs, write_costs
@@ -73,12 +75,15 @@ def results(tmp_path):
         instance = np.zeros((40, 40), np.uint32)
         instance[4:12, 4:12], instance[24:36, 24:36] = 1, 2
         image = rng.random((1, 40, 40), np.float32)
-        case = Case(name, image, semantic, instance, SPACE, statistics={})
+        case = Case(
+            name, image, semantic, instance, SPACE, statistics=IntensityStatistics({}, [], [])
+        )
         write_case(case_path(folders["cases"], name), case)
         found = instance.copy()
         found[14:18, 30:36] = 3
-        attributes = {"subset": name[:4].strip(), "annotation": "panoptic", "classes": {}}
-        attributes |= {"fold": "0", "decoder": {}, "tile": [8, 8]}
+        attributes = PredictionAttributes(
+            annotation="panoptic", decoder={}, tile=(8, 8), subset=name[:4].strip(), fold="0"
+        )
         write_prediction(
             case_path(folders["objects"], name),
             semantic=np.where(found > 0, 2, 0),
@@ -86,7 +91,7 @@ def results(tmp_path):
             geometry=SPACE,
             name=name,
             scores=[0.9, 0.8, 0.55],
-            attributes={**attributes, "models": ["one"]},
+            attributes=replace(attributes, models=("one",)),
         )
         pixels = np.where(semantic == 2, 5, semantic)
         pixels[0:3, 20:23] = 7
@@ -96,11 +101,16 @@ def results(tmp_path):
             instance=None,
             geometry=SPACE,
             name=name,
-            attributes={**attributes, "models": ["two"]},
+            attributes=replace(attributes, models=("two",)),
         )
     plan = Plan(
         **{"dataset": "nerve", "spatial_dims": 2, "in_channels": 1, "spacing": (1.0, 1.0)},
-        **{"unit": "pixel", "annotation": "panoptic", "classes": CLASSES, "normalisation": {}},
+        **{
+            "unit": "pixel",
+            "annotation": "panoptic",
+            "classes": CLASSES,
+            "normalisation": NoScaling(),
+        },
         **{"patch": (32, 32), "weights": {}, "min_size": 4, "fingerprint": {}, "derived": {}},
         **{"test": ["test"], "folds": [["val a", "val b"], []], "train": [], "unlabelled": []},
     )
@@ -166,10 +176,10 @@ def test_limits_are_tuned_on_validation_and_used_on_all(results):
         np.testing.assert_array_equal(made.semantic, true)
         assert sorted(np.unique(made.instance)) == [0, 1, 2]
         assert made.scores == [0.9, 0.8]
-        assert made.attributes["models"] == ["one", "two"]
-        assert made.attributes["merge"] == {"instances": "objects", "semantic": "pixels"}
-        assert (made.attributes["subset"], made.attributes["fold"]) == (name[:4].strip(), "0")
-        assert not {"decoder", "tile"} & made.attributes.keys()
+        assert made.attributes.models == ("one", "two")
+        assert made.attributes.merge == {"instances": "objects", "semantic": "pixels"}
+        assert (made.attributes.subset, made.attributes.fold) == (name[:4].strip(), "0")
+        assert not {"decoder", "tile"} & made.attributes.to_json().keys()
     took = read_costs(results / "both/costs/1of1.json", PredictionCosts)
     assert {case.case for case in took.cases} == {"val a", "val b", "test"}
     assert all(14 <= case.seconds < 60 and case.models == 2 for case in took.cases)
@@ -186,7 +196,10 @@ def test_the_score_is_the_mean_quality_by_hand(results):
     instance = np.zeros((40, 40), np.uint32)
     instance[4:12, 4:12], instance[24:36, 24:36] = 1, 2
     image = np.zeros((1, 40, 40), np.float32)
-    write_case(path, Case("val b", image, semantic, instance, SPACE, statistics={}))
+    write_case(
+        path,
+        Case("val b", image, semantic, instance, SPACE, statistics=IntensityStatistics({}, [], [])),
+    )
     assert tune(results) == 0
     record = read_record(results / "both/fold0/parameters.json", Merged)
     pred = np.where(semantic == 7, 0, semantic), instance
@@ -217,7 +230,7 @@ def test_predictions_of_different_folds_are_not_merged(results):
         instance=None,
         geometry=SPACE,
         name="test",
-        attributes={**other.attributes, "fold": "ensemble"},
+        attributes=replace(other.attributes, fold="ensemble"),
     )
     with pytest.raises(SeptumError, match="test: is predicted by fold 0 in one experiment, and by"):
         merge(results)

@@ -9,13 +9,16 @@ from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
 from septum.data.store import VOID, Case, Geometry
+from septum.data.store_attributes import IntensityStatistics
 from septum.stages.plan.case_facts import measure, pieces, touching_objects
+
+STATISTICS = IntensityStatistics({}, mean=[4.5, 45.0], std=[])
 
 
 def case(semantic=None, instance=None):
     image = np.array([[[1, 2, 3, 4], [5, 6, 7, 8]], [[10, 20, 30, 40], [50, 60, 70, 80]]], np.uint8)
     geometry = Geometry((2.0, 0.5), "micrometer", None, {"reader": "tiff"})
-    return Case("a", image, semantic, instance, geometry, {"mean": [4.5, 45.0]})
+    return Case("a", image, semantic, instance, geometry, STATISTICS)
 
 
 def test_facts_of_a_case_by_hand():

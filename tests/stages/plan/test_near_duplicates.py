@@ -12,7 +12,10 @@ from scipy.ndimage import gaussian_filter
 
 from septum.data.readers.choose import read_image
 from septum.data.store import Case, Geometry
+from septum.data.store_attributes import IntensityStatistics
 from septum.stages.plan.near_duplicates import Pair, describe, find_duplicates, sign, straddling
+
+NOTHING = IntensityStatistics({}, [], [])
 
 
 def blobs(seed: int, size=(160, 160)) -> np.ndarray:
@@ -26,7 +29,7 @@ def blobs(seed: int, size=(160, 160)) -> np.ndarray:
 
 def signature(name: str, image: np.ndarray, *, channels: bool = False):
     image = image if channels else image[None]
-    return sign(Case(name, image, None, None, Geometry((1.0,) * (image.ndim - 1)), {}))
+    return sign(Case(name, image, None, None, Geometry((1.0,) * (image.ndim - 1)), NOTHING))
 
 
 def jpeg(image: np.ndarray) -> np.ndarray:
@@ -114,7 +117,9 @@ def test_many_pairs_are_summed_up():
 
 def real(files) -> list:
     paths = sorted(files)
-    return [sign(Case(p.stem, read_image(p)[0], None, None, Geometry((1,)), {})) for p in paths]
+    return [
+        sign(Case(p.stem, read_image(p)[0], None, None, Geometry((1,)), NOTHING)) for p in paths
+    ]
 
 
 def test_real_nuclei(real_data):

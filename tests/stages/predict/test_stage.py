@@ -161,16 +161,16 @@ def by_hand(models, image, threshold=0.5):
 
 def test_no_case_is_predicted_by_a_model_that_was_trained_on_it(project, models):
     found = run_batch(project, models)
-    assert {name: (p.attributes["subset"], p.attributes["fold"]) for name, p in found.items()} == {
+    assert {name: (p.attributes.subset, p.attributes.fold) for name, p in found.items()} == {
         "first": ("val", "0"),
         "second": ("val", "1"),
         "tést <1>": ("test", "ensemble"),
         "new": ("unlabelled", "ensemble"),
     }
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in models]
-    assert found["second"].attributes["models"] == digests[1:]
-    assert found["new"].attributes["models"] == digests
-    assert found["new"].attributes["classes"] == {"1": "ball"}
+    assert found["second"].attributes.models == tuple(digests[1:])
+    assert found["new"].attributes.models == tuple(digests)
+    assert found["new"].attributes.classes == {1: "ball"}
 
 
 def test_predictions_are_those_of_the_whole_image(project, models):
@@ -185,7 +185,7 @@ def test_predictions_are_those_of_the_whole_image(project, models):
 
 def test_a_single_fold_predicts_the_test_cases_under_its_own_number(project, models):
     found = run_batch(project, models[1:])
-    assert {name: p.attributes["fold"] for name, p in found.items()} == {
+    assert {name: p.attributes.fold for name, p in found.items()} == {
         "second": "1",
         "tést <1>": "1",
         "new": "1",
@@ -195,9 +195,9 @@ def test_a_single_fold_predicts_the_test_cases_under_its_own_number(project, mod
 def test_the_windows_and_the_decoder_that_were_used_are_kept(project, models):
     found = run_batch(project, models)["first"].attributes
     # patches of 16 px, doubled while a window has at most 2**18 pixels: 512 x 512
-    assert found["tile"] == [512, 512]
-    assert (found["decoder"]["method"], found["decoder"]["min_size"]) == ("components", 9)
-    assert run_batch(project, models, tile=[24, 32])["first"].attributes["tile"] == [24, 32]
+    assert found.tile == (512, 512)
+    assert (found.decoder["method"], found.decoder["min_size"]) == ("components", 9)
+    assert run_batch(project, models, tile=[24, 32])["first"].attributes.tile == (24, 32)
 
 
 def test_what_a_prediction_took_is_written_beside_it(project, models):

@@ -9,6 +9,7 @@ import pytest
 
 from septum.config.dataset import Dataset
 from septum.data.store import VOID
+from septum.data.store_attributes import LabelCounts
 from septum.errors import SeptumError
 from septum.stages.prepare.annotation import annotate, annotate_classes, annotate_pair
 
@@ -28,8 +29,8 @@ def test_objects_are_numbered_without_gaps_and_are_of_one_class():
     assert found.instance.tolist() == [[0, 1, 1], [2, 0, 1]]
     assert found.semantic.tolist() == [[0, 1, 1], [1, 0, 1]]
     assert (found.instance.dtype, found.semantic.dtype) == (np.uint32, np.uint16)
-    assert found.counts == {"objects": 2, "renumbered": True}
-    assert read([[0, 2, 1]], "instance").counts == {"objects": 2, "renumbered": False}
+    assert found.counts == LabelCounts(objects=2, renumbered=True)
+    assert read([[0, 2, 1]], "instance").counts == LabelCounts(objects=2, renumbered=False)
 
 
 def test_the_one_class_keeps_its_declared_id():
@@ -45,7 +46,7 @@ def test_the_objects_of_a_binary_mask_are_its_connected_pieces():
     found = read([[255, 255, 0, 255], [0, 0, 255, 0]], "binary", {3: "nucleus"})
     assert found.instance.tolist() == [[1, 1, 0, 2], [0, 0, 3, 0]]
     assert found.semantic.tolist() == [[3, 3, 0, 3], [0, 0, 3, 0]]
-    assert found.counts["objects"] == 3
+    assert found.counts.objects == 3
 
 
 @pytest.mark.parametrize("kind", ["instance", "binary", "semantic", "panoptic"])
@@ -54,7 +55,7 @@ def test_no_object_at_all_is_allowed(kind):
     assert found.semantic.tolist() == [[0, 0]]
     if kind != "semantic":
         assert found.instance.tolist() == [[0, 0]]
-        assert found.counts["objects"] == 0
+        assert found.counts.objects == 0
 
 
 def test_semantic_numbers_are_classes():
@@ -71,14 +72,14 @@ def test_panoptic_numbers_are_class_times_1000_plus_object():
     assert found.semantic.tolist() == [[0, 1, 1, 2, 2, 4, 4]]
     assert found.instance.tolist() == [[0, 0, 0, 1, 2, 3, 0]]
     # 1007 is of stuff; 1000 is its class alone
-    assert found.counts == {"objects": 3, "renumbered": True, "unnumbered": 1, "ignored": 1}
+    assert found.counts == LabelCounts(objects=3, renumbered=True, unnumbered=1, ignored=1)
 
 
 def test_objects_of_stuff_are_counted_once_each_and_void_is_none():
     numbers = [[1001, 1001, 1002, 1999, 2001, 255003, 1000, 0]]
     found = with_void(numbers, "panoptic", 255, CLASSES)
-    assert (found.counts["objects"], found.counts["ignored"]) == (1, 3)
-    assert "ignored" not in read([[1000, 2001, 0]], "panoptic", CLASSES).counts
+    assert (found.counts.objects, found.counts.ignored) == (1, 3)
+    assert read([[1000, 2001, 0]], "panoptic", CLASSES).counts.ignored is None
 
 
 @pytest.mark.parametrize(
@@ -134,7 +135,7 @@ def test_void_is_of_no_class_and_no_object(numbers, kind, void, semantic, instan
     found = with_void(numbers, kind, void, classes)
     assert found.semantic.tolist() == semantic
     assert instance is None or found.instance.tolist() == instance
-    assert found.counts["void"] == sum(row.count(VOID) for row in semantic)
+    assert found.counts.void == sum(row.count(VOID) for row in semantic)
 
 
 def pair(classes, objects, void="auto"):
@@ -147,7 +148,7 @@ def test_a_map_of_classes_and_one_of_objects():
     found = pair([[0, 1, 2, 2, 2, 4]], [[0, 5, 900, 900, 0, 70000]])
     assert found.semantic.tolist() == [[0, 1, 2, 2, 2, 4]]
     assert found.instance.tolist() == [[0, 0, 1, 1, 0, 2]]
-    assert found.counts == {"objects": 2, "renumbered": True, "unnumbered": 1, "ignored": 1}
+    assert found.counts == LabelCounts(objects=2, renumbered=True, unnumbered=1, ignored=1)
     assert (found.semantic.dtype, found.instance.dtype) == (np.uint16, np.uint32)
 
 
@@ -155,7 +156,7 @@ def test_what_of_an_object_is_void_is_none_of_it():
     found = pair([[2, 2, 255, 255, 4]], [[3, 3, 3, 8, 9]], void=255)
     assert found.semantic.tolist() == [[2, 2, VOID, VOID, 4]]
     assert found.instance.tolist() == [[1, 1, 0, 0, 2]]
-    assert found.counts["void"] == 2
+    assert found.counts.void == 2
 
 
 @pytest.mark.parametrize(
@@ -189,15 +190,15 @@ def test_a_map_of_objects_for_each_class():
     found = by_class([[9, 0, 0, 0, 0]], [[0, 3, 0, 7, 0]], [[0, 0, 3, 0, 0]])
     assert found.semantic.tolist() == [[1, 2, 4, 2, 0]]
     assert found.instance.tolist() == [[0, 1, 3, 2, 0]]
-    assert found.counts == {"objects": 3, "renumbered": True, "unnumbered": 0}
+    assert found.counts == LabelCounts(objects=3, renumbered=True, unnumbered=0)
 
 
 def test_objects_in_the_map_of_a_stuff_class_are_counted():
     found = by_class([[9, 9, 4, 70000, 255, 0]], [[0] * 5 + [3]], [[0] * 6], void=255)
     assert found.semantic.tolist() == [[1, 1, 1, 1, VOID, 2]]
-    assert (found.counts["objects"], found.counts["ignored"]) == (1, 3)
+    assert (found.counts.objects, found.counts.ignored) == (1, 3)
     # one number, such as 255, is how a mask is kept
-    assert "ignored" not in by_class([[255, 255, 0]], [[0, 0, 1]], [[0] * 3]).counts
+    assert by_class([[255, 255, 0]], [[0, 0, 1]], [[0] * 3]).counts.ignored is None
 
 
 def test_void_in_any_map_is_void_and_no_overlap():

@@ -47,8 +47,8 @@ def test_segments_are_objects_and_regions_and_the_classes_are_the_categories(fol
     assert found.semantic.tolist() == [[VOID, 7, 7, 7], [VOID, VOID, 3, 3]]
     assert found.instance.tolist() == [[0, 2, 2, 1], [0, 0, 0, 0]]
     assert (found.semantic.dtype, found.instance.dtype) == (np.uint16, np.uint32)
-    assert (found.counts["objects"], found.counts["void"]) == (2, 3)
-    classes = {int(i): ClassSpec(**spec) for i, spec in found.counts["classes"].items()}
+    assert (found.counts.objects, found.counts.void) == (2, 3)
+    classes = {int(i): ClassSpec(**spec) for i, spec in found.counts.classes.items()}
     assert classes == {
         7: ClassSpec(name="cell", kind="thing", colour="#ff0010"),
         3: ClassSpec(name="matrix", kind="stuff"),
@@ -58,7 +58,7 @@ def test_segments_are_objects_and_regions_and_the_classes_are_the_categories(fol
 def test_declared_classes_are_found_by_their_names(folder):
     found = read(folder, dataset(classes=BY_NAME))
     assert found.semantic.tolist() == [[VOID, 2, 2, 2], [VOID, VOID, 1, 1]]
-    assert "classes" not in found.counts
+    assert found.counts.classes is None
 
 
 def test_a_category_may_be_void_and_unlabelled_pixels_background(folder):
@@ -175,7 +175,7 @@ def test_our_own_export_reads_back_as_the_same_maps(tmp_path):
     # the last pixel is of a thing, and of no object: a crowd
     assert found.semantic.tolist() == [[0, 4, 4, 9], [0, 4, 9, 9], [4, 0, 9, VOID]]
     np.testing.assert_array_equal(found.instance, instance)
-    assert found.counts["classes"]["9"]["name"] == "matrix"
+    assert found.counts.classes["9"]["name"] == "matrix"
 
 
 @pytest.mark.parametrize("name", ["vnc/panoptic/00.tif", "empanada/panoptic/pan_seg.tif"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -93,8 +92,8 @@ def test_every_layout_gives_the_same_maps(lab, layout):
     np.testing.assert_array_equal(case.semantic, expected)
     np.testing.assert_array_equal(case.instance, INSTANCE)
     assert (case.semantic.dtype, case.instance.dtype) == (np.uint16, np.uint32)
-    counts = case.statistics["labels"]
-    assert (counts["objects"], counts["void"]) == (3, 2)
+    counts = case.label_counts
+    assert (counts.objects, counts.void) == (3, 2)
 
 
 def test_files_are_found_by_class_in_the_order_of_the_ids(lab):
@@ -140,8 +139,8 @@ def test_classes_that_only_coco_s_file_names_are_those_of_the_plan(lab, tmp_path
     }
     shares = plan.fingerprint["classes"]["pixel_share"]
     assert shares == pytest.approx({"1": 3 / 14, "2": 7 / 14, "3": 4 / 14})  # two of 16 are void
-    stored = json.loads(json.dumps(open_case(case_paths([tmp_path / "cases"])["a"]).statistics))
-    assert stored["labels"]["classes"]["2"]["kind"] == "thing"
+    stored = open_case(case_paths([tmp_path / "cases"])["a"]).label_counts
+    assert stored.classes["2"]["kind"] == "thing"
 
 
 def real(folder: Path, name: str, files: dict[str, str], **options):
@@ -158,7 +157,7 @@ def test_axons_in_two_files(real_data):
         case = real(folder, name, files, labels="c", instances="o", classes=classes)
         objects = tifffile.imread(folder / "labels" / f"{name}.tif")
         np.testing.assert_array_equal(case.instance > 0, objects > 0)
-        assert case.statistics["labels"]["objects"] == np.unique(objects[objects > 0]).size
+        assert case.label_counts.objects == np.unique(objects[objects > 0]).size
         np.testing.assert_array_equal(
             case.semantic, np.asarray(Image.open(folder / "semantic" / f"{name}.png"))
         )

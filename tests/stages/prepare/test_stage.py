@@ -15,6 +15,7 @@ from septum.config.dataset import Dataset
 from septum.data import store
 from septum.data.case_files import CaseFiles
 from septum.data.intensity import statistics
+from septum.data.store_attributes import LabelCounts
 from septum.errors import SeptumError
 from septum.stages.prepare.stage import load_case, prepare_batch
 
@@ -48,8 +49,8 @@ def test_a_case(files):
     np.testing.assert_array_equal(case.semantic, OBJECTS > 0)
     assert case.instance[3, 4] == 1
     assert case.instance[12, [5, 9]].tolist() == [2, 3]
-    assert case.statistics["labels"] == {"objects": 3, "renumbered": True}
-    assert {k: case.statistics[k] for k in ("mean", "std", "percentiles")} == statistics(case.image)
+    assert case.label_counts == LabelCounts(objects=3, renumbered=True)
+    assert case.statistics == statistics(case.image)
     assert case.geometry.source["path"] == files.images[0]
 
 
@@ -240,8 +241,8 @@ def test_real_data(real_data, name):
         assert case.image.shape[1:] == case.semantic.shape
         assert case.semantic.any()
         if case.instance is not None:
-            assert case.instance.max() == case.statistics["labels"]["objects"]
-            assert len(np.unique(case.instance)) - 1 == case.statistics["labels"]["objects"]
+            assert case.instance.max() == case.label_counts.objects
+            assert len(np.unique(case.instance)) - 1 == case.label_counts.objects
 
 
 def test_vnc_objects(real_data):
@@ -254,8 +255,8 @@ def test_vnc_objects(real_data):
     case = load_case(dataset(**REAL["vnc"][3]), "ds", files)
     np.testing.assert_array_equal(case.semantic, raw // 1000)
     ids = np.unique(raw[(raw % 1000 > 0) & (raw // 1000 > 1)])
-    assert case.statistics["labels"]["objects"] == len(ids)
-    assert case.statistics["labels"]["unnumbered"] == (raw == 4000).sum()
+    assert case.label_counts.objects == len(ids)
+    assert case.label_counts.unnumbered == (raw == 4000).sum()
     np.testing.assert_array_equal(case.instance > 0, (raw % 1000 > 0) & (raw // 1000 > 1))
 
 

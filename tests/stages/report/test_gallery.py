@@ -11,6 +11,7 @@ from report_page import Page, render
 
 from septum.config.schema import ClassSpec, Evaluate
 from septum.data.store import Case, Geometry, Prediction
+from septum.data.store_attributes import IntensityStatistics
 from septum.metrics.case import evaluate_case
 from septum.stages.leaderboard.scores import Scores
 from septum.stages.report.gallery import case_ranks, find_errors, make_gallery
@@ -25,7 +26,7 @@ def test_colours_count_what_the_table_counts():
     classes = {i: ClassSpec(name=str(i), kind="thing") for i in (1, 2)}
     plan = make_plan("two classes", 2, "panoptic", classes, {})
     geometry = Geometry((1.0, 1.0))
-    case = Case("c", true[None], true, instance, geometry, {})
+    case = Case("c", true[None], true, instance, geometry, IntensityStatistics({}, [], []))
     prediction = Prediction("c", pred, instance, geometry)
     counts = find_errors(plan, case, prediction).counts
     assert counts == {"matched": 3, "missed": 1, "split": 0, "merged": 0, "spurious": 1}

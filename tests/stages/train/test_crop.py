@@ -11,6 +11,7 @@ from made_cases import NONE, case_of, ramp
 
 from septum.augmentation.patch_transforms import Augmentation
 from septum.config.schema import StandardScaling
+from septum.data.store_attributes import IntensityStatistics
 from septum.heads.detection import Objects
 from septum.heads.distance import Distance
 from septum.heads.flows import Flows
@@ -62,9 +63,8 @@ def test_outside_the_case_is_told_from_no_object_however_a_patch_is_changed():
 
 def test_a_patch_is_normalised_by_its_whole_case():
     image = ramp(4, 4)
-    case = TrainingCase(
-        "a", image, np.zeros((4, 4), np.uint8), None, {"mean": [10.0], "std": [2.0]}, None
-    )
+    statistics = IntensityStatistics({}, mean=[10.0], std=[2.0])
+    case = TrainingCase("a", image, np.zeros((4, 4), np.uint8), None, statistics, None)
     piece = cut(case, ((0, 0), (1, 2)), StandardScaling())
     assert piece["image"].tolist() == [[[-5.0, -4.5]]]
     assert "weights" not in piece

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from septum.config.schema import NoScaling
+from septum.data.store_attributes import IntensityStatistics
 from septum.stages.train.cases import TrainingCase
 from septum.stages.train.patches import PatchShape
 from septum.stages.train.validation import (
@@ -43,7 +44,9 @@ def test_absent_classes_do_not_count():
 
 def case_of(name, *shape):
     image = np.arange(np.prod(shape), dtype=np.float32).reshape(1, *shape)
-    return TrainingCase(name, image, np.zeros(shape, np.uint8), None, {}, None)
+    return TrainingCase(
+        name, image, np.zeros(shape, np.uint8), None, IntensityStatistics({}, [], []), None
+    )
 
 
 @pytest.mark.parametrize("shape", [PatchShape((8, 8), 0), PatchShape((12, 12), 2)])

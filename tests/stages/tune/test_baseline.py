@@ -16,6 +16,7 @@ from septum.classical.fitted import Fitted, common_baseline, read_fitted
 from septum.config.schema import Baseline, ClassSpec, NoScaling
 from septum.data.plan import Plan
 from septum.data.store import Case, Geometry, case_path, case_paths, read_prediction, write_case
+from septum.data.store_attributes import IntensityStatistics
 from septum.errors import SeptumError
 from septum.io.atomic import write_json
 from septum.io.usage import PredictionCosts, TrainingCosts, read_costs
@@ -73,7 +74,7 @@ def project(tmp_path):
             semantic=None if name == "new" else np.where(labels > 0, 4, 0),
             instance=None if name == "new" else labels,
             geometry=Geometry((1.0, 1.0), source={"reader": "tiff", "path": f"{name}.tif"}),
-            statistics={},
+            statistics=IntensityStatistics({}, [], []),
         )
         write_case(case_path(tmp_path / "cases", name), case)
     return tmp_path
@@ -133,15 +134,15 @@ def test_the_same_data_give_the_same_bytes_and_other_data_another_digest(project
 def test_a_batch_is_predicted_as_by_networks(project):
     files = [fit_fold(project, fold) for fold in (0, 1)]
     found = predict(project, files)
-    assert {name: (p.attributes["subset"], p.attributes["fold"]) for name, p in found.items()} == {
+    assert {name: (p.attributes.subset, p.attributes.fold) for name, p in found.items()} == {
         "first": ("val", "0"),
         "second": ("val", "1"),
         "tést <1>": ("test", "ensemble"),
         "new": ("unlabelled", "ensemble"),
     }
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
-    assert found["second"].attributes["models"] == digests[1:]
-    assert found["new"].attributes["models"] == digests
+    assert found["second"].attributes.models == tuple(digests[1:])
+    assert found["new"].attributes.models == tuple(digests)
     for seed, name in enumerate(NAMES):
         if name != "training":
             _, labels = scene(seed)
@@ -149,8 +150,8 @@ def test_a_batch_is_predicted_as_by_networks(project):
             np.testing.assert_array_equal(found[name].semantic, np.where(labels > 0, 4, 0))
             assert found[name].geometry.source["path"] == f"{name}.tif"
     attributes = found["first"].attributes
-    assert (attributes["annotation"], attributes["classes"]) == ("instance", {"4": "square"})
-    assert (attributes["method"], attributes["parameters"]["polarity"]) == ("watershed", "dark")
+    assert (attributes.annotation, attributes.classes) == ("instance", {4: "square"})
+    assert (attributes.method, attributes.parameters["polarity"]) == ("watershed", "dark")
 
 
 def test_a_validation_case_gets_the_parameters_of_its_fold(project):
@@ -159,14 +160,14 @@ def test_a_validation_case_gets_the_parameters_of_its_fold(project):
         for fold, level in ((0, 0.6), (1, 0.4))
     ]
     found = predict(project, files)
-    levels = {name: p.attributes["parameters"]["level"] for name, p in found.items()}
+    levels = {name: p.attributes.parameters["level"] for name, p in found.items()}
     assert (levels["first"], levels["second"]) == (0.6, 0.4)
     assert levels["new"] == levels["tést <1>"] == 0.6  # equal scores: the first
 
 
 def test_one_fold_alone_predicts_the_test_cases(project):
     found = predict(project, [fit_fold(project, 1)])
-    assert {name: p.attributes["fold"] for name, p in found.items()} == dict.fromkeys(
+    assert {name: p.attributes.fold for name, p in found.items()} == dict.fromkeys(
         ("second", "tést <1>", "new"), "1"
     )
 

@@ -10,6 +10,7 @@ import pytest
 from septum.classical import create as classical
 from septum.classical.watershed import Watershed
 from septum.data.store import Case, Geometry, write_case
+from septum.data.store_attributes import IntensityStatistics
 from septum.errors import SeptumError
 from septum.metrics.matching import average_precision
 from septum.stages.tune.baseline_parameters import Sample, best_parameters, tune
@@ -150,7 +151,7 @@ def test_cases_are_read_and_bounded(monkeypatch, tmp_path):
             semantic=(sample.true > 0).astype(np.uint16),
             instance=sample.true.astype(np.uint32),
             geometry=Geometry((1.0, 1.0)),
-            statistics={},
+            statistics=IntensityStatistics({}, [], []),
         )
         write_case(paths[-1], case)
     fixed = {key: QUIET[key] for key in ("polarity", "level", "sigma", "window", "h")}

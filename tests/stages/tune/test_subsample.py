@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from septum.data.store import Case, Geometry, write_case
+from septum.data.store_attributes import IntensityStatistics
 from septum.stages.tune.subsample import central_windows
 
 
@@ -13,7 +14,12 @@ def test_centres_of_evenly_spaced_cases(tmp_path):
     paths = [tmp_path / f"{number}.zarr" for number in range(len(shapes))]
     for path, shape in zip(paths, shapes, strict=True):
         image = np.zeros((1, *shape), np.uint8)
-        write_case(path, Case(path.stem, image, None, None, Geometry((1.0, 1.0)), {}))
+        write_case(
+            path,
+            Case(
+                path.stem, image, None, None, Geometry((1.0, 1.0)), IntensityStatistics({}, [], [])
+            ),
+        )
     windows = central_windows(paths, most=10_000, least=3600)
     # five centres of at most 60²: 13,700 pixels; so three cases, evenly spaced
     assert [path for path, _ in windows] == [paths[0], paths[2], paths[4]]

@@ -126,7 +126,7 @@ def _label_notes(dataset: str, spec: Dataset, facts: Sequence[CaseFacts]) -> Ite
         "ignored": "objects are of stuff, and taken for their class only",
     }
     for count, what in counts.items():
-        counted = {f.name: number for f in facts if (number := f.statistics["labels"].get(count))}
+        counted = {f.name: number for f in facts if (number := getattr(f.label_counts, count))}
         if counted:
             note = f"{dataset}: {sum(counted.values()):,} {what} (in {_some(sorted(counted))})"
             if count == "ignored" and _uses_combined_numbers(spec):

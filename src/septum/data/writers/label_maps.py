@@ -82,10 +82,10 @@ def export_stem(name: str, geometry: Geometry) -> str:
 
 def _maps(prediction: Prediction) -> dict[str, Any]:
     """Return the arrays that are delivered, by what is added to the name of their file."""
-    annotation = prediction.attributes.get("annotation", "instance")
+    annotation = prediction.attributes.annotation
     if annotation == "semantic" or prediction.instance is None:
         return {"": prediction.semantic}
-    if annotation == "panoptic" or len(prediction.attributes.get("classes", ())) > 1:
+    if annotation == "panoptic" or len(prediction.attributes.classes or ()) > 1:
         return {"": prediction.instance, "_classes": prediction.semantic}
     return {"": prediction.instance}
 

@@ -135,14 +135,10 @@ def _scored_predictions(predictions: Mapping[str, Path]) -> dict[str, Row]:
     where: dict[str, Row] = {}
     for name, path in predictions.items():
         attributes = open_prediction(path).attributes
-        if not {"fold", "subset"} <= attributes.keys():
+        if attributes.fold is None or attributes.subset is None:
             raise problem(path, "does not say which fold predicted it", "predict it again")
-        if attributes["subset"] in ("test", "val"):
-            where[name] = {
-                "case": name,
-                "fold": str(attributes["fold"]),
-                "subset": attributes["subset"],
-            }
+        if attributes.subset in ("test", "val"):
+            where[name] = {"case": name, "fold": attributes.fold, "subset": attributes.subset}
     return where
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -170,14 +171,15 @@ def merge_batch(
             raise problem(path, what, "name an experiment that finds objects under merge.instances")
         object_maps = (with_objects.semantic, with_objects.instance, with_objects.scores)
         merged = panoptic_merge(object_maps, with_classes.semantic, used[0].classes, **limits)
-        attributes = {
-            **with_objects.attributes,
-            "merge": used[0].merge.model_dump(),
-            "parameters": limits,
-            "models": [*with_objects.attributes["models"], *with_classes.attributes["models"]],
-        }
-        for of_objects_alone in ("decoder", "tile"):
-            attributes.pop(of_objects_alone, None)
+        attributes = replace(
+            with_objects.attributes,
+            merge=used[0].merge.model_dump(),
+            parameters=limits,
+            models=(*with_objects.attributes.models, *with_classes.attributes.models),
+            # these are of the objects alone
+            decoder=None,
+            tile=None,
+        )
         return Prediction(name, merged[0], merged[1], with_objects.geometry, merged[2], attributes)
 
     took = [read_costs(path, PredictionCosts) for path in earlier]
@@ -204,7 +206,7 @@ def _jobs(
 
 def _predicted_by(path: Path) -> tuple[str, str]:
     attributes = open_prediction(path).attributes
-    return str(attributes["subset"]), str(attributes["fold"])
+    return str(attributes.subset), str(attributes.fold)
 
 
 _Sample = tuple[tuple[np.ndarray, np.ndarray], tuple, np.ndarray]

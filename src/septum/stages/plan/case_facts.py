@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from skimage.measure import label
 
 from septum.data.store import VOID, Case
+from septum.data.store_attributes import IntensityStatistics, LabelCounts
 from septum.seeds import rng
 
 MIN_FOREGROUND_SAMPLES = 1_000
@@ -30,8 +30,10 @@ class CaseFacts:
     unit : str
     channels : int
     dtype, reader : str
-    statistics : dict
+    statistics : IntensityStatistics
         Intensity statistics of the whole image, per channel (`septum.data.intensity.statistics`).
+    label_counts : LabelCounts
+        Counts made while the labels were read.
     class_pixels : dict of int to int
         Number of pixels of each class, including background (0) and excluding void; empty if
         there are no labels.
@@ -54,7 +56,8 @@ class CaseFacts:
     channels: int
     dtype: str
     reader: str
-    statistics: dict[str, Any]
+    statistics: IntensityStatistics
+    label_counts: LabelCounts
     class_pixels: dict[int, int]
     thing_classes: frozenset[int]
     object_pixels: np.ndarray | None
@@ -119,7 +122,8 @@ def measure(case: Case, *, sample: int = MIN_FOREGROUND_SAMPLES) -> CaseFacts:
         channels=channels,
         dtype=str(np.dtype(case.image.dtype)),
         reader=str(case.geometry.source.get("reader", "")),
-        statistics=dict(case.statistics),
+        statistics=case.statistics,
+        label_counts=case.label_counts,
         class_pixels=class_pixels,
         thing_classes=things,
         object_pixels=object_pixels,

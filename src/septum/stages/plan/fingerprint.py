@@ -108,11 +108,9 @@ def _intensity(facts: Sequence[CaseFacts]) -> dict[str, Any]:
 
     keys = [str(key) for key in ("0", "0.5", "50", "99.5", "100")]
     return {
-        "percentiles": {
-            key: median(f.statistics["percentiles"][key] for f in facts) for key in keys
-        },
-        "mean": median(f.statistics["mean"] for f in facts),
-        "std": median(f.statistics["std"] for f in facts),
+        "percentiles": {key: median(f.statistics.percentiles[key] for f in facts) for key in keys},
+        "mean": median(f.statistics.mean for f in facts),
+        "std": median(f.statistics.std for f in facts),
     }
 
 

@@ -236,7 +236,7 @@ def _classes(
     dataset: Dataset, summary: Mapping[str, Any], facts: Sequence[CaseFacts]
 ) -> dict[int, ClassSpec]:
     """Return the classes of a dataset that declares none."""
-    named = [f.statistics["labels"]["classes"] for f in facts if _names_classes(f)]
+    named = [f.label_counts.classes for f in facts if f.label_counts.classes is not None]
     if named:
         return {int(i): ClassSpec(**spec) for i, spec in named[0].items()}
     if dataset.annotation in ("instance", "binary"):
@@ -248,11 +248,6 @@ def _classes(
         for i in classes["pixel_share"]
         if int(i) != 0
     }
-
-
-def _names_classes(facts: CaseFacts) -> bool:
-    """Return whether the label files name the classes."""
-    return "classes" in facts.statistics.get("labels", {})
 
 
 def _short(value: object) -> str:

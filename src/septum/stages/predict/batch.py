@@ -11,6 +11,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -126,7 +127,7 @@ def write_batch(
             start = time.monotonic()
             found = predict(name, path, fold)
             seconds = time.monotonic() - start + before[name]
-            models = len(found.attributes["models"])
+            models = len(found.attributes.models)
             taken.append(
                 CaseCosts(case=name, models=models, pixels=found.semantic.size, seconds=seconds)
             )
@@ -137,7 +138,7 @@ def write_batch(
                 geometry=found.geometry,
                 name=name,
                 scores=found.scores,
-                attributes={**found.attributes, "subset": subset, "fold": fold},
+                attributes=replace(found.attributes, subset=subset, fold=fold),
             )
             _report(name, f"{subset}, {fold}", found, seconds)
     if costs is not None:

@@ -17,6 +17,7 @@ from septum.classical.fitted import Fitted, common_baseline, read_fitted
 from septum.data.plan import read_plan
 from septum.data.readers.choose import check_reader
 from septum.data.store import Geometry, Prediction, case_paths, read_case
+from septum.data.store_attributes import PredictionAttributes
 from septum.errors import Problems
 from septum.io.atomic import require_writable
 from septum.stages.predict.batch import (
@@ -142,11 +143,11 @@ def _predict(
         np.where(instance > 0, number, 0).astype(np.uint16),
         None if fitted.annotation == "semantic" else instance,
         geometry,
-        attributes={
-            "annotation": fitted.annotation,
-            "classes": {str(i): spec.name for i, spec in fitted.classes.items()},
-            "method": fitted.method,
-            "parameters": fitted.parameters,
-            "models": [hashlib.sha256(file.read_bytes()).hexdigest() for file in used],
-        },
+        attributes=PredictionAttributes(
+            annotation=fitted.annotation,
+            classes={number: spec.name for number, spec in fitted.classes.items()},
+            method=fitted.method,
+            parameters=fitted.parameters,
+            models=tuple(hashlib.sha256(file.read_bytes()).hexdigest() for file in used),
+        ),
     )

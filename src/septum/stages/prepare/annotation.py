@@ -22,7 +22,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -30,6 +29,7 @@ from scipy import ndimage
 from septum.config.dataset import Dataset
 from septum.data.readers.label_map import DIVISOR, renumber, split_panoptic
 from septum.data.store import VOID
+from septum.data.store_attributes import LabelCounts
 from septum.errors import Problem, Problems, SeptumError, problem
 
 MAX_CLASS = VOID - 1
@@ -44,15 +44,12 @@ class Annotation:
     ----------
     semantic : array (*spatial) of uint16, optional
     instance : array (*spatial) of uint32, optional
-    counts : dict
-        ``objects``: number of objects; ``renumbered``: whether ids had gaps; ``unnumbered``:
-        pixels of things without an object number; ``ignored``: objects of stuff classes;
-        ``void``: void pixels. The last two are there only if they are not 0.
+    counts : LabelCounts
     """
 
     semantic: np.ndarray | None
     instance: np.ndarray | None
-    counts: dict[str, Any]
+    counts: LabelCounts
 
 
 def annotate(labels: np.ndarray, dataset: Dataset, dataset_name: str, path: Path) -> Annotation:
@@ -81,11 +78,12 @@ def annotate(labels: np.ndarray, dataset: Dataset, dataset_name: str, path: Path
         instance, count = renumber(labels)
         semantic = np.where(instance > 0, only, 0).astype(np.uint16)
         semantic[void] = VOID
-        counts = {"objects": count, "renumbered": bool(labels.max(initial=0) > count)}
-        return Annotation(semantic, instance, counts | count_void(semantic))
+        had_gaps = bool(labels.max(initial=0) > count)
+        counts = LabelCounts(objects=count, renumbered=had_gaps, void=count_void(semantic))
+        return Annotation(semantic, instance, counts)
     if dataset.annotation == "semantic":
         semantic = _classes(labels, dataset, key, path)
-        return Annotation(semantic, None, count_void(semantic))
+        return Annotation(semantic, None, LabelCounts(void=count_void(semantic)))
     return _panoptic(labels, dataset, key, path)
 
 
@@ -168,15 +166,19 @@ def annotate_classes(
             count += objects
     problems.raise_if_any()
     semantic[void] = VOID
-    counts = {"objects": count, "renumbered": renumbered, "unnumbered": 0}
-    counts |= {"ignored": ignored} if ignored else {}
-    return Annotation(semantic, instance, counts | count_void(semantic))
+    counts = LabelCounts(
+        objects=count,
+        renumbered=renumbered,
+        unnumbered=0,
+        ignored=ignored or None,
+        void=count_void(semantic),
+    )
+    return Annotation(semantic, instance, counts)
 
 
-def count_void(semantic: np.ndarray) -> dict[str, int]:
-    """Return the number of void pixels, as an entry of `Annotation.counts`."""
-    count = int((semantic == VOID).sum())
-    return {"void": count} if count else {}
+def count_void(semantic: np.ndarray) -> int | None:
+    """Return the number of void pixels; None if there are none."""
+    return int((semantic == VOID).sum()) or None
 
 
 def _panoptic(labels: np.ndarray, dataset: Dataset, key: str, path: Path) -> Annotation:
@@ -197,13 +199,14 @@ def _numbered(semantic: np.ndarray, is_thing: np.ndarray, objects: np.ndarray) -
     """Return an annotation with the objects of things; objects of stuff are only counted."""
     instance, count = renumber(np.where(is_thing, objects, 0))
     ignored = renumber(np.where(is_thing | (semantic == VOID), 0, objects))[1]
-    counts = {
-        "objects": count,
-        "renumbered": True,
-        "unnumbered": int((is_thing & (instance == 0)).sum()),
-        **({"ignored": ignored} if ignored else {}),
-    }
-    return Annotation(semantic, instance, counts | count_void(semantic))
+    counts = LabelCounts(
+        objects=count,
+        renumbered=True,
+        unnumbered=int((is_thing & (instance == 0)).sum()),
+        ignored=ignored or None,
+        void=count_void(semantic),
+    )
+    return Annotation(semantic, instance, counts)
 
 
 def _stray(

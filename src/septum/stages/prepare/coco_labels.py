@@ -17,6 +17,7 @@ from septum.config.schema import ClassSpec
 from septum.data.readers.coco_panoptic import Segments
 from septum.data.readers.label_map import renumber
 from septum.data.store import VOID
+from septum.data.store_attributes import LabelCounts
 from septum.errors import Problem, Problems, SeptumError, nearest, problem
 from septum.stages.prepare.annotation import MAX_CLASS, Annotation, count_void
 
@@ -42,7 +43,7 @@ def annotate_segments(
     Returns
     -------
     Annotation
-        If no classes are declared, ``counts["classes"]`` holds the categories in JSON's types.
+        If no classes are declared, ``counts.classes`` holds the categories.
 
     Raises
     ------
@@ -69,13 +70,19 @@ def annotate_segments(
             objects[k] = number
     semantic = kinds[position].reshape(ids.shape)
     instance, count = renumber(objects[position].reshape(ids.shape))
-    counts = {"objects": count, "renumbered": True, **count_void(semantic)}
+    named = None
     if dataset.classes is None:
-        counts["classes"] = {
+        named = {
             str(number): segments.categories[category].model_dump()
             for category, number in numbers.items()
             if number != VOID
         }
+    counts = LabelCounts(
+        objects=count,
+        renumbered=True,
+        void=count_void(semantic),
+        classes=named,
+    )
     return Annotation(semantic, instance, counts)
 
 

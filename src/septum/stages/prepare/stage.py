@@ -20,6 +20,7 @@ from septum.data.case_files import CaseFiles
 from septum.data.intensity import statistics
 from septum.data.readers.choose import check_reader, read_image
 from septum.data.store import Case, Geometry, case_path, write_case
+from septum.data.store_attributes import LabelCounts
 from septum.errors import Problem, Problems, SeptumError, problem
 from septum.io.atomic import atomic_path
 from septum.io.units import in_micrometers
@@ -102,18 +103,16 @@ def load_case(dataset: Dataset, dataset_name: str, files: CaseFiles) -> Case:
     if problems or loaded is None:
         raise SeptumError(problems)
     image, geometry = loaded
-    annotation = annotation or Annotation(None, None, {})
-    counts = {
-        **annotation.counts,
-        **(label_geometry.source.get("counts", {}) if label_geometry else {}),
-    }
+    annotation = annotation or Annotation(None, None, LabelCounts())
+    of_files = label_geometry.source.get("counts", {}) if label_geometry else {}
     return Case(
         name=files.name,
         image=image,
         semantic=annotation.semantic,
         instance=annotation.instance,
         geometry=geometry,
-        statistics={**statistics(image), "labels": counts},
+        statistics=statistics(image),
+        label_counts=replace(annotation.counts, **of_files),
     )
 
 

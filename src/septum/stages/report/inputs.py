@@ -15,6 +15,7 @@ from septum.classical.fitted import Fitted, Record, common_baseline, read_record
 from septum.config.schema import IntensityScheme, Merge, Normalisation, Run, Weights
 from septum.data.plan import Plan, read_plan
 from septum.data.store import case_paths
+from septum.data.store_attributes import PredictionAttributes
 from septum.errors import problem
 from septum.io.zarr_arrays import read_attributes
 from septum.networks.model_header import count_weights, read_header
@@ -259,7 +260,7 @@ def _read_used(predicted: Mapping[str, Path], plan: Plan) -> dict[str, Used]:
     for names in (*plan.folds, [*plan.test, *plan.unlabelled]):
         known = [predicted[name] for name in names if name in predicted]
         if known:
-            attributes = read_attributes(known[0], "prediction")["attributes"]
-            by = Used(dict(attributes["decoder"]), tuple(attributes.get("tile", ())))
-            used[str(attributes["fold"])] = by
+            plain = read_attributes(known[0], "prediction")["attributes"]
+            attributes = PredictionAttributes.from_json(plain)
+            used[str(attributes.fold)] = Used(attributes.decoder or {}, attributes.tile or ())
     return used

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from septum.config.schema import IntensityScheme, PercentileScaling
 from septum.data import store
 from septum.data.fold_cases import FoldCases
 from septum.data.intensity import percentile
+from septum.data.store_attributes import IntensityStatistics
 from septum.errors import Problems, problem
 from septum.heads.base import Head
 from septum.io.zarr_arrays import open_array
@@ -42,7 +43,7 @@ class TrainingCase:
         The head's target, -1 where void; indexed by slices like a numpy array.
     weights : array-like of float32, shape (*spatial), or None
         Weight map.
-    statistics : dict
+    statistics : IntensityStatistics
         Intensity statistics of the case, as `septum.data.intensity.normalise` reads them.
     foreground : Foreground
         Sample of the pixels of its objects.
@@ -54,7 +55,7 @@ class TrainingCase:
     image: Any
     classes: Any
     weights: Any | None
-    statistics: dict
+    statistics: IntensityStatistics
     foreground: Foreground
     instance: Any | None = None
 
@@ -229,14 +230,16 @@ def available_memory() -> int:
     return min(limits)
 
 
-def _statistics_for(scheme: IntensityScheme, statistics: Mapping[str, Any]) -> dict[str, Any]:
+def _statistics_for(
+    scheme: IntensityScheme, statistics: IntensityStatistics
+) -> IntensityStatistics:
     """Return the statistics that a scheme reads.
 
     Its two percentiles are looked up here, once a case: a search among 120 of them for every
     patch would be slow.
     """
     if not isinstance(scheme, PercentileScaling):
-        return dict(statistics)
+        return statistics
     levels = (scheme.lower, scheme.upper)
     table = {f"{level:g}": percentile(statistics, level).tolist() for level in levels}
-    return {**statistics, "percentiles": table}
+    return replace(statistics, percentiles=table)
