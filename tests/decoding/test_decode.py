@@ -9,27 +9,11 @@ from decoders import decode
 from every_head import HEADS
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from perfect_maps import ONE, perfect
+from perfect_maps import ONE, foreground, instances, perfect
 from shapes import balls
 
 from septum.config.schema import ClassSpec
 from septum.metrics.panoptic import panoptic_quality
-
-
-def instances(probabilities, head="semantic", method="components", **options):
-    options = {"threshold": 0.5, "seed_threshold": 0.7, **options}
-    semantic, instance = decode(
-        probabilities, head=head, classes=ONE, annotation="instance", method=method, **options
-    )
-    assert semantic.dtype == np.uint16
-    assert instance.dtype == np.uint32
-    np.testing.assert_array_equal(semantic, (instance > 0).astype(np.uint16))
-    return instance
-
-
-def foreground(values):
-    values = np.asarray(values, np.float32)
-    return np.stack([1 - values, values])
 
 
 @st.composite

@@ -3,24 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from decoders import decode
-from perfect_maps import ONE
-
-
-def instances(probabilities, head="semantic", method="components", **options):
-    options = {"threshold": 0.5, "seed_threshold": 0.7, **options}
-    semantic, instance = decode(
-        probabilities, head=head, classes=ONE, annotation="instance", method=method, **options
-    )
-    assert semantic.dtype == np.uint16
-    assert instance.dtype == np.uint32
-    np.testing.assert_array_equal(semantic, (instance > 0).astype(np.uint16))
-    return instance
-
-
-def foreground(values):
-    values = np.asarray(values, np.float32)
-    return np.stack([1 - values, values])
+from perfect_maps import foreground, instances
 
 
 def test_watershed_divides_what_grew_together():

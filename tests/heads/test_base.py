@@ -8,7 +8,7 @@ import torch
 from every_head import HEADS
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
+from small_labels import INSTANCE, SEMANTIC, instances
 
 from septum.config import registry
 from septum.errors import SeptumError
@@ -16,23 +16,6 @@ from septum.heads.base import head_class
 from septum.heads.distance import Distance
 from septum.heads.flows import Flows
 from septum.heads.stardist import Stars
-
-# Two touching objects, one alone that reaches the image's border.
-INSTANCE = np.array(
-    [
-        [0, 0, 0, 0, 0, 0, 0, 0],
-        [0, 1, 1, 1, 2, 2, 2, 0],
-        [0, 1, 1, 1, 2, 2, 2, 0],
-        [0, 1, 1, 1, 2, 2, 2, 0],
-        [0, 0, 0, 0, 0, 0, 0, 0],
-        [3, 3, 3, 0, 0, 0, 0, 0],
-        [3, 3, 3, 0, 0, 0, 0, 0],
-    ],
-    np.uint32,
-)
-
-
-SEMANTIC = (INSTANCE > 0).astype(np.uint16)
 
 
 def test_class_ids_become_channels_in_ascending_order():
@@ -65,13 +48,6 @@ def test_labels_are_left_as_they_were():
         head([1]).target(semantic, instance)
     np.testing.assert_array_equal(semantic, SEMANTIC)
     np.testing.assert_array_equal(instance, INSTANCE)
-
-
-instances = hnp.arrays(
-    np.uint32,
-    hnp.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=8),
-    elements=st.integers(0, 3),
-)
 
 
 @given(instances, st.data())

@@ -5,26 +5,8 @@ from __future__ import annotations
 import numpy as np
 from every_head import HEADS
 from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 from skimage.segmentation import find_boundaries
-
-# Two touching objects, one alone that reaches the image's border.
-INSTANCE = np.array(
-    [
-        [0, 0, 0, 0, 0, 0, 0, 0],
-        [0, 1, 1, 1, 2, 2, 2, 0],
-        [0, 1, 1, 1, 2, 2, 2, 0],
-        [0, 1, 1, 1, 2, 2, 2, 0],
-        [0, 0, 0, 0, 0, 0, 0, 0],
-        [3, 3, 3, 0, 0, 0, 0, 0],
-        [3, 3, 3, 0, 0, 0, 0, 0],
-    ],
-    np.uint32,
-)
-
-
-SEMANTIC = (INSTANCE > 0).astype(np.uint16)
+from small_labels import INSTANCE, SEMANTIC, instances
 
 
 def test_border_target_outlines_every_object_from_inside():
@@ -38,13 +20,6 @@ def test_border_target_outlines_every_object_from_inside():
         [1, 1, 2, 0, 0, 0, 0, 0],
     ]
     np.testing.assert_array_equal(HEADS["border"]([1]).target(SEMANTIC, INSTANCE), expected)
-
-
-instances = hnp.arrays(
-    np.uint32,
-    hnp.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=8),
-    elements=st.integers(0, 3),
-)
 
 
 @given(instances)

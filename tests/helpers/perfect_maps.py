@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from decoders import decode
 from every_head import HEADS
 
 from septum.config.schema import ClassSpec
@@ -16,3 +17,19 @@ def perfect(head, instance, classes=ONE, semantic=None):
     target = HEADS[head](classes).target(semantic, instance)
     channels = np.arange(HEADS[head].channels(len(classes)))
     return (target == channels.reshape(-1, *[1] * target.ndim)).astype(np.float32)
+
+
+def instances(probabilities, head="semantic", method="components", **options):
+    options = {"threshold": 0.5, "seed_threshold": 0.7, **options}
+    semantic, instance = decode(
+        probabilities, head=head, classes=ONE, annotation="instance", method=method, **options
+    )
+    assert semantic.dtype == np.uint16
+    assert instance.dtype == np.uint32
+    np.testing.assert_array_equal(semantic, (instance > 0).astype(np.uint16))
+    return instance
+
+
+def foreground(values):
+    values = np.asarray(values, np.float32)
+    return np.stack([1 - values, values])
