@@ -13,7 +13,7 @@ CORES  ?= all
 # digests are complete is left out, too: it imports every stage and makes every network.
 FAST := $(addprefix tests/,augmentation config data decoding heads instances io losses metrics workflow) \
         $(patsubst %,tests/test_%.py,cli doctests docs environment jit layers moved_modules public_names)
-PYTEST := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+PYTEST := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: setup help demo test test-fast lint bench docs lock clean
 

@@ -23,3 +23,8 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder} (set SEPTUM_DATA)")
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take minutes, so that no core waits for one of them in the end."""
+    items.sort(key=lambda item: item.get_closest_marker("workflow") is None)
