@@ -18,7 +18,7 @@ from septum.losses.logits import IGNORE
 from septum.metrics.case import evaluate_case
 from septum.metrics.coco import coco_precision
 from septum.networks.blocks import Network
-from septum.networks.detection.matching import BACKGROUND, NEITHER, covered_share, match
+from septum.networks.detection.matching import BACKGROUND, IGNORED, covered_share, match
 from septum.networks.detection.targets import detection_targets, mask_targets
 from septum.networks.segmenter import build_segmenter
 from septum.stages.plan.case_facts import measure
@@ -191,9 +191,9 @@ def test_a_box_mostly_on_void_is_no_background():
     levels = {"above": 0.5, "below": 0.3}
     found = match(boxes, objects, **levels, void=void)
     # an object where it is known; wholly, half and three quarters void
-    assert found.tolist() == [0, NEITHER, BACKGROUND, NEITHER]
+    assert found.tolist() == [0, IGNORED, BACKGROUND, IGNORED]
     none = torch.zeros(0, 4)
-    assert match(boxes, none, **levels, void=void).tolist() == [NEITHER] * 2 + [-1, NEITHER]
+    assert match(boxes, none, **levels, void=void).tolist() == [IGNORED] * 2 + [-1, IGNORED]
     assert match(boxes, objects, **levels).tolist() == [0, -1, -1, -1]
 
 

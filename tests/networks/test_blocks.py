@@ -22,7 +22,7 @@ from septum.networks.blocks import (
 
 class EightPixels(Network):
     stride = 8
-    _least = 2
+    _min_features = 2
 
 
 def test_legal_sizes_are_multiples_of_the_stride():

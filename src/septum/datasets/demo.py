@@ -23,8 +23,8 @@ from PIL import Image
 
 from septum.config.demo_cases import DEMO_CASES, DemoCases
 from septum.datasets.demo_images import (
-    PIXEL,
-    PLANE,
+    PIXEL_UM,
+    PLANE_UM,
     Drawing,
     draw_nuclei,
     draw_tissue,
@@ -93,7 +93,7 @@ def _write_tiff(path: Path, labels: np.ndarray) -> None:
 
 def _write_nifti(path: Path, volume: np.ndarray) -> None:
     # NIfTI counts x first, and from right to left to be in RAS+
-    affine = np.diag([PIXEL, PIXEL, PLANE, 1.0])
+    affine = np.diag([PIXEL_UM, PIXEL_UM, PLANE_UM, 1.0])
     image = nib.Nifti1Image(np.ascontiguousarray(volume.T), affine)
     image.header.set_xyzt_units("micron")
     nib.save(image, path)

@@ -9,7 +9,7 @@ from septum.datasets.simulation import Cells, camera, grow_cells, per_cell, text
 from septum.instances.relabel import drop_small
 
 Drawing = tuple[np.ndarray, np.ndarray]
-PIXEL, PLANE = 0.5, 1.5  # micrometres, of `volumes`
+PIXEL_UM, PLANE_UM = 0.5, 1.5  # micrometres, of `volumes`
 MIN_CELL_PX = 12  # of tissue: what is smaller is a crumb
 
 # Of haematoxylin and eosin: the optical density of red, green and blue (Ruifrok and Johnston,
@@ -39,15 +39,15 @@ def draw_nuclei(rng: np.random.Generator) -> Drawing:
         x**2 for x in np.meshgrid(*_unit(shape), indexing="ij")
     )
     background = rng.uniform(0.03, 0.10) * (0.5 + slope)
-    seen = camera(
+    recorded = camera(
         rng,
         (light + rng.uniform(0.15, 0.35) * haze + background) * vignette,
         blur=(rng.uniform(0.8, 1.4),) * 2,
         photons=10 ** rng.uniform(1.7, 2.4),
         read_noise=rng.uniform(0.5, 2.0),
     )
-    exposure = rng.uniform(120, 235) / np.percentile(seen, 99.5)
-    image = np.clip(seen * exposure + rng.uniform(4, 12), 0, 255).astype(np.uint8)
+    exposure = rng.uniform(120, 235) / np.percentile(recorded, 99.5)
+    image = np.clip(recorded * exposure + rng.uniform(4, 12), 0, 255).astype(np.uint8)
     return image, cells.labels
 
 
@@ -86,7 +86,7 @@ def draw_tissue(rng: np.random.Generator) -> Drawing:
 def draw_volumes(rng: np.random.Generator) -> Drawing:
     """Return an int16 image (z, y, x) and its uint16 instances."""
     shape = (24, 64, 64)
-    spacing = (PLANE, PIXEL, PIXEL)
+    spacing = (PLANE_UM, PIXEL_UM, PIXEL_UM)
     cells = grow_cells(rng, shape, count=120, radius=4.6, spacing=spacing, clustering=0.6)
     light = _chromatin(rng, cells, (0.5, 1.2, 1.2), rim=0.5, spread=0.25)
     deeper = np.exp(-0.3 * np.linspace(0, 1, shape[0])).reshape(-1, 1, 1)

@@ -23,7 +23,7 @@ from septum.io.atomic import atomic_path, write_text
 
 log = logging.getLogger(__name__)
 
-CTC = "https://data.celltrackingchallenge.net/training-datasets"
+CELL_TRACKING_URL = "https://data.celltrackingchallenge.net/training-datasets"
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ DATASETS: dict[str, Download] = {
         "dsb2018/train/masks/{case}.tif",
     ),
     "dic_hela": Download(
-        f"{CTC}/DIC-C2DH-HeLa.zip",
+        f"{CELL_TRACKING_URL}/DIC-C2DH-HeLa.zip",
         "sha256:832fed2d05bb7488cf9c51a2994b75f8f3f53b3c3098856211f2d39023c34e1a",
         "Cell Tracking Challenge: free for research, cite",
         "HeLa cells in DIC, two videos (the U-Net paper's third data set)",
@@ -76,7 +76,7 @@ DATASETS: dict[str, Download] = {
         "DIC-C2DH-HeLa/01_ST/SEG/man_seg{case}.tif",
     ),
     "phc_u373": Download(
-        f"{CTC}/PhC-C2DH-U373.zip",
+        f"{CELL_TRACKING_URL}/PhC-C2DH-U373.zip",
         "sha256:b18185c18fce54e8eeb93e4bbb9b201d757add9409bbf2283b8114185a11bc9e",
         "Cell Tracking Challenge: free for research, cite",
         "glioblastoma cells in phase contrast, two videos (the U-Net paper's second data set)",
@@ -134,13 +134,13 @@ def fetch(name: str, out: str | Path, *, datasets: dict[str, Download] | None = 
     download, folder = table[name], Path(out) / name
     archive = Path(out) / "archives" / download.url.rsplit("/", 1)[-1]
     record = archive.with_name(f"{archive.name}.sha256")
-    known = download.checksum
-    if known is None and record.is_file():
-        known = "sha256:" + record.read_text(encoding="utf-8").split()[0]
-    _download(download.url, known, archive)
+    checksum = download.checksum
+    if checksum is None and record.is_file():
+        checksum = "sha256:" + record.read_text(encoding="utf-8").split()[0]
+    _download(download.url, checksum, archive)
     with atomic_path(folder) as beside:
         _unpack(archive, beside)
-    if known is None:
+    if checksum is None:
         digest = pooch.file_hash(str(archive))
         write_text(record, f"{digest}  {archive.name}\n")
         log.warning("no checksum is published for %s: got sha256:%s", download.url, digest)
@@ -152,10 +152,10 @@ def fetch(name: str, out: str | Path, *, datasets: dict[str, Download] | None = 
     return folder
 
 
-def _download(url: str, known: str | None, archive: Path) -> None:
+def _download(url: str, checksum: str | None, archive: Path) -> None:
     progress = sys.stderr.isatty()
     try:
-        pooch.retrieve(url, known, archive.name, archive.parent, progressbar=progress)
+        pooch.retrieve(url, checksum, archive.name, archive.parent, progressbar=progress)
     except ValueError as error:  # what pooch raises where a checksum differs
         what = f"is not what it should be ({error})"
         remedy = "try again; if it persists, the file at that address has changed: do not use it"

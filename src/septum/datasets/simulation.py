@@ -83,21 +83,21 @@ def grow_cells(
             direction = rng.normal(size=len(shape))
             direction /= np.linalg.norm(direction)
             centre = centres[rng.integers(len(centres))] + direction * size * rng.uniform(1.5, 2.1)
-        at = tuple((centre / spacing).astype(int))
-        inside = all(0 <= a < n for a, n in zip(at, shape, strict=True))
-        if not inside or (forbidden is not None and forbidden[at]):
+        pixel = tuple((centre / spacing).astype(int))
+        inside = all(0 <= a < n for a, n in zip(pixel, shape, strict=True))
+        if not inside or (forbidden is not None and forbidden[pixel]):
             continue
         window, distance = _radial(rng, shape, spacing, centre, size, elongation)
-        mine = distance < 1
-        taken = labels[window]
-        lost = mine & (taken > 0)
-        if lost.sum() > MAX_SHARE_LOST * mine.sum():
+        body = distance < 1
+        earlier_labels = labels[window]
+        overlap = body & (earlier_labels > 0)
+        if overlap.sum() > MAX_SHARE_LOST * body.sum():
             continue
-        wins = mine & (distance < nearest[window])
-        if _eats_up(labels, taken[wins & lost]):
+        won = body & (distance < nearest[window])
+        if _eats_up(labels, earlier_labels[won & overlap]):
             continue
-        taken[wins] = len(centres) + 1
-        nearest[window][wins] = distance[wins]
+        earlier_labels[won] = len(centres) + 1
+        nearest[window][won] = distance[won]
         centres.append(centre)
     depth = np.where(labels > 0, 1 - np.minimum(nearest, 1), 0.0)
     return Cells(_tidy(labels), depth)

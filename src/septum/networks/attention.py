@@ -1,11 +1,11 @@
-"""Attention gates: a skip connection weighed, pixel by pixel, by what the level below knows.
+"""Attention gates: skip connections weighted pixel by pixel by scores from the level below.
 
 Oktay et al. 2018, Attention U-Net: learning where to look for the pancreas,
 https://arxiv.org/abs/1804.03999, equations 1 and 2. An option of the U-shaped networks.
 
-As in the paper the score of a pixel is additive (Bahdanau et al. 2015), computed on the
-coarser grid of the gating signal, one for all channels, and the topmost skip is not gated.
-As many intermediate channels as the skip has, as in the authors' released code.
+As in the paper, scores are additive (Bahdanau et al. 2015), computed on the coarser grid of the
+gating signal, and shared by all channels, and the topmost skip is not gated. As in the authors'
+released code, a gate has as many intermediate channels as the skip.
 
 Departures from the paper: a score holds for all the pixels that it was computed from (2×2 in
 2-D), where the paper interpolates linearly: interpolation would look beyond the border of an
@@ -25,7 +25,7 @@ from septum.networks.blocks import CONV, conv
 
 
 class AttentionGate(nn.Module):
-    """Weighs a skip connection by scores between 0 and 1.
+    """Weight a skip connection by scores between 0 and 1.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class AttentionGate(nn.Module):
         self.repeat = nn.Upsample(scale_factor=2, mode="nearest")
 
     def forward(self, skip: Tensor, signal: Tensor) -> Tensor:
-        """Return ``skip``, weighed.
+        """Return the weighted ``skip``.
 
         Parameters
         ----------
@@ -56,7 +56,7 @@ class AttentionGate(nn.Module):
 
 
 class NoGate(nn.Module):
-    """Stands where a skip connection passes as it is."""
+    """The place of a gate at a skip connection that is not gated."""
 
     def forward(self, skip: Tensor, signal: Tensor) -> Tensor:
         """Return ``skip``."""
@@ -66,7 +66,7 @@ class NoGate(nn.Module):
 def skip_gates(
     spatial_dims: int, channels: Sequence[tuple[int, int]], *, on: bool
 ) -> nn.ModuleList:
-    """Return what each skip connection passes through, in the order of the way up.
+    """Return the gates of all skip connections, in the order of the expanding path.
 
     Parameters
     ----------
@@ -74,12 +74,12 @@ def skip_gates(
     channels : sequence of (int, int)
         Channels of each skip, and of the features below it, the lowest level first.
     on : bool
-        Attention gates, but for the topmost skip; False: none at all.
+        Whether to use attention gates, at all skips but the topmost one.
 
     Raises
     ------
     SeptumError
-        Nothing to gate, with a single skip.
+        If there is a single skip, which would not be gated.
     """
     if not on:
         return nn.ModuleList(NoGate() for _ in channels)

@@ -1,7 +1,7 @@
-"""What networks have in common: the base class, and the layers chosen by name.
+"""The base class of networks, and layers by number of dimensions and by name.
 
-Dimension is data: layers come from tables by ``spatial_dims``. (MONAI's factories hold the same
-classes of PyTorch, but importing MONAI takes longer than to segment a small image.)
+Layers are looked up in tables by ``spatial_dims``. (MONAI's factories hold the same classes of
+PyTorch, but importing MONAI takes longer than segmenting a small image.)
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Network(nn.Module):
         Pixels of the image per pixel of the coarsest features. Logits are equivariant to
         shifts by multiples of it, so tiles that start at such multiples agree exactly.
     auxiliary : float
-        The weight of the auxiliary loss in training; 0 where a network has none.
+        The weight of the auxiliary loss in training; 0 if a network has none.
     detects : bool
         Whether it finds objects one by one, and returns no logits (`septum.networks.detector`).
     """
@@ -52,13 +52,13 @@ class Network(nn.Module):
     stride: int = 1
     detects: bool = False
     auxiliary: float = 0.0
-    _least: int = 1  # of pixels an axis at the coarsest features
+    _min_features: int = 1  # smallest extent of the coarsest features along an axis
 
     @classmethod
     def options_for(
         cls, diameters: Mapping[str, float], spacing: Sequence[float]
     ) -> dict[str, object]:
-        """Return the options that follow the objects of the data: none, of most networks.
+        """Return the options that are derived from the data; most networks have none.
 
         Parameters
         ----------
@@ -77,13 +77,13 @@ class Network(nn.Module):
         size : sequence of int
             Pixels along each spatial axis.
         """
-        return tuple(max(-(-s // self.stride), self._least) * self.stride for s in size)
+        return tuple(max(-(-s // self.stride), self._min_features) * self.stride for s in size)
 
     def training_logits(self, images: Tensor) -> list[tuple[float, Tensor]]:
-        """Return the logits to be trained: weight of the loss, and ``(N, out_channels, *size)``.
+        """Return pairs of the weight of a loss and the logits ``(N, out_channels, *size)``.
 
-        Those of ``forward``, with weight 1. In training mode there may be more: auxiliary
-        logits, or those of several resolutions with weights that sum to 1.
+        By default these are the logits of ``forward`` with weight 1. In training mode there may
+        be more: auxiliary logits, or logits of several resolutions whose weights sum to 1.
         """
         return [(1.0, self(images))]
 
@@ -126,7 +126,7 @@ class ConvBlock(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         for channels in (in_channels, out_channels):
-            # a bias before a normalisation is taken out again by it
+            # a bias before a normalisation has no effect
             layers += [
                 conv(spatial_dims, channels, out_channels, padded=padded, bias=norm == "none"),
                 norm_layer(norm, spatial_dims, out_channels),
@@ -136,9 +136,11 @@ class ConvBlock(nn.Module):
         self.last = layers[-1]
         self.shortcut: nn.Module | None = None
         if residual:
-            same = in_channels == out_channels
+            same_channels = in_channels == out_channels
             self.shortcut = (
-                nn.Identity() if same else conv(spatial_dims, in_channels, out_channels, kernel=1)
+                nn.Identity()
+                if same_channels
+                else conv(spatial_dims, in_channels, out_channels, kernel=1)
             )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -215,20 +217,20 @@ def initialise(network: nn.Module, *, uniform: bool = False) -> None:
     """Draw all convolution weights with standard deviation sqrt(2/N); set biases to 0.
 
     N is the number of incoming nodes of one neuron (He et al. 2015,
-    https://arxiv.org/abs/1502.01852, equation 10): channels × kernel size; in a transposed
-    convolution each output pixel meets only kernel size / stride of it.
+    https://arxiv.org/abs/1502.01852, equation 10): channels × kernel size. An output pixel of a
+    transposed convolution has kernel size / stride of them a channel.
 
     Parameters
     ----------
     network : nn.Module
         Changed in place.
     uniform : bool
-        Uniform instead of Gaussian, of the same standard deviation.
+        Whether to draw from a uniform instead of a Gaussian distribution.
     """
     for layer in network.modules():
         kernel = getattr(layer, "kernel_size", None)
         weight = getattr(layer, "weight", None)
-        # on the "meta" device there is nothing to fill, and trying it imports torch's compiler
+        # tensors on the "meta" device have no values, and filling them imports torch's compiler
         if kernel is None or weight is None or weight.is_meta:
             continue
         overlap = math.prod(layer.stride) if getattr(layer, "transposed", False) else 1
@@ -243,7 +245,7 @@ def initialise(network: nn.Module, *, uniform: bool = False) -> None:
 
 
 def halving_weights(logits: Sequence[Tensor]) -> list[tuple[float, Tensor]]:
-    """Weigh logits of falling resolution: each half as much as the one before, 1 in all."""
+    """Weight logits of falling resolution, halving the weight at each; the sum is 1."""
     total = sum(0.5**level for level in range(len(logits)))
     return [(0.5**level / total, each) for level, each in enumerate(logits)]
 

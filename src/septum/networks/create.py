@@ -1,8 +1,8 @@
-"""Networks by their names: the one way to make one.
+"""Creation of networks by name.
 
 To add a network, write its module and add its record to `septum.config.registry.NETWORKS`. The
-record holds an address, so listing names costs no import of torch or MONAI, and a training
-depends on the module of its own network, not on all the others.
+record holds an address, so that names can be listed without importing torch or MONAI, and a
+training depends on the module of its network only.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from septum.errors import Problems, nearest, problem
 if TYPE_CHECKING:
     from septum.networks.blocks import Network
 
-# pydantic's names of what can be wrong with a list as a whole
+# pydantic's types of errors about a list as a whole
 _LIST_ERRORS = ("missing", "too_long", "too_short", "tuple_type", "list_type")
 
 
@@ -42,7 +42,7 @@ def module(name: str) -> str:
 def create_network(
     name: str, spatial_dims: int, in_channels: int, out_channels: int, **options: Any
 ) -> Network:
-    """Make a network.
+    """Create a network.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def create_network(
     in_channels, out_channels : int
         Channels of the image, and of the logits.
     **options
-        The network's own options (the keyword arguments of its class).
+        Options of the network (the keyword arguments of its class).
 
     Returns
     -------
@@ -64,8 +64,8 @@ def create_network(
     Raises
     ------
     SeptumError
-        An unknown name (with the list), an unknown option (with the nearest right one), an
-        option of the wrong type or out of its range.
+        If the name is unknown (listing all), or an option is unknown (suggesting the nearest),
+        of the wrong type or out of its range.
 
     Examples
     --------
@@ -103,27 +103,27 @@ def check_options(
     Returns
     -------
     dict
-        Every option of the network, so that a file that keeps them does not depend on
-        defaults that may change.
+        All options of the network, so that a file that stores them does not depend on defaults,
+        which may change.
 
     Raises
     ------
     SeptumError
-        With every problem found.
+        With all problems.
     """
-    known = _options(network_class(name))
+    available = _options(network_class(name))
     problems = Problems()
     for key, value in options.items():
-        if key not in known:
+        if key not in available:
             what = f"the network {name!r} has no option {key!r}"
-            problems.add(f"{where}.{key}", what, nearest(key, known))
+            problems.add(f"{where}.{key}", what, nearest(key, available))
             continue
         try:
-            known[key][0].validate_python(value)
+            available[key][0].validate_python(value)
         except ValidationError as error:
-            problems.add(f"{where}.{key}", *_complaint(value, error, known[key][0]))
+            problems.add(f"{where}.{key}", *_complaint(value, error, available[key][0]))
     problems.raise_if_any()
-    return {key: options.get(key, default) for key, (_, default) in known.items()}
+    return {key: options.get(key, default) for key, (_, default) in available.items()}
 
 
 def fitted_options(
@@ -132,17 +132,17 @@ def fitted_options(
     diameters: Mapping[str, float] | None,
     spacing: Sequence[float],
 ) -> dict[str, Any]:
-    """Return the options of a network, those that follow the data filled in.
+    """Return the options of a network, adding those that are derived from the data.
 
     Parameters
     ----------
     name : str
         One of `network_names`.
     options : mapping
-        What is given stays.
+        Options that are set; they are not changed.
     diameters : mapping or None
-        Percentiles of the objects' diameters in pixels (`septum.stages.plan.fingerprint`), if there
-        are objects.
+        Percentiles of the objects' diameters in pixels (`septum.stages.plan.fingerprint`), if
+        there are objects.
     spacing : sequence of float
         Size of a pixel along each axis.
     """
@@ -172,7 +172,7 @@ def _record(name: str) -> registry.Network:
 
 
 def _options(network: type[Network]) -> dict[str, tuple[TypeAdapter[Any], Any]]:
-    """Return the options of a class: a checker made of the type hint, and the default."""
+    """Return a checker, built from the type hint, and the default of each option of a class."""
     hints = get_type_hints(network.__init__, include_extras=True)
     strict = ConfigDict(strict=True, allow_inf_nan=False)
     return {
@@ -183,20 +183,22 @@ def _options(network: type[Network]) -> dict[str, tuple[TypeAdapter[Any], Any]]:
 
 
 def _complaint(value: object, error: ValidationError, checker: TypeAdapter[Any]) -> tuple[str, str]:
-    """Say in a user's words why a value does not fit."""
-    # a union complains once a branch, a list once for each missing value
+    """Return a problem and a remedy, in a user's words, for a value that is not valid."""
+    # a union has an error for each branch, a list one for each missing value
     wants = dict.fromkeys(
-        _list_wanted(checker) if e["type"] in _LIST_ERRORS else e["msg"][0].lower() + e["msg"][1:]
+        _list_requirement(checker)
+        if e["type"] in _LIST_ERRORS
+        else e["msg"][0].lower() + e["msg"][1:]
         for e in error.errors()
     )
     return f"cannot be {value!r}", "; or: ".join(wants)
 
 
-def _list_wanted(checker: TypeAdapter[Any]) -> str:
-    """Say how long a list an option takes: pydantic speaks of tuples, which YAML does not have."""
+def _list_requirement(checker: TypeAdapter[Any]) -> str:
+    """Return the required length of a list; pydantic calls it a tuple, which YAML has not."""
     schema = checker.json_schema()
-    wanted = next(s for s in schema.get("anyOf", [schema]) if s.get("type") == "array")
-    low, high = wanted.get("minItems", 0), wanted.get("maxItems")
+    array = next(s for s in schema.get("anyOf", [schema]) if s.get("type") == "array")
+    low, high = array.get("minItems", 0), array.get("maxItems")
     if high is None:
         return f"give a list of {low} or more values" if low else "give a list"
     return f"give a list of {high if low == high else f'{low} to {high}'} values"

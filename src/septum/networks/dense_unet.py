@@ -81,7 +81,7 @@ class DenseUNet(Network):
                 f"give {depth + 1} numbers (depth + 1), or one for all levels",
             )
         self.stride = 2**depth
-        self._least = 2  # statistics of a normalisation need more than one pixel
+        self._min_features = 2  # statistics of a normalisation need more than one pixel
 
         def dense(n_in: int, count: int) -> DenseBlock:
             return DenseBlock(

@@ -1,8 +1,8 @@
-"""Detectors under the contract of all architectures (`septum.networks.segmenter`).
+"""Segmenters for detectors (`septum.networks.segmenter`).
 
-A detector is trained on the objects of a patch, read from its instance ids, and predicts a list
-of objects, not maps: `Detector.detect`. Its `predict` draws them, for the overlap with the truth
-that is shown while it trains.
+A detector is trained on the objects of a patch, which are computed from its instance ids, and
+returns a list of objects instead of maps (`Detector.detect`). Its `predict` draws the objects,
+so that their overlap with the truth can be measured during training.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MIN_SCORE_DRAWN = 0.5
 
 
 class DetectorNetwork(Protocol):
-    """What a detector asks of its network (`septum.networks.mask_rcnn`)."""
+    """The interface of a detector's network (`septum.networks.mask_rcnn`)."""
 
     n_classes: int
 
@@ -39,14 +39,14 @@ class DetectorNetwork(Protocol):
     def losses(
         self, pyramid: Sequence[Tensor], size: Sequence[int], truths: Sequence[DetectionTargets]
     ) -> dict[str, Tensor]:
-        """Return the losses of a batch of these features."""
+        """Return the losses of a batch, from its features."""
 
     def detect_in(self, pyramid: Sequence[Tensor], size: Sequence[int]) -> list[DetectedObjects]:
-        """Return the objects that these features hold."""
+        """Return the objects of each image, from its features."""
 
 
 class Detector(Segmenter):
-    """Any network that finds objects one by one.
+    """A network that detects single objects.
 
     Parameters
     ----------
@@ -74,14 +74,14 @@ class Detector(Segmenter):
 
     @torch.no_grad()
     def predict(self, images: Tensor) -> Tensor:
-        """Return maps (N, 1 + classes, *size) that are 1 where an object of the class is."""
+        """Return maps (N, 1 + classes, *size) that are 1 in pixels of objects of the class."""
         return self._maps(self.network.pyramid(images), images.shape[2:])
 
     @torch.no_grad()
     def validate(
         self, images: Tensor, targets: Mapping[str, Tensor]
     ) -> tuple[dict[str, Tensor], Tensor]:
-        """Return what `losses` and `predict` return, of the same features."""
+        """Return the results of `losses` and `predict`, from the same features."""
         pyramid = self.network.pyramid(images)
         return self._losses(pyramid, targets), self._maps(pyramid, images.shape[2:])
 
@@ -105,14 +105,14 @@ class Detector(Segmenter):
 
 
 class PanopticDetector(Detector):
-    """A detector that classifies the pixels, too (`septum.networks.panoptic_fpn`).
+    """A detector that also classifies pixels (`septum.networks.panoptic_fpn`).
 
     Parameters
     ----------
     network : Network and DetectorNetwork
-        With ``semantic(pyramid, size)``, the logits of the classes of pixels.
+        A network whose method ``semantic(pyramid, size)`` returns the logits of the classes.
     cross_entropy, dice : float
-        Weights of the losses of these logits, beside those of the objects.
+        Weights of the losses of these logits, which are added to those of objects.
     """
 
     def __init__(self, network: Network, *, cross_entropy: float = 1.0, dice: float = 0.0) -> None:
@@ -138,14 +138,14 @@ class PanopticDetector(Detector):
 
 
 def to_detections(
-    found: DetectedObjects,
+    objects: DetectedObjects,
     start: Sequence[int],
     stop: Sequence[int],
     mask_threshold: float = MASK_THRESHOLD,
 ) -> list[Detection]:
-    """Return what was found in a tile as masks in the image (`septum.decoding.objects.paste`)."""
-    masks = None if found.masks is None else found.masks.cpu().numpy()
-    arrays = (tensor.cpu().numpy() for tensor in (found.boxes, found.scores, found.labels))
+    """Convert the objects of a tile to masks in the image (`septum.decoding.objects.paste`)."""
+    masks = None if objects.masks is None else objects.masks.cpu().numpy()
+    arrays = (tensor.cpu().numpy() for tensor in (objects.boxes, objects.scores, objects.labels))
     return paste(*arrays, masks, start, stop, mask_threshold)
 
 

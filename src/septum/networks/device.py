@@ -1,4 +1,4 @@
-"""Which processor a network runs on, and the layout of tensors that suits it."""
+"""The device that a network runs on, and the layout of tensors that suits it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 """The faster layout for convolutions, by the number of axes of a tensor."""
 
 
-def choose_device(wanted: str, key: str) -> str:
+def choose_device(setting: str, key: str) -> str:
     """Return ``cpu`` or ``cuda`` for a setting ``auto``, ``cpu`` or ``gpu``.
 
     Parameters
     ----------
-    wanted : str
+    setting : str
         The setting.
     key : str
         Its configuration key, for the message.
@@ -23,11 +23,11 @@ def choose_device(wanted: str, key: str) -> str:
     Raises
     ------
     SeptumError
-        If a GPU is demanded and there is none: never a silent run on the CPU.
+        If a GPU is demanded and there is none.
     """
-    if wanted != "cpu" and torch.cuda.is_available():
+    if setting != "cpu" and torch.cuda.is_available():
         return "cuda"
-    if wanted == "gpu":
+    if setting == "gpu":
         built = "" if torch.backends.cuda.is_built() else ", and this torch is built without CUDA"
         raise problem(
             key,
@@ -39,14 +39,14 @@ def choose_device(wanted: str, key: str) -> str:
 
 
 def has_bf16(device: str) -> bool:
-    """Whether a device, ``cpu`` or ``cuda``, computes in bfloat16 itself.
+    """Return whether a device, ``cpu`` or ``cuda``, supports bfloat16 without emulation.
 
-    Processors do that have AVX-512 BF16 or AMX (AMD since Zen 4, Intel's servers since Cooper
-    Lake): there a training step takes a half to four fifths of the time of single precision in
-    2-D, and a quarter to a half in 3-D. Depthwise convolutions alone get slower.
+    Processors with AVX-512 BF16 or AMX do (AMD since Zen 4, Intel's servers since Cooper Lake). On
+    these a training step takes a half to four fifths of the time of single precision in 2-D, and
+    a quarter to a half in 3-D; only depthwise convolutions are slower.
     """
     if device == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    # older versions of torch cannot say: single precision then
+    # older versions of torch do not tell, and single precision is used
     processor = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(processor.get("avx512_bf16") or processor.get("amx_bf16"))

@@ -1,22 +1,26 @@
-"""Mask R-CNN and Faster R-CNN: a network that finds objects one by one.
+"""Mask R-CNN and Faster R-CNN: networks that detect single objects.
 
 He, Gkioxari, Dollár, Girshick, "Mask R-CNN", ICCV 2017, https://arxiv.org/abs/1703.06870, on a
 feature pyramid (Lin et al. 2017, https://arxiv.org/abs/1612.03144); without masks it is Faster
 R-CNN (Ren et al. 2015, https://arxiv.org/abs/1506.01497). With the defaults, three channels and
 90 classes 44,401,393 parameters, normalisation layers not counted (they are frozen in the paper).
 
-In 2-D and 3-D from one code. Departures: sizes of anchors and number of levels follow the
-objects of the data (``anchor_sizes``), for small ones the backbone goes without max pooling;
-images keep their size; the number of detections has no cap, and those of the proposals and masks
-that a step looks at grow with the image; normalisation is trained; in 3-D there are fewer bins,
-and lower IoU count as a match. The features of a box are pooled from the level whose anchors are
-nearest to its size, the coarsest one included; with the published anchors that is one level
-coarser than in the FPN paper (for some sizes two), whose rule takes 224 pixels, the size of an
-ImageNet picture, for its measure, which says nothing of cells (`septum.networks.detection.heads`).
-Anchors are clipped to the image before they are matched, where the paper leaves out those that
-cross its border: in patches many objects are cut by the border, and their boxes end there
-(`septum.networks.detection.matching`). For those of the proposals see
-`septum.networks.detection.rpn`.
+The code is the same for 2-D and 3-D. Departures from the papers:
+
+- Sizes of anchors and the number of levels are derived from the objects of the data
+  (``anchor_sizes``); for small objects the backbone has no max pooling.
+- Images are not resized. The number of detections is not limited, and the numbers of proposals
+  and masks that a step samples grow with the image.
+- Normalisation layers are trained.
+- In 3-D there are fewer bins, and the IoU of a match is lower.
+- The features of a box are pooled from the level whose anchors are nearest to its size, including
+  the coarsest level. With the published anchors this is one level coarser than in the FPN paper
+  (two for some sizes), whose rule is based on 224 pixels, the size of ImageNet's pictures, which
+  has no meaning for cells (`septum.networks.detection.heads`).
+- Anchors are clipped to the image before they are matched; the paper leaves out anchors that cross
+  its border. The border of a patch cuts many objects, whose boxes end there
+  (`septum.networks.detection.matching`).
+- Departures of the proposals are listed in `septum.networks.detection.rpn`.
 """
 
 from __future__ import annotations
@@ -52,27 +56,29 @@ Ratios = Annotated[tuple[Length, ...], Field(strict=False, min_length=1)]
 Proportions = Annotated[tuple[Length, ...], Field(strict=False, min_length=2, max_length=3)]
 
 PUBLISHED_ANCHOR_SIZES = (32.0, 64.0, 128.0, 256.0, 512.0)
-"""Sizes of the anchors, made for photographs."""
+"""Sizes of the published anchors in pixels, which are made for photographs."""
 BOX_CODE_WEIGHTS = (10.0, 5.0)
-"""On shifts and logarithms of a class's box."""
+"""Factors on shifts and logarithms of a class's box (`septum.networks.detection.boxes`)."""
 MIN_IOU_OBJECT = {2: 0.5, 3: 0.35}
-"""IoU from which on a proposal is an object; in 3-D what is as far off has 0.5^(3/2)."""
+"""IoU from which a proposal is an object. In 3-D it is 0.5^(3/2), that of boxes with the same
+shift."""
 PROPOSALS_PER_STEP, OBJECT_SHARE, MASKS_PER_STEP = (128, 512), 0.5, (16, 128)
-"""Proposals that a step looks at in 128 pixels to the axis, and at most (the paper's number) in an
-image of any size; the share that may be objects; of how many objects it looks at the mask, which
-takes most of a step's time."""
+"""Number of proposals that a step samples for each 128 pixels to the axis, and at most (as in the
+paper) for an image; largest share of objects among them; numbers, in the same way, of objects
+whose masks are trained, which take most of a step's time."""
 BOX_BINS = {2: 7, 3: 5}
 """Bins of the pooled features along each axis, by the number of axes."""
 MASK_BINS = {2: 14, 3: 7}
-"""A mask has twice as many. In 3-D fewer: 14³ bins would take most of a training's time."""
+"""Bins of the features of a mask, which has twice as many. There are fewer in 3-D, where 14³ bins
+would take most of the time of a training."""
 MIN_SCORE = 0.05
-"""Of what is reported at all."""
+"""Smallest score of a detected object."""
 MAX_IOU_SAME_CLASS = MIN_IOU_OBJECT
-"""IoU above which the lesser of two boxes of a class is dropped."""
+"""IoU above which the box of a class with the lower score is dropped."""
 
 
 class FasterRCNN(Network):
-    """Boxes and classes.
+    """Faster R-CNN on a feature pyramid, which predicts boxes and classes.
 
     Ren, He, Girshick, Sun 2015, https://arxiv.org/abs/1506.01497.
 
@@ -80,28 +86,29 @@ class FasterRCNN(Network):
     ----------
     spatial_dims, in_channels : int
     out_channels : int
-        Background and classes.
+        Number of classes, including background.
     backbone : str
         "resnet18", "resnet34", "resnet50" or "resnet101".
     width : float
         Factor on all numbers of channels.
     anchor_sizes : tuple of float
-        Side of the anchors in pixels, one a level of the pyramid, from the finest on. By default
-        those of `options_for` the objects of the data; where no data are known, the published.
+        Side of the anchors of each level of the pyramid in pixels, the finest level first. In a
+        training the default is derived from the objects of the data (`options_for`), otherwise
+        it is the published sizes.
     first_level : int
-        The finest level: features 2 ** first_level pixels apart (1 to 5). At 1 the backbone goes
-        without its max pooling, so that each of its stages has twice the resolution.
+        The finest level (1 to 5), whose features are 2 ** first_level pixels apart. At 1 the
+        backbone has no max pooling, so that each of its stages has twice the resolution.
     ratios : tuple of float
         Shapes of the anchors (`septum.networks.detection.anchors`).
     proportions : tuple of float
-        Extent of the anchors along each axis, in units of their size: 1 where it is not given. By
-        default that of a ball, in pixels of the data.
+        Extent of the anchors along each axis, in units of their size. In a training the default
+        is that of a ball in pixels of the data, otherwise 1.
     norm : str
-        "batch", "instance" or "group", of the backbone.
+        Normalisation of the backbone: "batch", "instance" or "group".
     """
 
     detects = True
-    whole_backbone = False  # whether the pyramid has all its stages, with or without anchors
+    whole_backbone = False  # whether the pyramid has all stages, even those without anchors
 
     def __init__(
         self,
@@ -137,7 +144,7 @@ class FasterRCNN(Network):
         self._stages = [level - first_stage for level in built if level <= last_stage]
         self._pooled = sum(level > last_stage for level in built)
         self.stride = 2 ** built[-1]
-        self._least = 2  # one pixel is nothing to normalise by
+        self._min_features = 2  # statistics of a normalisation need more than one pixel
         channels = scaled(256, width)
         self.body = ResNet(
             spatial_dims,
@@ -168,7 +175,7 @@ class FasterRCNN(Network):
         self.add_heads(channels)
 
     def add_heads(self, channels: int) -> None:
-        """Add what a subclass has beyond boxes and classes, on features of so many channels."""
+        """Add the heads of a subclass beside those of boxes and classes; called by the class."""
 
     @classmethod
     def options_for(
@@ -176,9 +183,9 @@ class FasterRCNN(Network):
     ) -> dict[str, object]:
         """Return anchors an octave apart, from the 5th to the 95th percentile of the diameters.
 
-        They are balls in the space that pixels of this spacing fill. The finest level is that
-        whose features are about a quarter of the smallest object apart, along the axis where it
-        has the fewest pixels: level 1 for most cells.
+        The anchors have the proportions of a ball in physical space. On the finest level,
+        features are about a quarter of the smallest object apart, along the axis where it has
+        the fewest pixels; this is level 1 for most cells.
         """
         smallest, largest = diameters["5"], diameters["95"]
         count = math.ceil(math.log2(max(largest / smallest, 1)) + 0.5)
@@ -193,9 +200,9 @@ class FasterRCNN(Network):
         return options
 
     def detector(self, **of_maps: float) -> Detector:
-        """Return this network under the contract of all architectures.
+        """Return this network as a `septum.networks.segmenter.Segmenter`.
 
-        Weights of losses ``of_maps`` are for networks that have maps, and this one has none.
+        The weights ``of_maps`` are for losses of networks with maps, and are ignored.
         """
         return Detector(self)
 
@@ -215,36 +222,39 @@ class FasterRCNN(Network):
         Parameters
         ----------
         pyramid : sequence of Tensor
-            The features of the images.
+            Features of the images.
         size : sequence of int
-            Of the images.
+            Size of the images.
         truths : sequence of DetectionTargets
         """
         pyramid = pyramid[: len(self.strides)]
         proposed = self.rpn(pyramid, size, truths)
-        boxes, which, counts = [], [], []
+        boxes, matches, counts = [], [], []
         area = math.prod(size) / 128 ** len(size)
         n_proposals, n_masks = (
             min(most, round(n * max(1.0, area))) for n, most in (PROPOSALS_PER_STEP, MASKS_PER_STEP)
         )
         min_iou = MIN_IOU_OBJECT[self.spatial_dims]
         for proposals, true in zip(proposed.boxes, truths, strict=True):
-            # the true boxes are proposals too: else the first steps would have no objects
+            # true boxes are added to the proposals, which hold no objects in the first steps
             proposals = torch.cat([true.boxes, proposals])
-            known = {"inside": true.inside, "void": true.void}
-            index = match(proposals, true.boxes, above=min_iou, below=min_iou, **known)
+            areas = {"inside": true.inside, "void": true.void}
+            index = match(proposals, true.boxes, above=min_iou, below=min_iou, **areas)
             positive, negative = sample(index, n_proposals, OBJECT_SHARE)
-            chosen = torch.cat([positive, negative])
-            boxes.append(proposals[chosen])
-            which.append(index[chosen])
-            counts.append(min(len(positive), n_masks))  # drawn at random: the first are any
+            sampled = torch.cat([positive, negative])
+            boxes.append(proposals[sampled])
+            matches.append(index[sampled])
+            counts.append(min(len(positive), n_masks))  # the first ones, in random order
         outputs = self.box_head(self._pool(pyramid, boxes, BOX_BINS))
-        losses = {**proposed.losses, **box_losses(*outputs, boxes, which, truths, BOX_CODE_WEIGHTS)}
+        losses = {
+            **proposed.losses,
+            **box_losses(*outputs, boxes, matches, truths, BOX_CODE_WEIGHTS),
+        }
         if self.mask_head is not None:
             boxes = [box[:count] for box, count in zip(boxes, counts, strict=True)]
-            which = [index[:count] for index, count in zip(which, counts, strict=True)]
+            matches = [index[:count] for index, count in zip(matches, counts, strict=True)]
             logits = self.mask_head(self._pool(pyramid, boxes, MASK_BINS)).float()
-            losses["mask"] = mask_loss(logits, boxes, which, truths)
+            losses["mask"] = mask_loss(logits, boxes, matches, truths)
         return losses
 
     @torch.no_grad()
@@ -259,7 +269,7 @@ class FasterRCNN(Network):
 
     @torch.no_grad()
     def detect_in(self, pyramid: Sequence[Tensor], size: Sequence[int]) -> list[DetectedObjects]:
-        """Return the objects that these features of a batch hold."""
+        """Return the objects of each image of a batch, from its features."""
         pyramid = pyramid[: len(self.strides)]
         proposals = self.rpn(pyramid, size).boxes
         logits, codes = self.box_head(self._pool(pyramid, proposals, BOX_BINS))
@@ -272,31 +282,31 @@ class FasterRCNN(Network):
         ]
         if self.mask_head is not None:
             pooled = self._pool(pyramid, [d.boxes for d in detected], MASK_BINS)
-            # in pieces: thousands of objects would take gigabytes at once
-            masks = [self.mask_head(part).float().sigmoid() for part in pooled.split(256)]
+            # in pieces, since thousands of objects at once would take gigabytes
+            masks = [self.mask_head(piece).float().sigmoid() for piece in pooled.split(256)]
             masks = torch.cat(masks) if masks else self.mask_head(pooled)
             labels = torch.cat([d.labels for d in detected])
-            own = masks[torch.arange(len(labels), device=labels.device), labels]
+            own_class_masks = masks[torch.arange(len(labels), device=labels.device), labels]
             counts = [len(d.boxes) for d in detected]
-            for of_image, mask in zip(detected, own.split(counts), strict=True):
+            for of_image, mask in zip(detected, own_class_masks.split(counts), strict=True):
                 of_image.masks = mask
         return detected
 
     def _select(
         self, proposals: Tensor, scores: Tensor, codes: Tensor, size: Sequence[int]
     ) -> DetectedObjects:
-        """Return the boxes of an image whose class is likely, without near-duplicates."""
+        """Return the boxes of an image with scores above `MIN_SCORE`, after suppression."""
         boxes, labels, chances = [], [], []
         for label in range(1, 1 + self.n_classes):
             likely = torch.nonzero(scores[:, label] > MIN_SCORE).flatten()
             box = clip(decode(codes[likely, label], proposals[likely], BOX_CODE_WEIGHTS), size)
-            whole = (extents(box) >= 1).all(dim=1)
-            boxes.append(box[whole])
-            chances.append(scores[likely, label][whole])
-            labels.append(torch.full_like(likely[whole], label))
+            is_large_enough = (extents(box) >= 1).all(dim=1)
+            boxes.append(box[is_large_enough])
+            chances.append(scores[likely, label][is_large_enough])
+            labels.append(torch.full_like(likely[is_large_enough], label))
         boxes, chances, labels = torch.cat(boxes), torch.cat(chances), torch.cat(labels)
-        kept = nms(boxes, chances, MAX_IOU_SAME_CLASS[self.spatial_dims], labels)
-        return DetectedObjects(boxes[kept], chances[kept], labels[kept], None)
+        selected = nms(boxes, chances, MAX_IOU_SAME_CLASS[self.spatial_dims], labels)
+        return DetectedObjects(boxes[selected], chances[selected], labels[selected], None)
 
     def _pool(
         self, pyramid: Sequence[Tensor], boxes: Sequence[Tensor], bins: Mapping[int, int]
@@ -305,7 +315,7 @@ class FasterRCNN(Network):
 
 
 class MaskRCNN(FasterRCNN):
-    """Boxes, classes and masks (parameters: see `FasterRCNN`)."""
+    """Mask R-CNN, which adds masks to Faster R-CNN (parameters as in `FasterRCNN`)."""
 
     def add_heads(self, channels: int) -> None:
         """Add the mask head."""

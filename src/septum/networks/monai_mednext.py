@@ -51,7 +51,7 @@ class MedNeXt(Network):
     """
 
     stride = 16
-    _least = 2  # statistics of a normalisation need more than one pixel
+    _min_features = 2  # statistics of a normalisation need more than one pixel
 
     def __init__(
         self,

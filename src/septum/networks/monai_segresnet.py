@@ -63,7 +63,7 @@ class SegResNet(Network):
                 f"give {len(blocks_down) - 1} numbers, one a pooling",
             )
         self.stride = 2 ** (len(blocks_down) - 1)
-        self._least = 2  # statistics of a normalisation need more than one pixel
+        self._min_features = 2  # statistics of a normalisation need more than one pixel
         self.net = nets.SegResNet(
             spatial_dims,
             width,

@@ -68,7 +68,7 @@ class SwinUNETR(Network):
     ) -> None:
         super().__init__()
         # statistics of one channel need more than one pixel
-        self._least = 2 if norm == "instance" else 1
+        self._min_features = 2 if norm == "instance" else 1
         norms = {"instance": "instance", "group": ("group", {"num_groups": math.gcd(8, width)})}
         with torch.device("cpu"):  # while it builds, the library reads numbers out of a tensor
             net = nets.SwinUNETR(

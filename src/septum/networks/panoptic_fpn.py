@@ -1,17 +1,18 @@
 """Panoptic FPN: one feature pyramid for the classes of pixels and for single objects.
 
 Kirillov, Girshick, He, Dollár, "Panoptic Feature Pyramid Networks", CVPR 2019,
-https://arxiv.org/abs/1901.02446. Mask R-CNN and a light branch for semantic segmentation on its
-pyramid. Published for 80 things and 53 classes of stuff with 45,973,990 parameters (detectron2,
-ResNet-50, frozen normalisation layers not counted), which the defaults have but for the outputs
-that are named below.
+https://arxiv.org/abs/1901.02446: Mask R-CNN with a light branch for semantic segmentation on its
+pyramid. The published network for 80 things and 53 classes of stuff has 45,973,990 parameters
+(detectron2, ResNet-50, frozen normalisation layers not counted); the defaults differ only in the
+outputs named below.
 
-Departures: those of `septum.networks.mask_rcnn`; the branch has an output for each class, where
-the paper has one for all things together; as in Mask R-CNN's table of parameters, background has
-a box and a mask, too; normalisation of the branch has gcd(8, channels) groups. Features and
-logits are enlarged with feature i on pixel i · stride, where the convolutions and poolings of this
-backbone put it, and the last value is held to the border; the released code interpolates with
-borders aligned, which would shift the map by half a stride (`septum.networks.dilated.enlarge`).
+Departures from the paper, in addition to those of `septum.networks.mask_rcnn`: the branch has an
+output for each class, and not one for all things together. Background has a box and a mask, too,
+as in Mask R-CNN's table of parameters. Normalisation of the branch has gcd(8, channels) groups.
+When features and logits are enlarged, feature i lies at pixel i · stride, where the convolutions
+and poolings of this backbone place it, and the last value is repeated up to the border. The
+released code interpolates with aligned borders, which would shift the map by half a stride
+(`septum.networks.dilated.enlarge`).
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ from septum.networks.mask_rcnn import MaskRCNN
 
 
 class PanopticFPN(MaskRCNN):
-    """Objects with masks, and a map of classes (parameters: see `FasterRCNN`)."""
+    """Mask R-CNN with a map of classes (parameters as in `FasterRCNN`)."""
 
-    whole_backbone = True  # the classes of pixels need to see far, however small the objects are
+    whole_backbone = True  # classes of pixels need a large receptive field even for small objects
 
     def add_heads(self, channels: int) -> None:
         """Add the mask head and the semantic branch, on all levels that are not pooled."""
@@ -40,12 +41,12 @@ class PanopticFPN(MaskRCNN):
         self.semantic_branch = SemanticBranch(self.spatial_dims, channels, outputs, strides)
 
     def detector(self, *, cross_entropy: float = 1.0, dice: float = 0.0) -> PanopticDetector:
-        """Return this network under the contract of all architectures.
+        """Return this network as a `septum.networks.segmenter.Segmenter`.
 
         Parameters
         ----------
         cross_entropy, dice : float
-            Weights of the semantic branch's losses beside those of the objects.
+            Weights of the losses of the semantic branch, which are added to those of objects.
         """
         return PanopticDetector(self, cross_entropy=cross_entropy, dice=dice)
 
@@ -55,21 +56,21 @@ class PanopticFPN(MaskRCNN):
         Parameters
         ----------
         pyramid : sequence of Tensor
-            As `pyramid` returns it.
+            Features, from the method `pyramid`.
         size : sequence of int
-            Of the images.
+            Size of the images.
         """
         return self.semantic_branch(pyramid[: len(self._stages)], size)
 
 
 class SemanticBranch(nn.Module):
-    """Every level brought to the finest by steps of convolution and doubling, and added up.
+    """The sum of all levels, enlarged to the finest by steps of convolution and doubling.
 
     Parameters
     ----------
     spatial_dims, channels, out_channels : int
     strides : sequence of int
-        Pixels a feature of each level, each twice the one before.
+        Pixels a feature of each level, doubling from level to level.
     """
 
     def __init__(

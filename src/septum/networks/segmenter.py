@@ -1,7 +1,7 @@
-"""The contract between architectures and everything that uses them.
+"""The interface of all architectures for training and inference.
 
-Training, tiling and evaluation know a `Segmenter`: how large its input must be, its losses,
-its prediction. Networks that return logits get all of it from `LogitsSegmenter`.
+A `Segmenter` defines the legal sizes of its input, its losses and its prediction. Networks that
+return logits get all of these from `LogitsSegmenter`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from septum.seeds import seed_of
 
 
 class Segmenter(nn.Module, ABC):
-    """What is asked of an architecture.
+    """The interface of an architecture.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class Segmenter(nn.Module, ABC):
         Parameters
         ----------
         images : Tensor, (N, C, *size), float
-            Normalised; of a legal size.
+            Normalised images of a legal size.
         targets : mapping
             ``classes``: (N, *size) int64, channel ids, -1 where unknown; ``weights``:
             (N, *size) float32, optional; ``regression``: (N, R, *size) float32, for heads that
@@ -61,35 +61,36 @@ class Segmenter(nn.Module, ABC):
     def predict(self, images: Tensor) -> Tensor:
         """Return maps (N, K, *(size - 2 * margin)), float32, without gradient.
 
-        Probabilities of the classes, then what the head regresses. The mode (``eval()``) is
-        the caller's business.
+        The channels are probabilities of the classes, then regressed maps. The caller sets
+        the mode (``eval()``).
         """
 
-    def turned_back(
+    def undo_symmetry(
         self, spatial_dims: int, order: Sequence[int], flips: Sequence[int]
     ) -> tuple[list[int], list[float]] | None:
-        """Say what the channels of a turned image's prediction mean for the image.
+        """Return how to transform the channels of a rotated or mirrored image's prediction back.
 
         Parameters
         ----------
         spatial_dims : int
         order, flips : sequence of int
-            The image's axes in their new order, and the new axes that were then flipped.
+            The axes of the image in their new order, and the new axes that were then flipped.
 
         Returns
         -------
         index, sign : list of int, list of float
-            Channel k is ``sign[k]`` times channel ``index[k]`` of the turned image; both empty
-            where nothing changes. None where no channel says it.
+            Channel k is ``sign[k]`` times channel ``index[k]`` of the transformed image; both are
+            empty if nothing changes. None is returned in their place if the channels cannot be
+            transformed.
         """
         return [], []
 
     def validate(
         self, images: Tensor, targets: Mapping[str, Tensor]
     ) -> tuple[dict[str, Tensor], Tensor]:
-        """Return what `losses` and `predict` return in evaluation mode, without gradient.
+        """Return the results of `losses` and `predict` in evaluation mode, without gradient.
 
-        Overridden where one forward pass is enough for both.
+        It is overridden if one forward pass is enough for both.
         """
         with torch.no_grad():
             return self.losses(images, targets), self.predict(images)
@@ -102,9 +103,9 @@ class LogitsSegmenter(Segmenter):
     ----------
     network : Network
     n_channels : int, optional
-        Class channels; all where it is not given. The others are regressed.
+        Number of class channels, by default all. The other channels are regressed.
     regression : type of Regression, optional
-        What the other channels mean.
+        Definition of the regressed channels.
     cross_entropy, dice : float
         Weights of the two losses; one of weight 0 is not computed.
     """
@@ -132,9 +133,9 @@ class LogitsSegmenter(Segmenter):
         return self.network.legal_size(size)
 
     def losses(self, images: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return ``cross_entropy``, ``dice`` and the head's own; targets are cropped.
+        """Return ``cross_entropy``, ``dice`` and the losses of the head; targets are cropped.
 
-        Each is summed over the network's `training_logits`, by their weights.
+        Each is a weighted sum over the network's `training_logits`.
         """
         parts: dict[str, Tensor] = {}
         for weight, logits in self.network.training_logits(images):
@@ -144,19 +145,19 @@ class LogitsSegmenter(Segmenter):
 
     @torch.no_grad()
     def predict(self, images: Tensor) -> Tensor:
-        """Return the softmax of the class logits, and what is regressed, float32."""
+        """Return the softmax of the class logits, and the regressed maps, float32."""
         return self._activate(self.network(images))
 
-    def turned_back(
+    def undo_symmetry(
         self, spatial_dims: int, order: Sequence[int], flips: Sequence[int]
     ) -> tuple[list[int], list[float]] | None:
-        """Say what the channels of a turned image's prediction mean for the image."""
+        """Return how to transform the channels back (see `Segmenter.undo_symmetry`)."""
         if self.regression is None:
             return [], []
-        found = self.regression.turned_back(spatial_dims, order, flips)
-        if found is None:
+        regressed = self.regression.undo_symmetry(spatial_dims, order, flips)
+        if regressed is None:
             return None
-        index, sign = found
+        index, sign = regressed
         n = self.n_channels or 0
         return [*range(n), *(n + k for k in index)], [1.0] * n + sign
 
@@ -164,7 +165,7 @@ class LogitsSegmenter(Segmenter):
     def validate(
         self, images: Tensor, targets: Mapping[str, Tensor]
     ) -> tuple[dict[str, Tensor], Tensor]:
-        """Return what `losses` and `predict` return in evaluation mode, in one forward pass."""
+        """Return the results of `losses` and `predict` in evaluation mode, in one forward pass."""
         logits = self.network(images)
         return self._losses(logits, targets), self._activate(logits)
 
@@ -208,29 +209,28 @@ def build_segmenter(
     dice: float = 0.0,
     seed: int = 0,
 ) -> Segmenter:
-    """Make a segmenter: the one place, for training and for loading.
+    """Create a segmenter, for training or for loading weights.
 
     Parameters
     ----------
     network : str
         One of `septum.network_names`.
     options : mapping
-        The network's options.
+        Options of the network.
     spatial_dims, in_channels : int
     n_classes : int
-        Foreground classes.
+        Number of foreground classes.
     head : str
-        One of `septum.config.registry.HEADS`: what the channels of the output mean.
+        One of `septum.config.registry.HEADS`, which defines the output channels.
     cross_entropy, dice : float
         Weights of the losses.
     seed : int
-        Of the initial weights, which depend on nothing else; torch's own generator is left
-        as it was.
+        Seed of the initial weights; the state of torch's generator is not changed.
 
     Raises
     ------
     SeptumError
-        Unknown network, head or option.
+        If the network, the head or an option is unknown.
     """
     kind = head_class(head)
     with torch.random.fork_rng(devices=[]):

@@ -1,4 +1,4 @@
-"""Reading named tensors from a file or an address, without running code that may be in it."""
+"""Reading of named tensors from a file or an address, without running code in it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def local_file(source: str | Path, sha256: str | None = None) -> tuple[Path, str
     Raises
     ------
     SeptumError
-        The file is missing, cannot be downloaded, or is not what the checksum says; an address
+        If the file is missing, cannot be downloaded or has another checksum, or if an address
         has no checksum.
     """
     source = str(source)
@@ -57,7 +57,7 @@ def local_file(source: str | Path, sha256: str | None = None) -> tuple[Path, str
 def _downloaded(url: str) -> Path:
     folder = pooch.os_cache("septum")
     try:
-        # the checksum is not pooch's business: of one in the name there are only some digits
+        # not checked by pooch, since only some digits of a checksum in the name are known
         return Path(pooch.retrieve(url, None, path=folder, progressbar=sys.stderr.isatty()))
     except OSError as error:  # requests' errors are OSErrors, too
         remedy = "check the connection, or download it by hand and give the file's path"
@@ -72,7 +72,7 @@ def read_state_dict(path: Path, source: str | Path | None = None) -> dict[str, T
     path : Path
         ``.safetensors``, or ``.pth`` or ``.pt``, which are read as plain tensors.
     source : str or Path, optional
-        What messages call the file: where it came from, if not from ``path``.
+        Name of the file in messages, if not ``path``.
 
     Returns
     -------
@@ -82,7 +82,7 @@ def read_state_dict(path: Path, source: str | Path | None = None) -> dict[str, T
     Raises
     ------
     SeptumError
-        The file is damaged, or holds code or other things than named tensors of numbers.
+        If the file is damaged, or holds code or anything but named tensors of numbers.
     """
     source = path if source is None else source
     if path.suffix not in (".safetensors", ".pth", ".pt"):
@@ -99,7 +99,7 @@ def read_state_dict(path: Path, source: str | Path | None = None) -> dict[str, T
         what = f"is a pickle that holds code{code}, or is damaged; it was not run"
         remedy = "save the weights alone: torch.save(model.state_dict(), path), or .safetensors"
         raise problem(source, what, remedy) from None
-    except Exception as error:  # torch.load raises what its parts raise
+    except Exception as error:  # torch.load raises exceptions of many types
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         remedy = "get it again, or save its weights as .safetensors"
         raise problem(source, f"cannot be read, or is damaged ({reason})", remedy) from None
@@ -119,6 +119,6 @@ def read_state_dict(path: Path, source: str | Path | None = None) -> dict[str, T
 
 
 def _has_numbers(tensor: Tensor) -> bool:
-    """Say whether a tensor is dense, not empty, in memory and finite."""
-    here = tensor.layout == torch.strided and tensor.device.type == "cpu" and tensor.numel() > 0
-    return here and bool(torch.isfinite(tensor).all())
+    """Return whether a tensor is dense, not empty, in memory and finite."""
+    is_dense = tensor.layout == torch.strided and tensor.device.type == "cpu" and tensor.numel() > 0
+    return is_dense and bool(torch.isfinite(tensor).all())

@@ -86,7 +86,7 @@ class UNet(Network):
         # 2·(1 + 2 + … + 2^depth) on the way down and 2·(1 + … + 2^(depth-1)) on the way up
         self.margin = 0 if padded else 6 * self.stride - 4
         # statistics of a normalisation need more than one pixel
-        self._least = 1 if norm == "none" else 2
+        self._min_features = 1 if norm == "none" else 2
 
         def block(n_in: int, n_out: int) -> ConvBlock:
             return ConvBlock(spatial_dims, n_in, n_out, padded=padded, norm=norm, residual=residual)

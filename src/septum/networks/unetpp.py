@@ -73,7 +73,7 @@ class UNetPlusPlus(Network):
         super().__init__()
         self.stride = 2**depth
         # statistics of a normalisation need more than one pixel
-        self._least = 1 if norm == "none" else 2
+        self._min_features = 1 if norm == "none" else 2
 
         def node(n_in: int, n_out: int) -> nn.Sequential:
             block = ConvBlock(spatial_dims, n_in, n_out, padded=True, norm=norm, residual=residual)

@@ -7,7 +7,7 @@ import torch
 
 from septum.networks.detection.matching import (
     BACKGROUND,
-    NEITHER,
+    IGNORED,
     covered_share,
     match,
     sample,
@@ -23,7 +23,7 @@ def boxes(*rows):
 def test_boxes_are_clipped_to_the_image_before_they_are_compared():
     inside = torch.tensor([0.0, 0.0, 16.0, 16.0])
     across = boxes([-4, 0, 4, 4])  # half of it lies outside; the rest is the first object
-    assert match(across, OBJECTS, above=0.7, below=0.3).tolist() == [NEITHER]
+    assert match(across, OBJECTS, above=0.7, below=0.3).tolist() == [IGNORED]
     assert match(across, OBJECTS, above=0.7, below=0.3, inside=inside).tolist() == [0]
 
 
@@ -31,14 +31,14 @@ def test_a_box_whose_middle_is_outside_is_no_background():
     inside = torch.tensor([0.0, 0.0, 16.0, 16.0])
     outside = boxes([-8, 6, 2, 8], [-2, 6, 8, 8])
     found = match(outside, OBJECTS, above=0.7, below=0.3, inside=inside)
-    assert found.tolist() == [NEITHER, BACKGROUND]
+    assert found.tolist() == [IGNORED, BACKGROUND]
 
 
 def test_a_box_that_lies_mostly_in_the_void_is_no_background():
     void = torch.zeros(16, 16, dtype=torch.bool)
     void[:, 8:] = True
     found = match(boxes([4, 5, 6, 10], [4, 5, 6, 12]), OBJECTS, above=0.7, below=0.3, void=void)
-    assert found.tolist() == [BACKGROUND, NEITHER]
+    assert found.tolist() == [BACKGROUND, IGNORED]
 
 
 def test_share_of_a_box_in_a_mask():
@@ -60,9 +60,9 @@ def test_matching_by_overlap():
         ]
     )
     found = match(boxes, objects, above=0.5, below=0.3)
-    assert found.tolist() == [0, NEITHER, BACKGROUND, BACKGROUND, BACKGROUND]
+    assert found.tolist() == [0, IGNORED, BACKGROUND, BACKGROUND, BACKGROUND]
     found = match(boxes, objects, above=0.5, below=0.3, best=True)
-    assert found.tolist() == [0, NEITHER, BACKGROUND, 1, BACKGROUND]
+    assert found.tolist() == [0, IGNORED, BACKGROUND, 1, BACKGROUND]
 
 
 def test_what_reaches_beyond_the_image_is_compared_within_it():
@@ -79,11 +79,11 @@ def test_what_reaches_beyond_the_image_is_compared_within_it():
         ]
     )
     levels = {"above": 0.6, "below": 0.3}
-    assert match(boxes, objects, **levels).tolist()[0] == NEITHER
+    assert match(boxes, objects, **levels).tolist()[0] == IGNORED
     found = match(boxes, objects, **levels, inside=inside)
-    assert found.tolist() == [0, BACKGROUND, NEITHER, NEITHER, NEITHER]
+    assert found.tolist() == [0, BACKGROUND, IGNORED, IGNORED, IGNORED]
     none = match(boxes, objects[:0], **levels, inside=inside)
-    assert none.tolist() == [BACKGROUND, BACKGROUND, NEITHER, NEITHER, BACKGROUND]
+    assert none.tolist() == [BACKGROUND, BACKGROUND, IGNORED, IGNORED, BACKGROUND]
 
 
 def test_without_objects_everything_is_background():
@@ -93,7 +93,7 @@ def test_without_objects_everything_is_background():
 
 
 def test_a_sample_has_at_most_its_share_of_objects_and_background_for_the_rest():
-    found = torch.tensor([3, BACKGROUND, NEITHER, 0, 1, BACKGROUND, 2, BACKGROUND, BACKGROUND])
+    found = torch.tensor([3, BACKGROUND, IGNORED, 0, 1, BACKGROUND, 2, BACKGROUND, BACKGROUND])
     torch.manual_seed(0)
     positive, negative = sample(found, 5, 0.4)
     assert len(positive) == 2

@@ -1,12 +1,12 @@
-"""Anchors: the boxes that a region proposal network starts from, on every feature of a pyramid.
+"""Anchors: the reference boxes of a region proposal network, at every feature of a pyramid.
 
 Ren, He, Girshick, Sun, "Faster R-CNN", NeurIPS 2015, https://arxiv.org/abs/1506.01497, on the
 levels of a feature pyramid as in Lin et al., CVPR 2017, https://arxiv.org/abs/1612.03144: one
-size a level, several shapes.
+size for each level, in several shapes.
 
-In any number of dimensions: a ratio r other than 1 stands for one shape an axis, r times as long
-along that axis as along the others, of the same volume. In 2-D the ratios 1 and 2 are the
-papers' 1:1, 2:1 and 1:2. Where voxels are longer along an axis, all shapes are flatter there.
+In any number of dimensions, a ratio r other than 1 stands for one shape for each axis, which is r
+times as long along that axis as along the others and has the same volume. In 2-D the ratios 1
+and 2 are the papers' 1:1, 2:1 and 1:2. Along an axis with longer voxels all shapes are shorter.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def shapes(
 
 
 def n_shapes(ratios: Sequence[float], axes: int) -> int:
-    """Return the number of anchors a feature."""
+    """Return the number of anchors of a feature."""
     return len(shapes(1.0, ratios, (1.0,) * axes))
 
 
@@ -58,11 +58,11 @@ def anchors(
     Parameters
     ----------
     spatial : sequence of int
-        Features along each axis; the i-th stands on the image's pixel ``i * stride``
-        (`septum.networks.resnet`).
+        Number of features along each axis; feature i lies at the pixel ``i * stride`` of the
+        image (`septum.networks.resnet`).
     stride : int
     size : float
-        Pixels.
+        Size of the anchors in pixels.
     ratios, proportions : sequence of float
         As in `shapes`.
     device : torch.device
@@ -70,7 +70,7 @@ def anchors(
     Returns
     -------
     (features * shapes, 2 * axes) float32 tensor
-        In pixels of the image; features in raster order, the shapes of each one together.
+        Boxes in pixels of the image, features in raster order, all shapes of a feature together.
     """
     axes = len(spatial)
     places = [torch.arange(n, device=device) * stride + 0.5 for n in spatial]

@@ -1,4 +1,4 @@
-"""Boxes as a network regresses them: relative to a reference box (an anchor, a proposal).
+"""Encoding of boxes relative to reference boxes (anchors, proposals), as networks regress them.
 
 Girshick et al., "Rich feature hierarchies" (R-CNN), CVPR 2014, https://arxiv.org/abs/1311.2524,
 appendix C, in any number of dimensions: the shift of the centre in units of the reference's
@@ -13,24 +13,24 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-# exp() of what an untrained network says must stay a number: at most this enlargement
+# largest logarithm of an enlargement, so that the exp() of an untrained network's output is finite
 MAX_LOG_SCALE = math.log(1000 / 16)
 
 
 def encode(boxes: Tensor, references: Tensor, weights: tuple[float, float]) -> Tensor:
-    """Return boxes relative to references.
+    """Encode boxes relative to references.
 
     Parameters
     ----------
     boxes, references : (n, 2 * axes) float tensor
-        Start, then end along each axis; the references of a size above 0.
+        Start along each axis, then end along each axis. The references must not be empty.
     weights : (float, float)
         Factors on the shifts and on the logarithms, which bring them to similar variance.
 
     Returns
     -------
     (n, 2 * axes) float tensor
-        Shift along each axis, then the logarithm along each axis.
+        Shift along each axis, then logarithm along each axis.
     """
     centres, sizes = _centres(boxes)
     at, extent = _centres(references)
@@ -39,7 +39,7 @@ def encode(boxes: Tensor, references: Tensor, weights: tuple[float, float]) -> T
 
 
 def decode(codes: Tensor, references: Tensor, weights: tuple[float, float]) -> Tensor:
-    """Return the boxes that codes (n, 2 * axes) mean: the inverse of `encode`."""
+    """Decode codes (n, 2 * axes) to boxes: the inverse of `encode`."""
     axes = codes.shape[1] // 2
     at, extent = _centres(references)
     centres = at + codes[:, :axes] / weights[0] * extent
@@ -49,8 +49,8 @@ def decode(codes: Tensor, references: Tensor, weights: tuple[float, float]) -> T
 
 def clip(boxes: Tensor, size: Sequence[int]) -> Tensor:
     """Return the part of each box (n, 2 * axes) that lies in an image of this size."""
-    whole = [0] * len(size) + list(size)
-    return part(boxes, torch.tensor(whole, dtype=boxes.dtype, device=boxes.device))
+    image_box = [0] * len(size) + list(size)
+    return part(boxes, torch.tensor(image_box, dtype=boxes.dtype, device=boxes.device))
 
 
 def part(boxes: Tensor, region: Tensor) -> Tensor:
@@ -62,7 +62,7 @@ def part(boxes: Tensor, region: Tensor) -> Tensor:
 def iou(boxes: Tensor, others: Tensor) -> Tensor:
     """Return the IoU (n, m) of boxes (n, 2 * axes) and others (m, 2 * axes).
 
-    For the few objects of a patch: all pairs are held.
+    All pairs are held in memory, so that this is for the few objects of a patch.
     """
     axes = boxes.shape[1] // 2
     start = torch.maximum(boxes[:, None, :axes], others[:, :axes])

@@ -14,13 +14,14 @@ class DetectedObjects:
     Parameters
     ----------
     boxes : (n, 2 * axes) float32 Tensor
-        In pixels of the image.
+        Boxes in pixels of the image.
     scores : (n,) float32 Tensor
-        Between 0 and 1.
+        Scores between 0 and 1.
     labels : (n,) int64 Tensor
-        Channels: 1 and up.
+        Class channels, from 1.
     masks : (n, *bins) float32 Tensor or None
-        How likely each bin of a box belongs to the object; None of a detector without masks.
+        Probability that each bin of a box belongs to the object; None if the detector has no
+        masks.
     """
 
     boxes: Tensor

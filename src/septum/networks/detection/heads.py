@@ -1,4 +1,4 @@
-"""What is asked of a proposal: which class it is, where exactly, and which pixels.
+"""Heads of a detector, which predict the class, the box and the mask of a proposal.
 
 Fast R-CNN's head of two hidden layers on a pyramid (Girshick, ICCV 2015,
 https://arxiv.org/abs/1504.08083; Lin et al. 2017, https://arxiv.org/abs/1612.03144), and Mask
@@ -24,7 +24,7 @@ from septum.networks.detection.boxes import extents
 from septum.networks.detection.roi_align import roi_align
 
 SAMPLES_PER_BIN = {2: 2, 3: 1}
-"""Points a bin along each axis, by the number of axes: in 3-D each costs eight features."""
+"""Sample points of a bin along each axis, by the number of axes; in 3-D each reads 8 features."""
 
 
 def pool(
@@ -41,38 +41,38 @@ def pool(
     ----------
     pyramid : sequence of (N, C, *spatial) Tensor
     boxes : sequence of (n, 2 * axes) Tensor
-        Of each image of the batch.
+        Boxes of each image of the batch.
     bins : int
-        Along each axis.
+        Number of bins along each axis.
     strides, sizes : sequence
-        Pixels a feature, and size of the anchors, one a level.
+        Pixels a feature, and size of the anchors, of each level.
 
     Returns
     -------
-    (all n, C, *bins) Tensor
-        Images after each other.
+    (total n, C, *bins) Tensor
+        Features of the boxes of all images, in order.
     """
     axes = pyramid[0].ndim - 2
-    together = torch.cat(list(boxes))
+    all_boxes = torch.cat(list(boxes))
     images = torch.cat([torch.full((len(b),), i) for i, b in enumerate(boxes)])
-    images = images.to(together.device)
-    mean = extents(together).clamp(min=1).log2().mean(dim=1)  # of the side of equal volume
+    images = images.to(all_boxes.device)
+    mean = extents(all_boxes).clamp(min=1).log2().mean(dim=1)  # of the cube with equal volume
     centres = torch.tensor(sizes, device=mean.device).log2()
     level = (mean[:, None] - centres).abs().argmin(dim=1)
-    of_boxes = pyramid[0].new_zeros(len(together), pyramid[0].shape[1], *(bins,) * axes)
+    of_boxes = pyramid[0].new_zeros(len(all_boxes), pyramid[0].shape[1], *(bins,) * axes)
     for number, (features, stride) in enumerate(zip(pyramid, strides, strict=True)):
-        here = torch.nonzero(level == number).flatten()
-        # feature i stands in the middle of pixel i * stride, not of all pixels that it stands for
-        shifted = together[here] + (stride - 1) / 2
+        at_level = torch.nonzero(level == number).flatten()
+        # feature i lies in the middle of pixel i * stride, not of the stride pixels it represents
+        shifted = all_boxes[at_level] + (stride - 1) / 2
         pooled = roi_align(
             features,
             shifted,
-            images[here],
+            images[at_level],
             (bins,) * axes,
             scale=1 / stride,
             sampling_ratio=SAMPLES_PER_BIN[axes],
         )
-        of_boxes = of_boxes.index_copy(0, here, pooled)
+        of_boxes = of_boxes.index_copy(0, at_level, pooled)
     return of_boxes
 
 
@@ -83,9 +83,9 @@ class BoxHead(nn.Module):
     ----------
     spatial_dims, channels, hidden : int
     n_classes : int
-        Foreground classes.
+        Number of foreground classes.
     bins : int
-        Of the pooled features, along each axis.
+        Number of bins of the pooled features along each axis.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class BoxHead(nn.Module):
 
 
 class MaskHead(nn.Sequential):
-    """Four 3×3 convolutions, one transposed to double the size, and a mask for each class.
+    """Four 3×3 convolutions, a transposed one that doubles the size, and a mask for each class.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
-"""Which anchors or proposals are which object, and which of them a training step looks at.
+"""Matching of anchors or proposals with objects, and sampling of them for a training step.
 
 Departure: anchors are clipped to the image before their overlap with objects is taken (``inside``).
 Faster R-CNN (section 3.1.3) leaves anchors that cross the border out of training, and its later
-implementations compare them whole. In patches of microscopy many objects are cut by the border, and
-their boxes end there, so that a whole anchor would overlap them too little.
+implementations compare them without clipping. In patches of microscopy images, the border cuts
+many objects, and their boxes end there, so that an unclipped anchor would overlap them too little.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor
 from septum.networks.detection.boxes import iou, part
 
 BACKGROUND = -1
-NEITHER = -2
+IGNORED = -2
 
 
 def match(
@@ -29,7 +29,7 @@ def match(
     inside: Tensor | None = None,
     void: Tensor | None = None,
 ) -> Tensor:
-    """Return which object each box is.
+    """Match each box with an object, with background, or with neither.
 
     Faster R-CNN, section 3.1.2 (https://arxiv.org/abs/1506.01497).
 
@@ -39,53 +39,53 @@ def match(
     objects : (m, 2 * axes) float tensor
         The true boxes.
     above : float
-        IoU from which on a box is the object that it overlaps most.
+        Smallest IoU at which a box is matched with the object that it overlaps most.
     below : float
-        IoU under which a box is background; between the two it is neither.
+        IoU under which a box is background; between the two it is ignored.
     best : bool
-        Whether the boxes that overlap some object most are objects too, however little they
-        overlap it: small ones would else have none. As in torchvision, such a box is the object
-        that the box itself overlaps most, which may be another one.
+        Whether boxes that overlap some object more than all others do are matched at any IoU,
+        since small objects would otherwise have no match. As in torchvision, such a box is
+        matched with the object that the box overlaps most, which may be another one.
     inside : (2 * axes,) float tensor, optional
-        The part of the patch that is in the image. Of boxes the part in it is compared, since
-        true boxes end there; one whose middle is beyond is no background.
+        The part of the patch that is in the image. Boxes are clipped to it before they are
+        compared, since true boxes end there; a box whose centre is outside is not background.
     void : (*spatial) bool tensor, optional
-        Pixels of which nobody knows what they are: a box whose part in the image lies more than
-        half in them is no background, for there may well be an object.
+        Pixels of unknown class. A box that lies more than half in them, clipped to the image, is
+        not background, since it may hold an object.
 
     Returns
     -------
     (n,) int64 tensor
-        Index of the object, `BACKGROUND` or `NEITHER`.
+        Index of the matched object, `BACKGROUND` or `IGNORED`.
     """
-    seen = boxes if inside is None else part(boxes, inside)
+    visible = boxes if inside is None else part(boxes, inside)
     index = torch.full((len(boxes),), BACKGROUND, device=boxes.device)
     if len(objects) and len(boxes):
-        overlap = iou(seen, objects)
-        highest, which = overlap.max(dim=1)
-        index = which.clone()
-        index[highest < above] = NEITHER
+        overlap = iou(visible, objects)
+        highest, most_overlapped = overlap.max(dim=1)
+        index = most_overlapped.clone()
+        index[highest < above] = IGNORED
         index[highest < below] = BACKGROUND
         if best:
-            most = overlap.max(dim=0).values
-            # an object that no box meets has no best one
-            rows = ((overlap == most) & (most > 0)).any(dim=1)
-            index[rows] = which[rows]
+            best_iou = overlap.max(dim=0).values
+            # an object that no box overlaps has no best box
+            is_best = ((overlap == best_iou) & (best_iou > 0)).any(dim=1)
+            index[is_best] = most_overlapped[is_best]
     unknown = torch.zeros(len(boxes), dtype=torch.bool, device=boxes.device)
     if inside is not None:
         unknown |= _beyond(boxes, inside)
     if void is not None and void.any() and len(boxes):
-        unknown |= covered_share(seen, void) > 0.5
-    return torch.where((index == BACKGROUND) & unknown, NEITHER, index)
+        unknown |= covered_share(visible, void) > 0.5
+    return torch.where((index == BACKGROUND) & unknown, IGNORED, index)
 
 
 def covered_share(boxes: Tensor, mask: Tensor) -> Tensor:
-    """Return which share of the pixels of each box is in a mask.
+    """Return the share of the pixels of each box that lie in a mask.
 
     Parameters
     ----------
     boxes : (n, 2 * axes) float tensor
-        Rounded to whole pixels, of which there is at least one.
+        Boxes, which are rounded to whole pixels, at least one along each axis.
     mask : (*spatial) bool tensor
 
     Returns
@@ -96,7 +96,7 @@ def covered_share(boxes: Tensor, mask: Tensor) -> Tensor:
     sums = torch.nn.functional.pad(mask.double(), (1, 0) * axes)
     for axis in range(axes):
         sums = sums.cumsum(axis)
-    # what lies outside of the image is no part of a box
+    # clip boxes to the image
     limits = torch.tensor(mask.shape, device=boxes.device)
     start = boxes[:, :axes].round().long().clamp(min=0)
     start = torch.minimum(start, limits - 1)
@@ -109,7 +109,7 @@ def covered_share(boxes: Tensor, mask: Tensor) -> Tensor:
 
 
 def _beyond(boxes: Tensor, inside: Tensor) -> Tensor:
-    """Say whether the middle of each box lies out of another."""
+    """Return whether the centre of each box lies outside of the box ``inside``."""
     low, high = inside.chunk(2)
     start, stop = boxes.chunk(2, dim=1)
     middle = (start + stop) / 2
@@ -124,14 +124,14 @@ def sample(index: Tensor, count: int, share: float) -> tuple[Tensor, Tensor]:
     index : (n,) int64 tensor
         As `match` returns it.
     count : int
-        How many to draw; fewer where there are not as many.
+        Number of boxes to draw; fewer are drawn if there are not as many.
     share : float
-        The largest share that may be objects; background fills the rest.
+        Largest share of objects; the others are background.
 
     Returns
     -------
     positive, negative : (k,) int64 tensor
-        Indices.
+        Indices of objects and of background.
     """
     positive = _draw(torch.nonzero(index >= 0).flatten(), int(count * share))
     background = torch.nonzero(index == BACKGROUND).flatten()
@@ -139,6 +139,6 @@ def sample(index: Tensor, count: int, share: float) -> tuple[Tensor, Tensor]:
 
 
 def _draw(indices: Tensor, most: int) -> Tensor:
-    # drawn on the CPU: the same on every device
+    # drawn on the CPU, so that the draw is the same on every device
     order = torch.randperm(len(indices))[:most]
     return indices[order.to(indices.device)]

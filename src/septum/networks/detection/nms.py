@@ -1,8 +1,8 @@
-"""Non-maximum suppression: of boxes that overlap, the one with the highest score stays.
+"""Non-maximum suppression: of boxes that overlap, the one with the highest score is kept.
 
-Exact and greedy, as everywhere: by falling score, a box is kept unless its IoU with one that
-was kept before is above the threshold. Two boxes overlap only where they share a cell of a
-grid, so that each is compared with those kept in its own cells, and not with all.
+The suppression is greedy and exact: in the order of falling score, a box is kept unless its IoU
+with a box kept before exceeds the threshold. Two boxes overlap only if they share a cell of a
+grid, so that each is compared with boxes kept in its own cells and not with all.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ _MAX_CELLS = 2**18
 
 
 def nms(boxes: Tensor, scores: Tensor, threshold: float, groups: Tensor | None = None) -> Tensor:
-    """Return which boxes stay.
+    """Return the indices of the boxes to keep.
 
     Parameters
     ----------
     boxes : (n, 2 * axes) float tensor
         Start and end along each axis.
     scores : (n,) float tensor
-        Of equal ones the first comes first.
+        Scores; boxes of equal score are taken in their order.
     threshold : float
-        IoU above which the lower score is dropped.
+        IoU above which the box with the lower score is dropped.
     groups : (n,) integer tensor, optional
-        Boxes of different groups (classes, images) leave each other alone.
+        Groups (classes, images); boxes of different groups are not compared.
 
     Returns
     -------
@@ -46,14 +46,14 @@ def nms(boxes: Tensor, scores: Tensor, threshold: float, groups: Tensor | None =
     else:
         group = groups.detach().cpu().numpy().astype(np.int64)
     first, last, n_cells = _cells(start, stop)
-    kept = _suppress(start, stop, order, group, first, last, n_cells, threshold)
-    return torch.from_numpy(kept).to(boxes.device)
+    indices = _suppress(start, stop, order, group, first, last, n_cells, threshold)
+    return torch.from_numpy(indices).to(boxes.device)
 
 
 def _cells(start: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the first and the last cell of each box along each axis, and the number of cells.
 
-    A cell is as large as the boxes are on average.
+    A cell has the average size of the boxes.
     """
     low, high = start.min(axis=0), stop.max(axis=0)
     edge = np.maximum((stop - start).mean(axis=0), 1e-9)
@@ -115,18 +115,18 @@ def _cell(step, first, last, n_cells):  # noqa: ANN001, ANN202
     cell = 0
     for a in range(len(first)):
         width = last[a] - first[a] + 1
-        rest = 1
+        cells_per_step = 1
         for b in range(a + 1, len(first)):
-            rest *= last[b] - first[b] + 1
-        cell = cell * n_cells[a] + first[a] + (step // rest) % width
+            cells_per_step *= last[b] - first[b] + 1
+        cell = cell * n_cells[a] + first[a] + (step // cells_per_step) % width
     return cell
 
 
 @compiled
 def _iou(start, stop, i, j):  # noqa: ANN001, ANN202
-    both, volume_i, volume_j = 1.0, 1.0, 1.0
+    intersection, volume_i, volume_j = 1.0, 1.0, 1.0
     for a in range(start.shape[1]):
-        both *= max(min(stop[i, a], stop[j, a]) - max(start[i, a], start[j, a]), 0.0)
+        intersection *= max(min(stop[i, a], stop[j, a]) - max(start[i, a], start[j, a]), 0.0)
         volume_i *= stop[i, a] - start[i, a]
         volume_j *= stop[j, a] - start[j, a]
-    return both / (volume_i + volume_j - both) if both > 0 else 0.0
+    return intersection / (volume_i + volume_j - intersection) if intersection > 0 else 0.0

@@ -4,8 +4,8 @@ He, Gkioxari, Dollár, Girshick, "Mask R-CNN", ICCV 2017, https://arxiv.org/abs/
 section 3: each box is divided into bins, and the features are interpolated (bi- or trilinearly)
 at regularly sampled points of each bin and averaged. Nothing is rounded.
 
-Departures from the paper: none. Feature k is taken to stand at the middle of its pixel
-(``aligned`` in detectron2, whose authors found the original off by half a pixel).
+Departures from the paper: none. Feature k lies at the middle of its pixel (``aligned`` in
+detectron2, whose authors found the original to be off by half a pixel).
 """
 
 from __future__ import annotations
@@ -33,32 +33,33 @@ def roi_align(
     Parameters
     ----------
     features : (N, C, *spatial) float tensor
-        Of one level, of a batch of N images.
+        Features of one level, of a batch of N images.
     boxes : (R, 2 * axes) float tensor
         Start and end along each axis, in pixels of the image.
     images : (R,) int64 tensor
-        Which image of the batch each box is of.
+        Index of the image of each box in the batch.
     size : sequence of int
-        Bins along each axis.
-    scale : float, or one an axis
-        Pixels of ``features`` a pixel of the image: 0.25 at stride 4.
+        Number of bins along each axis.
+    scale : float, or one for each axis
+        Pixels of ``features`` for each pixel of the image, such as 0.25 at stride 4.
     sampling_ratio : int
-        Points a bin along each axis.
+        Sample points of a bin along each axis.
     aligned : bool
-        Whether feature k stands at k + 0.5 (the middle of its pixel), as it does here
-        everywhere; otherwise at k, and boxes smaller than one feature are enlarged to one, as
-        networks were trained whose weights come from torchvision.
+        Whether feature k lies at k + 0.5 (the middle of its pixel), as in all networks of this
+        package. Otherwise it lies at k, and boxes smaller than a feature are enlarged to one, as
+        in torchvision's trained networks.
 
     Returns
     -------
     (R, C, *size) tensor
-        Of the type of ``features``. Points more than one feature outside the map are 0; nearer
-        ones take the border's value.
+        Features of the type of ``features``. Points more than one feature outside the map are 0,
+        and points closer to it have the value of the border.
 
     Notes
     -----
-    Each bin is a weighted sum of a few rows of a table of features (all pixels × channels), and
-    is taken as one: no feature is copied a sample point, and gradients flow back as sparse sums.
+    Each bin is computed as a weighted sum of a few rows of a table of features (all pixels ×
+    channels), so that features are not copied for each sample point, and gradients are sparse
+    sums.
     """
     axes = features.ndim - 2
     if boxes.shape[1:] != (2 * axes,) or len(size) != axes:
@@ -99,13 +100,13 @@ def roi_align(
 def _along_axis(
     starts: Tensor, lengths: Tensor, bins: int, ratio: int, extent: int
 ) -> tuple[Tensor, Tensor]:
-    """Return the features that each bin of an axis is made of, and their weights.
+    """Return the indices and weights of the features whose sum is a bin, along one axis.
 
     Returns
     -------
     indices : (R, bins, 2 * ratio) int64 tensor
     weights : (R, bins, 2 * ratio) float64 tensor
-        They add up to 1 where all points are inside.
+        Weights, which sum to 1 if all points are inside.
     """
     steps = torch.arange(bins * ratio, dtype=torch.float64, device=starts.device)
     points = starts[:, None] + (steps + 0.5) * (lengths[:, None] / (bins * ratio))

@@ -1,11 +1,12 @@
-"""The region proposal network: from the features of a pyramid to boxes that may hold an object.
+"""The region proposal network, which proposes boxes of objects from a feature pyramid.
 
 Ren, He, Girshick, Sun, "Faster R-CNN", NeurIPS 2015, https://arxiv.org/abs/1506.01497,
 section 3.1; one head for all levels (Lin et al. 2017, https://arxiv.org/abs/1612.03144).
 
 Departures: an anchor is an object from an IoU of 0.5 (paper: 0.7) and background under 0.3,
-since one size a level, an octave apart, meets roundish objects no better; proposals are capped a
-level and 16,384 pixels of it, not an image: an image may hold thousands of objects.
+since anchors of one size for each level, an octave apart, do not overlap roundish objects more.
+The number of proposals is limited for each level and 16,384 pixels of the image, not for an image,
+which may hold thousands of objects.
 """
 
 from __future__ import annotations
@@ -26,30 +27,30 @@ from septum.networks.detection.nms import nms
 from septum.networks.detection.targets import DetectionTargets
 
 BOX_CODE_WEIGHTS = (1.0, 1.0)
-"""On shifts and logarithms (`septum.networks.detection.boxes`)."""
+"""Factors on shifts and logarithms (`septum.networks.detection.boxes`)."""
 MIN_IOU_OBJECT, MAX_IOU_BACKGROUND = {2: 0.5, 3: 0.35}, {2: 0.3, 3: 0.2}
-"""IoU from which on an anchor is an object, and under which it is background, by the number of
-axes: in 3-D what is as far off has a lower one."""
+"""IoU from which an anchor is an object, and under which it is background, by the number of axes.
+In 3-D, boxes with the same shift have a lower IoU."""
 ANCHORS_PER_STEP, OBJECT_SHARE = 256, 0.5
-"""Anchors of an image that a step looks at, and how many of them may be objects."""
+"""Number of anchors of an image that a training step samples, and largest share of objects."""
 SMOOTH_L1_BETA = 1 / 9
-"""Where the box loss turns from squared to absolute."""
+"""Error at which the box loss changes from squared to absolute."""
 MAX_PROPOSALS_BEFORE_NMS = 1000
-"""Proposals of a level that enter the suppression, for each 128² pixels of the image."""
+"""Number of proposals of a level that are compared, for each 128² pixels of the image."""
 MAX_IOU_SAME_LEVEL = 0.7
-"""IoU above which the lesser of two proposals of a level is dropped."""
+"""IoU above which the proposal of a level with the lower score is dropped."""
 
 
 @dataclass
 class Proposals:
-    """Of a batch.
+    """The proposals of a batch.
 
     Parameters
     ----------
     boxes : list of (n, 2 * axes) Tensor
-        An entry an image.
+        Boxes of each image.
     losses : dict of str to Tensor
-        Empty without objects to compare with.
+        Losses; empty if the true objects are not given.
     """
 
     boxes: list[Tensor]
@@ -57,18 +58,19 @@ class Proposals:
 
 
 class RegionProposals(nn.Module):
-    """A 3×3 convolution, and two 1×1: is there an object, and where exactly.
+    """A 3×3 convolution, and two 1×1 convolutions for objectness and boxes.
 
     Parameters
     ----------
-    spatial_dims, channels : int
-        Of every level of the pyramid.
+    spatial_dims : int
+    channels : int
+        Channels of every level of the pyramid.
     sizes : sequence of float
-        Of the anchors, one a level, in pixels.
+        Size of the anchors of each level, in pixels.
     strides : sequence of int
-        Pixels a feature, one a level.
+        Pixels a feature, of each level.
     ratios, proportions : sequence of float
-        Of the anchors (`septum.networks.detection.anchors`).
+        Shapes of the anchors (`septum.networks.detection.anchors`).
     """
 
     def __init__(
@@ -98,21 +100,21 @@ class RegionProposals(nn.Module):
         size: Sequence[int],
         truths: Sequence[DetectionTargets] | None = None,
     ) -> Proposals:
-        """Return proposals, and the losses where the true objects are given.
+        """Return proposals, and the losses if the true objects are given.
 
         Parameters
         ----------
         pyramid : sequence of (N, C, *spatial) Tensor
-            A level each.
+            Features of each level.
         size : sequence of int
-            Of the images.
+            Size of the images.
         truths : sequence of DetectionTargets, optional
-            The objects of each image.
+            True objects of each image.
         """
         logits, codes, places = [], [], []
         for features, stride, extent in zip(pyramid, self.strides, self.sizes, strict=True):
             hidden = F.relu(self.conv(features))
-            # features in raster order, the anchors of each one together, as anchors() has them
+            # features in raster order, all anchors of a feature together, as in anchors()
             logits.append(self.cls_logits(hidden).float().flatten(2).mT.flatten(1))
             code = self.bbox_pred(hidden).float().flatten(2).mT
             codes.append(code.reshape(len(code), -1, 2 * len(size)))
@@ -133,20 +135,20 @@ class RegionProposals(nn.Module):
         places: Sequence[Tensor],
         size: Sequence[int],
     ) -> Tensor:
-        """Return the proposals of an image: the best of each level, without near-duplicates."""
+        """Return the proposals of an image: the best ones of each level after suppression."""
         area = math.prod(size) / 128 ** len(size)
         most = max(1, round(MAX_PROPOSALS_BEFORE_NMS * max(1.0, area)))
         boxes, scores, levels = [], [], []
         for level, (score, code, place) in enumerate(zip(logits, codes, places, strict=True)):
             score, best = score[image].topk(min(most, score.shape[1]))
             inside = clip(decode(code[image][best], place[best], BOX_CODE_WEIGHTS), size)
-            whole = (extents(inside) >= 1).all(dim=1)
-            boxes.append(inside[whole])
-            scores.append(score[whole])
-            levels.append(torch.full_like(best[whole], level))
+            is_large_enough = (extents(inside) >= 1).all(dim=1)
+            boxes.append(inside[is_large_enough])
+            scores.append(score[is_large_enough])
+            levels.append(torch.full_like(best[is_large_enough], level))
         boxes, scores = torch.cat(boxes), torch.cat(scores)
-        kept = nms(boxes, scores, MAX_IOU_SAME_LEVEL, torch.cat(levels))
-        return boxes[kept[:most]]
+        selected = nms(boxes, scores, MAX_IOU_SAME_LEVEL, torch.cat(levels))
+        return boxes[selected[:most]]
 
 
 def _losses(
@@ -157,16 +159,20 @@ def _losses(
     for score, code, true in zip(logits, codes, truths, strict=True):
         axes = true.instance.ndim
         levels = {"above": MIN_IOU_OBJECT[axes], "below": MAX_IOU_BACKGROUND[axes]}
-        known = {"inside": true.inside, "void": true.void}
-        index = match(places, true.boxes, **levels, best=True, **known)
+        areas = {"inside": true.inside, "void": true.void}
+        index = match(places, true.boxes, **levels, best=True, **areas)
         positive, negative = sample(index, ANCHORS_PER_STEP, OBJECT_SHARE)
-        chosen = torch.cat([positive, negative])
-        truth = torch.zeros_like(score[chosen])
+        sampled = torch.cat([positive, negative])
+        truth = torch.zeros_like(score[sampled])
         truth[: len(positive)] = 1
-        objectness.append(F.binary_cross_entropy_with_logits(score[chosen], truth, reduction="sum"))
-        wanted = encode(true.boxes[index[positive]], places[positive], BOX_CODE_WEIGHTS)
-        box.append(F.smooth_l1_loss(code[positive], wanted, beta=SMOOTH_L1_BETA, reduction="sum"))
-        count += len(chosen)
+        objectness.append(
+            F.binary_cross_entropy_with_logits(score[sampled], truth, reduction="sum")
+        )
+        true_code = encode(true.boxes[index[positive]], places[positive], BOX_CODE_WEIGHTS)
+        box.append(
+            F.smooth_l1_loss(code[positive], true_code, beta=SMOOTH_L1_BETA, reduction="sum")
+        )
+        count += len(sampled)
     count = max(count, 1)
     return {
         "rpn_object": torch.stack(objectness).sum() / count,

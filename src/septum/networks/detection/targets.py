@@ -1,7 +1,7 @@
-"""What a detector is trained on: boxes, classes and masks of the objects of a patch.
+"""Training targets of a detector: boxes, classes and masks of the objects of a patch.
 
-All of it is read from the patch's instance ids, after augmentation: an object that the patch
-cuts is what is left of it.
+They are computed from the instance ids of the patch after augmentation. Objects are clipped to
+the patch.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor
 from septum.losses.logits import IGNORE
 
 SAMPLES_PER_BIN = 2
-"""Points a bin along each axis, at which a mask is looked at."""
+"""Sample points of a bin along each axis, at which masks are read."""
 
 
 @dataclass
@@ -27,14 +27,14 @@ class DetectionTargets:
     ----------
     boxes : (m, 2 * axes) float32 Tensor
     labels : (m,) int64 Tensor
-        Channels: 1 and up.
+        Class channels, from 1.
     ids : (m,) int64 Tensor
-        Of the objects in ``instance``.
+        Ids of the objects in ``instance``.
     instance : (*spatial) int64 Tensor
     inside : (2 * axes,) float32 Tensor
         The part of the patch that is in its case.
     void : (*spatial) bool Tensor
-        Pixels of no known class, and those outside the case: neither objects nor background.
+        Pixels of unknown class and pixels outside the case: neither objects nor background.
     """
 
     boxes: Tensor
@@ -53,33 +53,33 @@ def detection_targets(instance: Tensor, classes: Tensor) -> DetectionTargets:
     instance : (*spatial) Tensor
         Instance ids, 0 for none, -1 outside the case (`septum.stages.train.crop`).
     classes : (*spatial) int64 Tensor
-        Class channels, -1 where unknown. An object has the class that most of its pixels have;
-        one without a known class is left out.
+        Class channels, -1 where unknown. The class of an object is that of most of its pixels;
+        objects without a known class are left out.
     """
     device, axes = instance.device, instance.ndim
     ids = instance.cpu().numpy().astype(np.int64)
     case = ndimage.find_objects((ids >= 0).astype(np.uint8))
-    known = _box(case[0]) if case else [0] * (2 * axes)
+    case_box = _box(case[0]) if case else [0] * (2 * axes)
     ids = np.maximum(ids, 0)
     channel = classes.cpu().numpy()
-    # ids may be large and sparse: numbered anew, so that one pass finds all
+    # renumbered, since ids may be large and sparse, so that one pass finds all objects
     present, numbered = np.unique(ids, return_inverse=True)
     numbered = numbered.reshape(ids.shape) + (0 if present[0] == 0 else 1)
     present = present[present > 0]
-    boxes, labels, kept = [], [], []
+    boxes, labels, kept_ids = [], [], []
     for k, box in enumerate(ndimage.find_objects(numbered), start=1):
         inside = channel[box][numbered[box] == k]
         votes = np.bincount(inside[inside > 0])
         if votes.size:
             boxes.append(_box(box))
             labels.append(int(votes.argmax()))
-            kept.append(int(present[k - 1]))
+            kept_ids.append(int(present[k - 1]))
     return DetectionTargets(
         torch.tensor(boxes, dtype=torch.float32, device=device).reshape(-1, 2 * axes),
         torch.tensor(labels, dtype=torch.int64, device=device),
-        torch.tensor(kept, dtype=torch.int64, device=device),
+        torch.tensor(kept_ids, dtype=torch.int64, device=device),
         torch.from_numpy(ids).to(device),
-        torch.tensor(known, dtype=torch.float32, device=device),
+        torch.tensor(case_box, dtype=torch.float32, device=device),
         classes == IGNORE,
     )
 
@@ -88,18 +88,18 @@ def _box(region: tuple[slice, ...]) -> list[int]:
     return [s.start for s in region] + [s.stop for s in region]
 
 
-def mask_targets(true: DetectionTargets, boxes: Tensor, which: Tensor, bins: int) -> Tensor:
-    """Return which share of each bin of a box its object covers; -1 of a bin with void in it.
+def mask_targets(true: DetectionTargets, boxes: Tensor, matches: Tensor, bins: int) -> Tensor:
+    """Return the share of each bin of a box that its object covers; -1 for bins with void pixels.
 
     Parameters
     ----------
     true : DetectionTargets
     boxes : (n, 2 * axes) Tensor
-        Of proposals, in pixels.
-    which : (n,) int64 Tensor
-        The object of each.
+        Boxes of proposals, in pixels.
+    matches : (n,) int64 Tensor
+        Index of the object of each proposal.
     bins : int
-        Along each axis.
+        Number of bins along each axis.
 
     Returns
     -------
@@ -117,8 +117,8 @@ def mask_targets(true: DetectionTargets, boxes: Tensor, which: Tensor, bins: int
         shape = [len(boxes)] + [1] * axes
         shape[1 + a] = bins * SAMPLES_PER_BIN
         index = index * spatial[a] + place.reshape(shape)
-    own = true.ids[which].reshape((-1,) + (1,) * axes)
-    covered = (true.instance.flatten()[index] == own).float()[:, None]
+    object_id = true.ids[matches].reshape((-1,) + (1,) * axes)
+    covered = (true.instance.flatten()[index] == object_id).float()[:, None]
     pooling = torch.nn.functional.avg_pool2d if axes == 2 else torch.nn.functional.avg_pool3d
     share = pooling(covered, SAMPLES_PER_BIN)[:, 0]
     if not true.void.any():
