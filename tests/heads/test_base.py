@@ -127,7 +127,7 @@ def test_targets_of_a_turned_image_are_turned_back(kind, order, flips):
     labels = _labels(2) * (rng.random((12, 12)) < 0.95)  # nothing symmetric
     straight = kind.target(labels, (1.0, 1.0))
     turned = kind.target(np.flip(labels.transpose(order), flips).copy(), (1.0, 1.0))
-    index, sign = kind.turned_back(2, order, flips)
+    index, sign = kind.undo_symmetry(2, order, flips)
     back = turned[index] * np.reshape(sign, (-1, 1, 1))
     axes = [1 + axis for axis in flips]
     back = np.flip(back, axes).transpose(0, *(1 + order.index(axis) for axis in range(2)))

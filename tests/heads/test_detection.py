@@ -16,7 +16,7 @@ def test_objects_are_their_ids_and_take_no_channel():
     assert target.tolist() == [[[0, 3, 3], [7, 0, -1]]]
     assert Objects.channels(2) == Objects.channels(3) == 0
     assert Objects.losses(torch.zeros(1, 0, 2, 2), torch.zeros(1, 1, 2, 2), None) == {}
-    assert Objects.turned_back(2, (1, 0), ()) is None
+    assert Objects.undo_symmetry(2, (1, 0), ()) is None
 
 
 def test_classes_are_background_and_what_is_declared():

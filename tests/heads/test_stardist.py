@@ -59,7 +59,7 @@ def test_rays_count_by_the_probability_of_their_pixel():
 
 def test_rays_on_a_sphere_do_not_fall_on_each_other():
     found = [
-        Stars.turned_back(3, order, flips)
+        Stars.undo_symmetry(3, order, flips)
         for order in itertools.permutations(range(3))
         for flips in ((), (0,), (1, 2))
     ]

@@ -51,7 +51,7 @@ class Pointwise(nn.Module):
         self.stride = stride
         self.seen = []
 
-    def turned_back(self, spatial_dims, order, flips):
+    def undo_symmetry(self, spatial_dims, order, flips):
         return [], []
 
     def legal_size(self, size):

@@ -37,7 +37,7 @@ class Padded(nn.Module):
         self.first = nn.Conv2d(1, 4, 3, padding=1)
         self.second = nn.Conv2d(4, 2, 3, padding=1)
 
-    def turned_back(self, spatial_dims, order, flips):
+    def undo_symmetry(self, spatial_dims, order, flips):
         return [], []
 
     def legal_size(self, size):
@@ -279,7 +279,7 @@ def test_turned_vectors_are_turned_back_before_they_are_averaged():
     class Gradient(Pointwise):
         """Two vector channels: the slope of the image along each axis."""
 
-        def turned_back(self, spatial_dims, order, flips):
+        def undo_symmetry(self, spatial_dims, order, flips):
             index = [order.index(axis) for axis in range(2)]
             return index, [-1.0 if new in flips else 1.0 for new in index]
 
@@ -296,7 +296,7 @@ def test_turned_vectors_are_turned_back_before_they_are_averaged():
 
 def test_symmetries_that_the_channels_do_not_have_are_left_out():
     class Upright(Pointwise):
-        def turned_back(self, spatial_dims, order, flips):
+        def undo_symmetry(self, spatial_dims, order, flips):
             return ([], []) if order == (0, 1) and not flips else None
 
     segmenter = Upright()

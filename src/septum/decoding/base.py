@@ -1,8 +1,8 @@
-"""The contract of ways of decoding: from the output of a network to instances.
+"""Base classes of decoding methods, which convert the output of a network to instances.
 
-A way is one file of this folder and one record of `septum.config.registry`, which names its
-parameters and their bounds. Its class says where the tuning of these parameters starts and which
-values are tried (`Tuning`).
+A method is one file of this folder and one record of `septum.config.registry`, which names its
+parameters and their bounds. Its class defines where the tuning of these parameters starts and
+which values are tried (`Tuning`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ THRESHOLDS = tuple(percent / 100 for percent in range(30, 75, 5))
 SEED_THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """Probabilities (or relative depths) of seeds that are tried."""
 SIZE_FACTORS = (0.5, 1, 2, 3)
-"""Minimum sizes that are tried, in units of the plan's (`septum.stages.plan.rules`)."""
+"""Minimum sizes that are tried, as multiples of that of the plan (`septum.stages.plan.rules`)."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ class Tuning:
     Parameters
     ----------
     start : number
-        The value that the search starts from; of equally good values the nearest to it wins.
+        The value that the search starts from. Of values with equal scores the nearest to it is
+        chosen.
     values : tuple of numbers
         The values that are tried.
     """
@@ -44,27 +45,27 @@ class Tuning:
 
 
 class DecodingMethod(ABC):
-    """A way of decoding."""
+    """A decoding method."""
 
     @staticmethod
     @abstractmethod
     def tuning(spatial_dims: int) -> dict[str, Tuning]:
-        """Return how the parameters are tuned, in the order in which they are.
+        """Return the tuning of the parameters, in the order in which they are tuned.
 
-        Those of `size_tuning`, which all ways have, are left out.
+        Parameters that all methods have are left out (`size_tuning`).
         """
 
 
 def size_tuning(min_size: int, annotation: str) -> dict[str, Tuning]:
-    """Return how the parameters are tuned that all ways of decoding have.
+    """Return the tuning of the parameters that all decoding methods have.
 
-    ``min_size``: instances of fewer pixels are removed. ``min_stuff``, of panoptic annotation:
-    stuff of fewer pixels is background (`septum.decoding.panoptic.fill_with_stuff`).
+    Instances of fewer pixels than ``min_size`` are removed. With panoptic annotation, stuff of
+    fewer pixels than ``min_stuff`` is background (`septum.decoding.panoptic.fill_with_stuff`).
 
     Parameters
     ----------
     min_size : int
-        The plan's, in pixels.
+        Minimum size of the plan, in pixels.
     annotation : {"instance", "panoptic"}
     """
     sizes = sorted({round(factor * min_size) for factor in SIZE_FACTORS})
@@ -76,20 +77,21 @@ def size_tuning(min_size: int, annotation: str) -> dict[str, Tuning]:
 
 @dataclass(frozen=True)
 class Maps:
-    """The maps of a network that predicts pixels, and what its head says of them.
+    """The output maps of a network, and their meaning.
 
     Parameters
     ----------
     probabilities : (K, *spatial) float array
-        Of background, of the classes by ascending id, and of the border if ``has_border``.
+        Probabilities of background, of the classes by ascending id, and of the border if
+        ``has_border``.
     regressed : (R, *spatial) float32 array
-        What the head learns beside the classes.
+        The regressed maps of the head.
     things : tuple of int
-        Channels of the classes that are told apart as objects.
+        Channels of the classes that have instances.
     has_border : bool
         Whether the last class channel is the border of all instances.
     spacing : sequence of float, optional
-        Size of a pixel along each axis; 1 where it is not given.
+        Size of a pixel along each axis, by default 1.
     """
 
     probabilities: np.ndarray
@@ -102,7 +104,7 @@ class Maps:
     def inside(self) -> np.ndarray:
         """Probability of being inside an object, (*spatial) float32.
 
-        Classes are added up: doubt between two classes is no doubt about there being an object.
+        This is the sum over the classes, so that uncertainty between classes does not lower it.
         """
         total = np.zeros(self.probabilities.shape[1:], np.float32)
         for channel in self.things:
@@ -116,7 +118,7 @@ class Maps:
 
 
 class MapMethod(DecodingMethod):
-    """A way of decoding the maps of a network that predicts pixels."""
+    """A decoding method for the output maps of a network."""
 
     @staticmethod
     @abstractmethod
@@ -139,12 +141,12 @@ class MapMethod(DecodingMethod):
 
 
 def method_class(name: str) -> type[DecodingMethod]:
-    """Return the class of a way of decoding; only its own module is imported."""
+    """Return the class of a decoding method, importing its module only."""
     return registry.METHODS[name].load()
 
 
 def likeliest_channels(labels: np.ndarray, maps: Maps) -> np.ndarray:
-    """Return the channel of each instance: the class most probable over its pixels.
+    """Return the channel of the class that is most probable over the pixels of each instance.
 
     Parameters
     ----------

@@ -1,8 +1,9 @@
-"""Connected components of what is inside an object, of the class probabilities alone.
+"""Decoding by connected components of the class probabilities.
 
-What training took from the objects to keep them apart is given back: for the semantic head the
-one-pixel ridge between touching objects (`septum.instances.touching.separate_touching`), for the
-border head the one-pixel inner boundary.
+Pixels that the training target removes from objects to separate them are restored: the one-pixel
+ridge between touching objects for the semantic head
+(`septum.instances.touching.separate_touching`), and the one-pixel inner boundary for the border
+head.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Components(MapMethod):
 def connected_components(core: np.ndarray, maps: Maps) -> tuple[np.ndarray, np.ndarray]:
     """Label the connected components of each class.
 
-    Pixels connect through faces: one diagonal pair of pixels must not merge two objects.
+    Pixels are connected through faces, so that a diagonal pair of pixels does not merge objects.
 
     Parameters
     ----------
@@ -77,9 +78,10 @@ def connected_components(core: np.ndarray, maps: Maps) -> tuple[np.ndarray, np.n
 
 
 def grow(labels: np.ndarray, body: np.ndarray) -> np.ndarray:
-    """Let instances grow within the body, none into another.
+    """Grow instances within the body, without overlap.
 
-    By one step through a face an axis: what reaches the corner of a box from its inside.
+    They grow through faces by as many steps as there are axes, which is enough to reach the
+    corner of a box from its inside.
 
     Parameters
     ----------
@@ -105,7 +107,7 @@ def grow(labels: np.ndarray, body: np.ndarray) -> np.ndarray:
 def close_ridges(labels: np.ndarray) -> np.ndarray:
     """Fill the one-pixel gaps between instances.
 
-    The smaller id takes the pixel: it gave it in training, and in raster order.
+    A pixel is given to the smaller id, from which the training target removed it.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""From the maps of a network to class and instance maps, for any number of axes."""
+"""Decoding of the output maps of a network to class and instance maps, in any dimension."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ def decode(
     Parameters
     ----------
     probabilities : (K, *spatial) float array
-        Channels as the head orders them: background, classes by ascending id, border, and
-        what is regressed.
+        Channels in the order of the head: background, classes by ascending id, border, and
+        regressed maps.
     decoder : Decoder
-        A way of decoding that goes with the head, and its parameters.
+        A decoding method of the head, and its parameters.
     head : str
         One of `septum.config.registry.HEADS`.
     classes : mapping of int to ClassSpec
         The foreground classes by their id.
     annotation : {"instance", "semantic", "panoptic"}
-        ``semantic``: the most probable class, and no instances; the decoder is without effect.
-        ``instance``: the class of its instance, else 0. ``panoptic``: things first, then the
-        most probable of background and stuff.
+        With ``semantic``, pixels have the most probable class, there are no instances, and the
+        decoder has no effect. With ``instance``, pixels have the class of their instance, or 0.
+        With ``panoptic``, other pixels have the most probable class of background and stuff.
     spacing : sequence of float, optional
-        Size of a pixel along each axis, as in training; 1 where it is not given.
+        Size of a pixel along each axis, as in training; by default 1.
 
     Returns
     -------
     semantic : (*spatial) uint16 array
         Class ids, 0 background.
     instance : (*spatial) uint32 array or None
-        1 … n as the seeds lie in raster order, 0 elsewhere; None for semantic annotation.
+        Ids 1 … n, in the raster order of the seeds, 0 elsewhere; None for semantic annotation.
 
     Raises
     ------
@@ -83,8 +83,8 @@ def decode(
         spacing,
     )
     labels, channels = method_class(decoder.method).label(maps, decoder.parameters)
-    instance, kept = drop_small(labels, decoder["min_size"])
-    semantic = class_ids[np.append(0, channels[kept - 1])][instance]
+    instance, kept_ids = drop_small(labels, decoder["min_size"])
+    semantic = class_ids[np.append(0, channels[kept_ids - 1])][instance]
     if annotation == "panoptic":
         stuff = likeliest_stuff(probabilities, classes)
         semantic = fill_with_stuff(semantic, stuff, decoder["min_stuff"])

@@ -1,9 +1,9 @@
-"""From gradient flows to objects: every pixel follows the flow, and those that meet are one.
+"""Decoding of gradient flows: pixels that follow the flow to the same place are one object.
 
-The decoder of Cellpose (`septum.heads.flows` has the paper), for any number of axes. Departures
-from the paper's implementation: endpoints are gathered by a watershed of their histogram; Cellpose
-resizes images to a mean diameter of the objects of 30 pixels and this does not, so pixels walk
-further in large images.
+This is the decoder of Cellpose (the paper is cited in `septum.heads.flows`), for any number of
+axes. Departures from the paper's implementation: endpoints are grouped by a watershed of their
+histogram. Images are not resized to a mean object diameter of 30 pixels, so that pixels may take
+more steps.
 """
 
 from __future__ import annotations
@@ -20,26 +20,27 @@ from septum.instances.relabel import keep_objects
 from septum.jit import compiled
 
 MAX_STEPS = 200
-"""Steps of one pixel at most that a pixel follows the flow; the paper's number. After each so many
-it goes on if it still gets ahead, up to twice the longest side of the image: its object is long."""
+"""Largest number of steps of at most one pixel that a pixel follows the flow, as in the paper.
+Afterwards it takes as many again while it makes progress, for long objects, and in total at most
+twice the longest side of the image."""
 MIN_PROGRESS_PX = 20
-"""Pixels from where it was `MAX_STEPS` before that a pixel must get ahead: in doubtful flow it may
-circle for ever."""
+"""Distance that a pixel must move in `MAX_STEPS` steps to continue, since it may circle endlessly
+where the flow is uncertain."""
 MIN_ENDPOINTS = 3
-"""Endpoints in one pixel that may start an object; smaller objects cannot be told from noise."""
+"""Smallest number of endpoints in the peak pixel of an object; fewer are taken for noise."""
 MAX_PEAK_DISTANCE_PX = 5
-"""Endpoints up to so many pixels from the peak of an object belong to it; the paper's number."""
+"""Largest distance of an endpoint from the peak of its object, as in the paper."""
 MIN_SQUARED_STEP = 1e-6
-"""Squared length of a step, in pixels, below which a point has arrived."""
+"""Squared length of a step, in pixels, below which a point stops."""
 FLOW_ERRORS = (0.4, 0.6, 0.8, 1.2)
-"""Differences between flows that are tried; the first is the paper's."""
+"""Largest flow errors that are tried; the first one is that of the paper."""
 
 
 class Flows(MapMethod):
-    """Pixels that follow the flows to one place.
+    """Grouping of pixels that follow the flows to the same place.
 
-    ``threshold`` is the probability above which a pixel belongs to an object; ``flow_error``
-    how little an object's flow may look like that of its shape (`follow_flows`).
+    ``threshold`` is the probability above which a pixel belongs to an object, ``flow_error`` the
+    largest difference between the flow of an object and that of its shape (`follow_flows`).
     """
 
     @staticmethod
@@ -58,23 +59,24 @@ class Flows(MapMethod):
 def follow_flows(
     flows: np.ndarray, foreground: np.ndarray, *, max_error: float = 0.4
 ) -> np.ndarray:
-    """Return the instances that pixels belong to which end in the same place.
+    """Return the instances whose pixels follow the flows to the same place.
 
     Parameters
     ----------
     flows : (ndim, *spatial) float array
-        Towards the centres, in pixels; shorter vectors where the direction is in doubt.
+        Vectors towards the centres, in pixels, which are shorter where their direction is
+        uncertain.
     foreground : (*spatial) bool array
         Pixels that belong to some object.
     max_error : float
-        Mean squared difference between the given flow and that of its shape above which an
-        object is dropped; 0.4 in the paper. Networks of coarse features give short vectors,
-        whose difference is large even where the direction is right.
+        Mean squared difference between the flow of an object and that of its shape above which
+        it is dropped, 0.4 in the paper. Networks with coarse features predict short vectors,
+        whose difference is large even if their direction is right.
 
     Returns
     -------
     (*spatial) int32 array
-        1 … n, 0 where a pixel's path ends in no object.
+        Ids 1 … n, 0 for pixels that end at no object.
 
     Examples
     --------
@@ -99,10 +101,10 @@ def follow_flows(
 
 
 def _gather(count: np.ndarray) -> np.ndarray:
-    """Label the pixels in which endpoints gather, from their number in each pixel."""
+    """Group endpoints into objects, given their number in each pixel."""
     near = ndimage.maximum_filter(count, size=MAX_PEAK_DISTANCE_PX)
     peaks = (count == near) & (count >= MIN_ENDPOINTS)
-    # neighbouring pixels of one height are one peak
+    # neighbouring pixels with equal numbers are one peak
     seeds, _ = ndimage.label(peaks, np.ones((3,) * count.ndim))
     away = ndimage.distance_transform_edt(seeds == 0) if seeds.any() else np.inf
     basin = (count > 0) & (away <= MAX_PEAK_DISTANCE_PX)
@@ -110,12 +112,12 @@ def _gather(count: np.ndarray) -> np.ndarray:
 
 
 def _drop_unlike(labels: np.ndarray, field: np.ndarray, max_error: float) -> np.ndarray:
-    """Remove objects whose flow is not that of their shape, and number the others anew."""
+    """Remove objects whose flow differs from that of their shape, and renumber the others."""
     error = ((flow_targets(labels) - field) ** 2).sum(axis=0)
     size = np.bincount(labels.ravel())
     mean = np.bincount(labels.ravel(), error.ravel()) / np.maximum(size, 1)
-    kept = 1 + np.flatnonzero((mean <= max_error)[1:] & (size > 0)[1:])
-    return keep_objects(labels, kept).astype(np.int32)
+    kept_ids = 1 + np.flatnonzero((mean <= max_error)[1:] & (size > 0)[1:])
+    return keep_objects(labels, kept_ids).astype(np.int32)
 
 
 @compiled
@@ -128,23 +130,23 @@ def _follow(field: np.ndarray, shape: np.ndarray, places: np.ndarray, steps: int
     shape : (ndim,) spatial shape
     places : (ndim, n) float32 coordinates; changed in place
     steps : int
-        At most; fewer where a point has arrived, or gets no further (`MAX_STEPS`).
+        Largest number of steps; a point may stop earlier (`MIN_SQUARED_STEP`, `MIN_PROGRESS_PX`).
     """
     ndim = len(shape)
-    low, part, move = np.empty(ndim, np.int64), np.empty(ndim), np.empty(ndim)
+    low, fraction, move = np.empty(ndim, np.int64), np.empty(ndim), np.empty(ndim)
     before = np.empty(ndim)
     for point in range(places.shape[1]):
         before[:] = places[:, point]
         for step in range(1, steps + 1):
             for axis in range(ndim):
                 low[axis] = min(int(places[axis, point]), max(shape[axis] - 2, 0))
-                part[axis] = places[axis, point] - low[axis]
+                fraction[axis] = places[axis, point] - low[axis]
             move[:] = 0.0
             for corner in range(2**ndim):
                 share, index = 1.0, 0
                 for axis in range(ndim):
                     upper = (corner >> axis) & 1
-                    share *= part[axis] if upper else 1.0 - part[axis]
+                    share *= fraction[axis] if upper else 1.0 - fraction[axis]
                     index = index * shape[axis] + min(low[axis] + upper, shape[axis] - 1)
                 if share > 0.0:
                     for axis in range(ndim):
@@ -152,8 +154,8 @@ def _follow(field: np.ndarray, shape: np.ndarray, places: np.ndarray, steps: int
             if (move**2).sum() < MIN_SQUARED_STEP:
                 break
             for axis in range(ndim):
-                there = places[axis, point] + move[axis]
-                places[axis, point] = min(max(there, 0.0), shape[axis] - 1.0)
+                moved = places[axis, point] + move[axis]
+                places[axis, point] = min(max(moved, 0.0), shape[axis] - 1.0)
             if step % MAX_STEPS == 0:
                 if ((places[:, point] - before) ** 2).sum() < MIN_PROGRESS_PX**2:
                     break

@@ -1,9 +1,9 @@
-"""Objects that a detector found, as masks in the image.
+"""Conversion of the objects of a detector to masks and label maps.
 
-A detector gives a box and a coarse mask in it for each object
-(`septum.networks.detection.detected_objects`).
-`paste` makes a mask of pixels of it, and `to_label_map` gives each pixel to one object.
-`septum.inference.merge_tiles` merges the objects of several tiles, or of several models.
+A detector predicts a box and a coarse mask in it for each object
+(`septum.networks.detection.detected_objects`). `paste` converts these to masks of pixels, and
+`to_label_map` assigns each pixel to one object. Objects of several tiles, or of several models,
+are merged in `septum.inference.merge_tiles`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from scipy import ndimage
 from septum.instances.relabel import keep_objects
 
 MASK_THRESHOLD = 0.5
-"""Probability above which a pixel belongs to the object, where nothing else is known."""
+"""Probability above which a pixel belongs to the object, unless it is tuned."""
 MIN_SIZE_RATIO_AROUND = 2
-"""Times the size of an object from which on one of another class holds it."""
+"""Ratio of sizes above which an object may contain one of another class."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Detection:
     mask : (*extent) bool array
     score : float
     label : int
-        Channel of its class: 1 and up.
+        Channel of its class, from 1.
     """
 
     start: tuple[int, ...]
@@ -43,7 +43,7 @@ class Detection:
 
     @property
     def stop(self) -> tuple[int, ...]:
-        """The pixel after the last along each axis."""
+        """The pixel after the last one along each axis."""
         return tuple(a + n for a, n in zip(self.start, self.mask.shape, strict=True))
 
 
@@ -58,21 +58,21 @@ def paste(
 ) -> list[Detection]:
     """Return the objects of a tile at full resolution.
 
-    Masks are interpolated linearly between the centres of their bins. Of each the largest
-    connected piece is kept; its holes stay, for another object may lie in them (`to_label_map`
-    fills the others). Without masks an object fills its box.
+    Masks are interpolated linearly between the centres of their bins, and their largest connected
+    piece is kept. Holes are kept, too, since another object may lie in them (`to_label_map` fills
+    empty ones). Without masks an object fills its box.
 
     Parameters
     ----------
     boxes : (n, 2 * axes) float array
-        In pixels of the tile.
+        Boxes in pixels of the tile.
     scores : (n,) float array
     labels : (n,) integer array
     masks : (n, *bins) float array or None
     start, stop : sequence of int
-        Where the tile lies, without what is mirrored beyond the image.
+        Bounds of the tile, clipped to the image.
     mask_threshold : float
-        Of ``masks``, above which a pixel belongs to the object.
+        Probability in ``masks`` above which a pixel belongs to the object.
 
     Examples
     --------
@@ -115,31 +115,31 @@ def to_label_map(
     overlap: float = 0.5,
     min_size: int = 0,
 ) -> tuple[np.ndarray, list[int], list[float]]:
-    """Give each pixel to one object: that of the highest score that claims it.
+    """Assign each pixel to the object with the highest score whose mask holds it.
 
-    An object of which better ones cover more than ``overlap`` is dropped (Kirillov et al. 2019,
-    https://arxiv.org/abs/1801.00868, section 6), as is one of fewer pixels than ``min_size``. A
-    better one of another class that is more than `MIN_SIZE_RATIO_AROUND` times as large covers
-    nothing: it is around the object, as a cell is around its mitochondria, and yields its pixels.
-    Of what an object keeps, the largest connected piece is its mask. At last, holes in which no
-    object lies are filled.
+    Objects are dropped if objects with higher scores cover more than ``overlap`` of them (Kirillov
+    et al. 2019, https://arxiv.org/abs/1801.00868, section 6), or if they have fewer pixels than
+    ``min_size``. An object of another class that is more than `MIN_SIZE_RATIO_AROUND` times as
+    large does not cover an object but contains it, as a cell contains its mitochondria, and loses
+    its pixels to it. The largest connected piece of the remaining pixels of an object is its mask.
+    Finally, holes in which there is no object are filled.
 
     Parameters
     ----------
     detections : sequence of Detection
     shape : sequence of int
-        Of the image.
+        Shape of the image.
     threshold : float
-        Score from which on an object counts.
+        Smallest score of an object.
     overlap : float
-        Share of its pixels.
+        Largest share of an object that others may cover.
     min_size : int
-        Pixels.
+        Smallest number of pixels of an object.
 
     Returns
     -------
     instance : (*shape) uint32 array
-        1 … n by falling score, 0 elsewhere.
+        Ids 1 … n by falling score, 0 elsewhere.
     labels : list of n int
     scores : list of n float
 
@@ -151,7 +151,7 @@ def to_label_map(
     >>> instance.tolist(), labels, scores
     ([1, 1, 1, 2, 2, 0], [1, 2], [0.9, 0.8])
     """
-    # ties in the order in which they lie in the image, whatever the tiles
+    # equal scores are ordered by position in the image, so that the order of tiles has no effect
     ranked = sorted(
         (detection for detection in detections if detection.score >= threshold),
         key=lambda detection: (-detection.score, detection.start, detection.stop),
@@ -187,7 +187,7 @@ def to_label_map(
 
 
 def _tidy(here: np.ndarray, number: int, min_size: int) -> bool:
-    """Leave an object its largest piece, in place, and say whether that has ``min_size``."""
+    """Reduce an object to its largest piece, in place; return whether it has ``min_size``."""
     mask = here == number
     if not mask.any():
         return False

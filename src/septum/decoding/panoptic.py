@@ -1,9 +1,9 @@
-"""Things and stuff in one map: what objects leave is stuff.
+"""Merging of things and stuff to panoptic maps.
 
-Objects come first, whatever the classes of their pixels are; of the rest each pixel has the
-class of stuff that it most likely is. Classes of stuff that are left with next to nothing are
-mistakes, and become background (Kirillov, Girshick, He, Dollár, "Panoptic Feature Pyramid
-Networks", CVPR 2019, https://arxiv.org/abs/1901.02446, section 4).
+Pixels of objects have the class of their object. All other pixels have the most probable class of
+stuff. Classes of stuff with few remaining pixels are taken for errors and become background
+(Kirillov, Girshick, He, Dollár, "Panoptic Feature Pyramid Networks", CVPR 2019,
+https://arxiv.org/abs/1901.02446, section 4).
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from septum.config.schema import ClassSpec
 from septum.instances.relabel import keep_objects
 
 STUFF_FACTORS = (0, 2, 8, 32)
-"""Least pixels of a class of stuff that are tried, in units of the smallest object that is kept."""
+"""Minimum pixels of a class of stuff that are tried, as multiples of the minimum object size."""
 
 
 def least_stuff(min_size: int) -> list[int]:
-    """Return the numbers of pixels below which a class of stuff may be background."""
+    """Return the minimum numbers of pixels of a class of stuff that are tried."""
     return [factor * max(1, min_size) for factor in STUFF_FACTORS]
 
 
 def likeliest_stuff(probabilities: np.ndarray, classes: Mapping[int, ClassSpec]) -> np.ndarray:
-    """Return the class of each pixel, were it none of an object's.
+    """Return the most probable class of each pixel among background and stuff.
 
     Parameters
     ----------
     probabilities : (1 + classes or more, *spatial) float array
-        Background, then the classes by ascending id; what follows is not looked at.
+        Background, then the classes by ascending id; further channels are ignored.
     classes : mapping of int to ClassSpec
         The foreground classes by their id.
 
@@ -52,12 +52,12 @@ def likeliest_stuff(probabilities: np.ndarray, classes: Mapping[int, ClassSpec])
 
 
 def fill_with_stuff(semantic: np.ndarray, stuff: np.ndarray, min_stuff: int = 0) -> np.ndarray:
-    """Return the class map of objects and, where there is none, of stuff.
+    """Return the class map of objects and, in pixels without objects, of stuff.
 
     Parameters
     ----------
     semantic : (*spatial) integer array
-        Classes of the objects; 0 where there is none.
+        Classes of the objects, 0 in pixels without objects.
     stuff : (*spatial) integer array
         Classes of stuff, 0 background.
     min_stuff : int
@@ -75,13 +75,13 @@ def fill_with_stuff(semantic: np.ndarray, stuff: np.ndarray, min_stuff: int = 0)
     >>> fill_with_stuff(objects, stuff, min_stuff=2)
     array([1, 1, 0, 0], dtype=uint16)
     """
-    rest = np.where(semantic > 0, 0, stuff)
+    stuff_outside = np.where(semantic > 0, 0, stuff)
     if min_stuff > 1:
-        sizes = np.bincount(rest.ravel())
-        kept = np.arange(len(sizes), dtype=rest.dtype)
-        kept[sizes < min_stuff] = 0
-        rest = kept[rest]
-    return np.where(semantic > 0, semantic, rest).astype(np.uint16)
+        sizes = np.bincount(stuff_outside.ravel())
+        class_of_class = np.arange(len(sizes), dtype=stuff_outside.dtype)
+        class_of_class[sizes < min_stuff] = 0
+        stuff_outside = class_of_class[stuff_outside]
+    return np.where(semantic > 0, semantic, stuff_outside).astype(np.uint16)
 
 
 def panoptic_merge(
@@ -92,32 +92,32 @@ def panoptic_merge(
     threshold: float = 0.0,
     min_stuff: int = 0,
 ) -> tuple[np.ndarray, np.ndarray, list[float] | None]:
-    """Merge one model's objects with another's classes of pixels.
+    """Merge the objects of one model with the classes of pixels of another.
 
-    Objects come first. Where there is none, a pixel has the class that the other model gives
-    it, if this is stuff; a pixel that it takes for a thing is background.
+    Pixels of objects have the class of their object. Other pixels have the class that the other
+    model predicts if this is stuff; if it is a thing, they are background.
 
     Parameters
     ----------
     objects : (semantic, instance, scores)
-        Integer maps (*spatial) of one model, 0 where there is no object, and the scores of its
-        objects 1 … n; without scores all count.
+        Integer maps (*spatial) of one model, 0 in pixels without objects, and the scores of its
+        objects 1 … n. Without scores (None) all objects are kept.
     classes_of_pixels : (*spatial) integer array
         The class map of the other model.
     classes : mapping of int to ClassSpec
         The foreground classes by their id.
     threshold : float
-        Score from which on an object counts.
+        Smallest score of an object.
     min_stuff : int
-        As in `fill_with_stuff`.
+        See `fill_with_stuff`.
 
     Returns
     -------
     semantic : (*spatial) uint16 array
     instance : (*spatial) uint32 array
-        The objects that count, 1 … n in their order.
+        The objects that are kept, renumbered 1 … n in their order.
     scores : list of n float, or None
-        None where there were none.
+        Their scores; None if there were none.
 
     Examples
     --------
@@ -127,12 +127,16 @@ def panoptic_merge(
     >>> semantic.tolist(), instance.tolist(), scores
     ([1, 1, 2, 0], [1, 1, 0, 0], [0.9])
     """
-    semantic, instance, given = objects
-    scores = np.ones(int(instance.max(initial=0))) if given is None else np.asarray(given, float)
-    kept = np.flatnonzero(scores >= threshold)
-    instance = keep_objects(instance, kept + 1)
+    semantic, instance, given_scores = objects
+    scores = (
+        np.ones(int(instance.max(initial=0)))
+        if given_scores is None
+        else np.asarray(given_scores, float)
+    )
+    counted = np.flatnonzero(scores >= threshold)
+    instance = keep_objects(instance, counted + 1)
     stuff_ids = [i for i, spec in classes.items() if spec.kind == "stuff"]
     stuff = np.where(np.isin(classes_of_pixels, stuff_ids), classes_of_pixels, 0)
     things = np.where(instance > 0, semantic, 0)
     merged = fill_with_stuff(things, stuff, min_stuff)
-    return merged, instance, None if given is None else scores[kept].tolist()
+    return merged, instance, None if given_scores is None else scores[counted].tolist()

@@ -1,4 +1,4 @@
-"""The decoder of a model: a way of decoding and its tuned parameters, as one record."""
+"""The record of a decoder: a decoding method and its tuned parameters."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ Number = int | float
 ARGMAX = "argmax"
 """The method of semantic annotation: the most probable class, with nothing to tune."""
 OPTIONAL = ("min_stuff",)
-"""Parameters that a decoder has for panoptic annotation only."""
+"""Parameters that decoders have for panoptic annotation only."""
 
 
 class Decoder(Section):
-    """A way of decoding with its parameters: from tuning through the model file to decoding.
+    """A decoding method with its parameters, as tuned, stored in model files and used.
 
     Attributes
     ----------
     method
         One of `septum.config.registry.METHODS`, or `ARGMAX`.
     parameters
-        Those that the method has, and no others.
+        Values of the parameters of the method, and no others.
     score
-        On the validation cases that it was tuned on; None where there was nothing to score.
+        Score on the validation cases that it was tuned on; None if there was nothing to score.
     """
 
     method: str
@@ -51,5 +51,5 @@ class Decoder(Section):
         return self.parameters[name]
 
     def described(self) -> dict[str, str | Number]:
-        """Return method and parameters side by side, as predictions keep them."""
+        """Return method and parameters in one dictionary, as stored with predictions."""
         return {"method": self.method, **self.parameters}

@@ -1,4 +1,4 @@
-"""The objects of an image, found one by one by a detector, as label maps."""
+"""Decoding of the objects that a detector finds in an image to label maps."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from septum.decoding.panoptic import fill_with_stuff
 from septum.decoding.parameters import Decoder
 
 SCORES = tuple(percent / 100 for percent in range(30, 100, 5))
-"""Scores that are tried: a detector is sure of most that it finds."""
+"""Score thresholds that are tried, up to high ones, since most scores of a detector are high."""
 OVERLAPS = (0.2, 0.5, 0.8)
-"""Shares of an object that better ones may cover, that are tried."""
+"""Largest shares of an object that others may cover that are tried."""
 MASK_THRESHOLDS = {2: (0.5,), 3: (0.5, 0.4, 0.3, 0.2)}
-"""Thresholds of masks that are tried, by the number of axes. Where a surface is uncertain, one
-half cuts its bulges off: in 3-D a tenth of an object, on the volume of the training itself. In 2-D
-next to nothing, and what is tuned there is how wide the validation cases are annotated: on axons
-of other animals PQ fell from 0.67 to 0.57."""
+"""Mask thresholds that are tried, by the number of axes. Where a surface is uncertain, a threshold
+of 0.5 cuts off bulges: in 3-D a tenth of an object, even in the training volume. In 2-D this loss
+is negligible, and tuning would fit how generously the validation cases are annotated: PQ on axons
+of other animals fell from 0.67 to 0.57."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,10 @@ class Scene:
     Parameters
     ----------
     detections : list of Detection
-        Labels are channels, the classes by ascending id.
+        Objects, whose labels are channels (classes by ascending id).
     stuff : (*spatial) integer array, optional
-        Class of each pixel, were it none of an object's; None of detectors that know no stuff.
+        Most probable class of each pixel among background and stuff; None if the detector does
+        not classify pixels.
     """
 
     detections: list[Detection]
@@ -41,11 +42,11 @@ class Scene:
 
 
 class Objects(DecodingMethod):
-    """Objects one by one, each pixel to the surest of them.
+    """Objects of a detector; each pixel belongs to the object with the highest score.
 
-    ``threshold`` is the score from which on an object counts, ``mask_threshold`` the probability
-    above which a pixel belongs to one, ``overlap`` the share of an object that better ones may
-    cover (`septum.decoding.objects.to_label_map`).
+    ``threshold`` is the smallest score of an object, ``mask_threshold`` the probability above
+    which a pixel belongs to an object, and ``overlap`` the largest share of an object that objects
+    with higher scores may cover (`septum.decoding.objects.to_label_map`).
     """
 
     @staticmethod
@@ -66,12 +67,13 @@ def decode_scene(
     Parameters
     ----------
     scene : Scene
-        Of an image of this shape, whose masks were made at the decoder's ``mask_threshold``.
+        Objects of the image, with masks at the decoder's ``mask_threshold``.
     shape : sequence of int
+        Shape of the image.
     classes : mapping of int to ClassSpec
         The foreground classes by their id.
     decoder : Decoder
-        Of the method ``objects``.
+        A decoder with the method ``objects``.
 
     Returns
     -------
@@ -81,7 +83,7 @@ def decode_scene(
     scores : list of n float
     """
     ids = np.array([0, *sorted(classes)], np.uint16)
-    # a detector has a channel for each class, and has seen no object of stuff
+    # a detector has channels for classes of stuff as well, of which it has seen no object
     things = [d for d in scene.detections if classes[int(ids[d.label])].kind == "thing"]
     instance, labels, scores = to_label_map(
         things,

@@ -1,10 +1,10 @@
-"""From star-convex proposals to objects: of those that overlap the most probable stays.
+"""Decoding of star-convex objects by non-maximum suppression.
 
-Every pixel proposes the polygon (polyhedron) that its ray lengths span, with its depth in the
-object as the probability. `septum.heads.stardist` has the papers. Departures from them: only
-pixels more probable than their neighbours propose; a pixel that the foreground holds and no star
-covers joins the object next to it, so that objects have the outline of the foreground and not the
-corners of a polygon.
+The rays of every pixel span a polygon (polyhedron), a proposal whose probability is the depth of
+the pixel in the object. The papers are cited in `septum.heads.stardist`. Departures from them:
+only pixels that are more probable than their neighbours make proposals. Foreground pixels that no
+star covers are added to the nearest object, so that objects have the outline of the foreground
+and not the corners of a polygon.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from septum.heads.stardist import RAYS, directions
 from septum.jit import compiled
 
 MIN_RAY_PX = 0.5
-"""Length in pixels that no ray falls below: an object holds at least its own pixel."""
+"""Smallest length of a ray in pixels, so that an object holds at least the pixel of its centre."""
 MAX_STAR_OVERLAP = 0.4
 """Share of a star that a more probable one may cover, as in the StarDist paper."""
 
 
 class Stars(MapMethod):
-    """The most probable of star-convex proposals.
+    """Non-maximum suppression of star-convex proposals.
 
     ``threshold`` is the probability above which a pixel belongs to an object;
     ``seed_threshold`` the probability above which a pixel proposes a star.
@@ -73,23 +73,23 @@ def draw_stars(
     overlap: float,
     spacing: Sequence[float] | None = None,
 ) -> np.ndarray:
-    """Return the objects that the most probable stars cover.
+    """Return the objects of the most probable stars.
 
     Parameters
     ----------
     probability : (*spatial) float array
-        Of being deep inside an object.
+        Probability of being deep inside an object.
     lengths : (RAYS[ndim], *spatial) float array
-        As in `star_targets`.
+        Lengths of rays, as in `star_targets`.
     foreground : (*spatial) bool array
         Pixels that belong to some object.
     threshold : float
         Probability above which a pixel proposes a star.
     overlap : float
-        A star is dropped if one more probable covers more than this share of it, or it covers
-        more than this share of a more probable one.
+        A star is dropped if a more probable one covers more than this share of it, or if it
+        covers more than this share of a more probable one.
     spacing : sequence of float, optional
-        That of `star_targets`.
+        Size of a pixel along each axis, as in `star_targets`.
 
     Returns
     -------
@@ -117,7 +117,7 @@ def draw_stars(
     if not len(lengths):
         return np.zeros(probability.shape, np.int32)
     steps = np.asarray(spacing) / min(spacing)
-    # a star reaches no further than its longest ray, nor than the image
+    # the extent of a star is limited by its longest ray and by the image
     reach = np.minimum(np.floor(lengths.max() / steps), probability.shape).astype(np.int64)
     labels = np.zeros(probability.shape, np.int32)
     _paint(
@@ -136,7 +136,7 @@ def draw_stars(
 
 
 def _proposals(probability: np.ndarray, threshold: float) -> tuple[np.ndarray, ...]:
-    """Return the places of local maxima, by falling probability, then in raster order."""
+    """Return the positions of local maxima, by falling probability, then in raster order."""
     peaks = probability == ndimage.maximum_filter(probability, size=3)
     places = np.nonzero(peaks & (probability > threshold))
     order = np.argsort(-probability[places], kind="stable")
@@ -150,9 +150,10 @@ def _cones(ndim: int) -> tuple[np.ndarray, np.ndarray]:
     Returns
     -------
     rays : (n, ndim) int array
-        The rays at the edges of each cone.
+        Indices of the rays at the edges of each cone.
     inverse : (n, ndim, ndim) float array
-        Times a vector: its coordinates along those rays, all positive within the cone.
+        Matrices that map a vector to its coordinates along these rays, which are all positive
+        within the cone.
     """
     if ndim == 2:
         first = np.arange(RAYS[2])
@@ -175,7 +176,7 @@ def _paint(
     rays: np.ndarray,
     inverse: np.ndarray,
 ) -> None:
-    """Paint stars in the given order, each where no earlier one is; drop those that overlap.
+    """Paint stars in their order into pixels without a label; skip those that overlap too much.
 
     Parameters
     ----------
@@ -250,7 +251,7 @@ def _paint(
 
 @compiled
 def _cone_table(reach: np.ndarray, steps: np.ndarray, inverse: np.ndarray) -> np.ndarray:
-    """Return the cone in which each offset lies that is within reach of a centre."""
+    """Return the cone of each offset within reach of a centre."""
     ndim = len(reach)
     n_offsets = 1
     for axis in range(ndim):

@@ -1,11 +1,11 @@
-"""Seeds, flooded within the foreground.
+"""Decoding by a seeded watershed within the foreground.
 
-Meyer, *Topographic distance and watershed lines*, Signal Processing 38, 1994, as
-`skimage.segmentation.watershed`. Where the distance to the border is regressed, pixels deep
-inside an object are seeds, flooded from the deepest outwards. Else seeds are the connected
-components of what is inside with a high probability, split at necks (`septum.instances.necks`),
-and are flooded highest probability first: made for roundish objects, since a neurite has necks
-too.
+Meyer, *Topographic distance and watershed lines*, Signal Processing 38, 1994, as implemented in
+`skimage.segmentation.watershed`. If the head regresses the distance to the border, pixels deep
+inside an object are seeds, which are flooded in the order of falling depth. Otherwise seeds are
+connected components of high probability, split at necks (`septum.instances.necks`), which are
+flooded in the order of falling probability. This is meant for roundish objects, since elongated
+ones such as neurites also have necks.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from septum.instances.necks import split_necks
 
 
 class Watershed(MapMethod):
-    """Flooding from seeds.
+    """Seeded watershed.
 
-    ``threshold`` is the probability above which a pixel belongs to an object;
-    ``seed_threshold`` the probability of being inside above which it is part of a seed (a value
-    below ``threshold`` acts as this one), or, of a regressed distance, the relative depth.
+    ``threshold`` is the probability above which a pixel belongs to an object. ``seed_threshold``
+    is the probability of being inside an object, or the relative depth if that is regressed,
+    above which a pixel is part of a seed; a probability is raised to ``threshold`` if it is lower.
     """
 
     @staticmethod
@@ -70,7 +70,7 @@ def _split(seeds: np.ndarray, channels: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def flood(seeds: np.ndarray, landscape: np.ndarray, body: np.ndarray) -> np.ndarray:
-    """Let the seeds grow until the body is full; parts of the body without a seed stay empty.
+    """Flood the body from seeds; connected parts of the body without a seed stay 0.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def flood(seeds: np.ndarray, landscape: np.ndarray, body: np.ndarray) -> np.ndar
     region_of = np.zeros(n_seeds + 1, np.int32)
     region_of[seeds[seeds > 0]] = regions[seeds > 0]
     count = np.bincount(region_of[1:], minlength=n_regions + 1)
-    # most regions hold one seed, which takes all; only the others need a watershed
+    # most regions hold one seed, which fills them; only the others need a watershed
     owner = np.zeros(n_regions + 1, np.int32)
     owner[region_of[1:]] = np.arange(1, n_seeds + 1)
     owner[count != 1] = 0
@@ -104,7 +104,9 @@ def flood(seeds: np.ndarray, landscape: np.ndarray, body: np.ndarray) -> np.ndar
     crowded = np.where(count > 1, np.arange(n_regions + 1), 0)[regions]
     for region, box in enumerate(ndimage.find_objects(crowded), start=1):
         if box is not None:
-            here = crowded[box] == region
-            marks = np.where(here, seeds[box], 0)
-            labels[box] += watershed(landscape[box], marks, mask=here).astype(np.int32)
+            in_region = crowded[box] == region
+            seeds_in_region = np.where(in_region, seeds[box], 0)
+            labels[box] += watershed(landscape[box], seeds_in_region, mask=in_region).astype(
+                np.int32
+            )
     return labels

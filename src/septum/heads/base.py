@@ -1,8 +1,8 @@
-"""The contract of heads: the meaning of a network's output channels, and how they are learnt.
+"""Base classes of heads, which define a network's output channels, their targets and losses.
 
-Channel 0 is background; the foreground classes follow in ascending order of their ids; the
-border head has one more class. After these classes come the maps of numbers that some heads
-learn beside them (`Regression`). Axes are spatial, of any number.
+Channel 0 is background, followed by the foreground classes in ascending order of their ids; the
+border head has one more class. After the classes come the regressed maps of some heads
+(`Regression`). There may be any number of spatial axes.
 
 A head is one file of this folder and one record of `septum.config.registry`.
 """
@@ -22,7 +22,7 @@ from septum.losses.logits import IGNORE
 
 
 class Regression(ABC):
-    """Maps of numbers learnt beside the classes: their channels, target, loss and activation."""
+    """Maps that are regressed beside the classes: their channels, target, loss and activation."""
 
     @staticmethod
     @abstractmethod
@@ -32,13 +32,13 @@ class Regression(ABC):
     @staticmethod
     @abstractmethod
     def target(instance: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
-        """Return the maps to be learnt.
+        """Return the target maps.
 
         Parameters
         ----------
         instance : (*spatial) integer array
-            Instance ids, 0 for none, -1 outside the case (`septum.stages.train.crop`). An object
-            that the patch cuts is what is left of it.
+            Instance ids, 0 for none, -1 outside the case (`septum.stages.train.crop`). Of
+            objects that the patch cuts, only the part in the patch is known.
         spacing : sequence of float
             Size of a pixel along each axis.
 
@@ -49,41 +49,41 @@ class Regression(ABC):
 
     @staticmethod
     @abstractmethod
-    def losses(outputs: Tensor, target: Tensor, known: Tensor) -> dict[str, Tensor]:
-        """Return the parts of the loss: float32 scalars.
+    def losses(outputs: Tensor, target: Tensor, valid: Tensor) -> dict[str, Tensor]:
+        """Return the parts of the loss as float32 scalars.
 
         Parameters
         ----------
         outputs : (N, R, *spatial) Tensor
-            Of the network, of any floating type.
+            Outputs of the network, of any floating type.
         target : (N, R, *spatial) float32 Tensor
-        known : (N, *spatial) bool Tensor
-            The pixels that count.
+        valid : (N, *spatial) bool Tensor
+            Pixels of known class; others are ignored.
         """
 
     @staticmethod
     @abstractmethod
     def activate(outputs: Tensor) -> Tensor:
-        """Return the network's outputs as estimates of the target."""
+        """Convert the network's outputs to estimates of the target."""
 
     @staticmethod
     @abstractmethod
-    def turned_back(
+    def undo_symmetry(
         spatial_dims: int, order: Sequence[int], flips: Sequence[int]
     ) -> tuple[list[int], list[float]] | None:
-        """Say what the channels of a turned image mean for the image itself.
+        """Return how to transform the channels of a rotated or mirrored image back.
 
         Parameters
         ----------
         spatial_dims : int
         order, flips : sequence of int
-            The image's axes in their new order, and the new axes that were then flipped.
+            The axes of the image in their new order, and the new axes that were then flipped.
 
         Returns
         -------
         index, sign : list of int, list of float
-            Channel k of the image is ``sign[k]`` times channel ``index[k]`` of the turned one.
-            None where no channel says it.
+            Channel k of the image is ``sign[k]`` times channel ``index[k]`` of the transformed
+            image. None is returned in their place if the channels cannot be transformed.
         """
 
 
@@ -93,12 +93,12 @@ class Head(ABC):
     Parameters
     ----------
     classes : iterable of int
-        The ids of the foreground classes, in any order.
+        Ids of the foreground classes, in any order.
 
     Attributes
     ----------
     regression : type of Regression or None
-        The maps that are learnt beside the classes; they need instances.
+        The maps that are regressed beside the classes; they need instances.
     has_border : bool
         Whether the last class channel is the border of all instances.
     """
@@ -108,10 +108,10 @@ class Head(ABC):
 
     def __init__(self, classes: Iterable[int]) -> None:
         self.classes = sorted(classes)
-        known = [0, *self.classes]
-        # channel by class id; -1 where there is no such class
-        self._channel = np.full(known[-1] + 1, -1, np.int16)
-        self._channel[known] = np.arange(len(known))
+        ids = [0, *self.classes]
+        # channel of each class id, -1 for ids of no class
+        self._channel = np.full(ids[-1] + 1, -1, np.int16)
+        self._channel[ids] = np.arange(len(ids))
 
     @staticmethod
     @abstractmethod
@@ -128,8 +128,8 @@ class Head(ABC):
     def target(self, semantic: np.ndarray, instance: np.ndarray | None) -> np.ndarray:
         """Return the channel id of each pixel.
 
-        A pixel's channel depends on its direct neighbours only, so windows of a case give the
-        windows of its target (but for their outermost pixels).
+        The channel of a pixel depends on its direct neighbours only, so that the target of a
+        window is the window of the target, except for its outermost pixels.
 
         Parameters
         ----------
@@ -168,7 +168,7 @@ class Head(ABC):
 
 
 class RegressionHead(Head):
-    """Background and classes as they are, and maps that tell touching instances apart."""
+    """Background and classes, with regressed maps that separate touching instances."""
 
     @staticmethod
     def channels(n_classes: int) -> int:

@@ -8,12 +8,12 @@ from septum.heads.base import Head
 
 
 class BorderHead(Head):
-    """Background, inside of each class, and one more channel: the border of every instance.
+    """Background, the inside of each class, and the border of all instances.
 
-    A border pixel belongs to an instance and shares a face with a pixel of another instance
-    or of the background (a one-pixel inner boundary; the image's own border does not count):
-    the three-class U-Net of the StarDist paper (Schmidt et al., MICCAI 2018,
-    https://arxiv.org/abs/1806.03535). Without instances nothing is border.
+    A border pixel belongs to an instance and shares a face with a pixel of another instance or
+    of the background (a one-pixel inner boundary, without the border of the image), as in the
+    three-class U-Net of the StarDist paper (Schmidt et al., MICCAI 2018,
+    https://arxiv.org/abs/1806.03535). Without instances there is no border.
     """
 
     has_border = True
@@ -32,7 +32,7 @@ class BorderHead(Head):
 
 
 def _inner_boundary(instance: np.ndarray) -> np.ndarray:
-    """Return where an instance's pixel shares a face with a pixel of another id."""
+    """Return the mask of instance pixels that share a face with a pixel of another id."""
     boundary = np.zeros(instance.shape, bool)
     for axis in range(instance.ndim):
         ahead = (slice(None),) * axis + (slice(1, None),)

@@ -1,4 +1,4 @@
-"""The heads of networks that find objects one by one."""
+"""The heads of detectors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from septum.heads.base import Regression, RegressionHead
 
 
 class Objects(Regression):
-    """The instance ids themselves: a detector reads its objects from them. No channel."""
+    """The instance ids, from which a detector computes its targets; there is no output channel."""
 
     @staticmethod
     def channels(spatial_dims: int) -> int:
@@ -20,32 +20,32 @@ class Objects(Regression):
 
     @staticmethod
     def target(instance: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
-        """Return the ids (1, *spatial) as they are, exact below 2^24 (see `Regression.target`)."""
+        """Return the ids (1, *spatial), exact below 2^24 (see `Regression.target`)."""
         return instance[None].astype(np.float32)
 
     @staticmethod
-    def losses(outputs: Tensor, target: Tensor, known: Tensor) -> dict[str, Tensor]:
-        """Return none: a detector has its own."""
+    def losses(outputs: Tensor, target: Tensor, valid: Tensor) -> dict[str, Tensor]:
+        """Return no losses, since a detector computes its own."""
         return {}
 
     @staticmethod
     def activate(outputs: Tensor) -> Tensor:
-        """Return what there is of them: no channel."""
+        """Return the outputs, which have no channel."""
         return outputs
 
     @staticmethod
-    def turned_back(
+    def undo_symmetry(
         spatial_dims: int, order: Sequence[int], flips: Sequence[int]
     ) -> tuple[list[int], list[float]] | None:
-        """Return None: objects are no maps to be averaged."""
+        """Return None, since objects are not averaged."""
         return None
 
 
 class DetectionHead(RegressionHead):
-    """Objects one by one (`Objects`), of detectors only."""
+    """The head of detectors of objects (`Objects`)."""
 
     regression = Objects
 
 
 class PanopticHead(DetectionHead):
-    """Objects one by one, and the classes of pixels beside them."""
+    """The head of detectors that also classify pixels."""

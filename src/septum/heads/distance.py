@@ -14,7 +14,7 @@ from septum.losses.logits import binary_cross_entropy
 
 
 class Distance(Regression):
-    """Distance to the border of the object, relative to the highest in it: 1 channel."""
+    """Distance to the border of the object, relative to its largest value: 1 channel."""
 
     @staticmethod
     def channels(spatial_dims: int) -> int:
@@ -27,9 +27,9 @@ class Distance(Regression):
         return relative_depth(instance, spacing)[None]
 
     @staticmethod
-    def losses(outputs: Tensor, target: Tensor, known: Tensor) -> dict[str, Tensor]:
-        """Return ``distance``: cross-entropy, which is lowest where the two are equal."""
-        return {"distance": binary_cross_entropy(outputs[:, 0], target[:, 0], known)}
+    def losses(outputs: Tensor, target: Tensor, valid: Tensor) -> dict[str, Tensor]:
+        """Return ``distance``, a cross-entropy that is lowest if output and target are equal."""
+        return {"distance": binary_cross_entropy(outputs[:, 0], target[:, 0], valid)}
 
     @staticmethod
     def activate(outputs: Tensor) -> Tensor:
@@ -37,10 +37,10 @@ class Distance(Regression):
         return torch.sigmoid(outputs)
 
     @staticmethod
-    def turned_back(
+    def undo_symmetry(
         spatial_dims: int, order: Sequence[int], flips: Sequence[int]
     ) -> tuple[list[int], list[float]] | None:
-        """Return the one channel as it is: a distance has no direction."""
+        """Return the channel unchanged, since a distance has no direction."""
         return [0], [1.0]
 
 

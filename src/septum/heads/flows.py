@@ -1,14 +1,14 @@
-"""The flows head: classes, and a vector in every pixel that leads to its object's centre.
+"""The flows head: classes, and a vector field that points to the centres of objects.
 
 Stringer, Wang, Michaelos, Pachitariu, *Cellpose: a generalist algorithm for cellular
 segmentation*, Nature Methods 18, 2021, https://doi.org/10.1038/s41592-020-01018-x: heat
-spreads from the centre of an object within it, and the flow is the heat's normalised gradient.
-`septum.decoding.flows` leads back to objects.
+diffuses from the centre of an object within the object, and the flow is the normalised gradient
+of the heat. Objects are decoded by `septum.decoding.flows`.
 
-Any number of axes. Departures from the paper's implementation: an object of several pieces has
-a centre in each of them, since no flow leads from one to the other. Where objects touch, the
-gradient takes the heat of the neighbour for 0, where the released code reads it, so that an
-object's flow does not depend on what lies beside it.
+There may be any number of axes. Departures from the paper's implementation: an object of several
+pieces has a centre in each of them, since no flow leads from one piece to another. The gradient
+takes the heat of other objects as 0, where the released code reads it, so that the flow of an
+object does not depend on touching objects.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from septum.heads.base import Regression, RegressionHead
 from septum.jit import compiled
 
 MIN_RELATIVE_SLOPE = 1e-9
-"""Difference of heat, relative to the heat, below which there is no slope."""
+"""Difference of heat, relative to the heat, below which the slope is 0."""
 FLOW_SCALE = 5.0
-"""Flows are learnt five times as long, as in the Cellpose paper."""
+"""Factor on flows in the network's outputs, as in the Cellpose paper."""
 
 
 class Flows(Regression):
-    """Vectors towards the centre of the object, one channel an axis."""
+    """Vectors towards the centre of the object, with one channel for each axis."""
 
     @staticmethod
     def channels(spatial_dims: int) -> int:
@@ -44,21 +44,21 @@ class Flows(Regression):
         return flow_targets(np.maximum(instance, 0))
 
     @staticmethod
-    def losses(outputs: Tensor, target: Tensor, known: Tensor) -> dict[str, Tensor]:
+    def losses(outputs: Tensor, target: Tensor, valid: Tensor) -> dict[str, Tensor]:
         """Return ``flows``: half the mean squared error of the scaled vectors."""
         errors = (outputs.float() - FLOW_SCALE * target).square().mean(1)
-        return {"flows": 0.5 * (errors * known).sum() / known.sum().clamp(min=1)}
+        return {"flows": 0.5 * (errors * valid).sum() / valid.sum().clamp(min=1)}
 
     @staticmethod
     def activate(outputs: Tensor) -> Tensor:
-        """Return the vectors at their own length."""
+        """Return the vectors without the factor."""
         return outputs / FLOW_SCALE
 
     @staticmethod
-    def turned_back(
+    def undo_symmetry(
         spatial_dims: int, order: Sequence[int], flips: Sequence[int]
     ) -> tuple[list[int], list[float]] | None:
-        """Return the new axis along which each axis points, and whether it was flipped."""
+        """Return the new channel of each axis, and -1 where it was flipped."""
         index = [list(order).index(axis) for axis in range(spatial_dims)]
         return index, [-1.0 if new in flips else 1.0 for new in index]
 
@@ -80,8 +80,8 @@ def flow_targets(instance: np.ndarray) -> np.ndarray:
     Returns
     -------
     (ndim, *spatial) float32 array
-        Unit vectors, in pixels along each axis; 0 outside objects, and in pixels where heat
-        falls off alike on all sides.
+        Unit vectors, in pixels along each axis; 0 outside objects, and in pixels where the
+        gradient of the heat is 0.
     """
     instance = np.asarray(instance)
     pieces = label_values(instance, connectivity=instance.ndim, background=0)
@@ -96,18 +96,18 @@ def flow_targets(instance: np.ndarray) -> np.ndarray:
     places = np.stack(np.unravel_index(pixels, framed.shape)).astype(np.float64)
     heat = np.zeros(ids.size)
     _diffuse(ids, pixels, ends, steps.astype(np.int64), places, around, heat)
-    # far from the centre heat is next to nothing, so that only its direction can be used
+    # the logarithm keeps gradients usable far from the centre, where there is little heat
     heat = np.log1p(heat)
     flows = np.zeros((framed.ndim, ids.size))
     falls = np.array([_fall(heat, ids, pixels, stride) for stride in strides])
-    falls[np.abs(falls) < MIN_RELATIVE_SLOPE * heat[pixels]] = 0  # rounding is no direction
+    falls[np.abs(falls) < MIN_RELATIVE_SLOPE * heat[pixels]] = 0  # rounding errors
     flows[:, pixels] = falls / np.maximum(np.linalg.norm(falls, axis=0), np.finfo(float).tiny)
     inside = (slice(None), *(slice(1, -1),) * framed.ndim)
     return flows.reshape(-1, *framed.shape)[inside].astype(np.float32)
 
 
 def _fall(heat: np.ndarray, ids: np.ndarray, pixels: np.ndarray, stride: int) -> np.ndarray:
-    """Return the central difference of heat along an axis; it is 0 in other objects."""
+    """Return the central difference of heat along an axis, taking other objects as 0."""
     ahead = np.where(ids[pixels + stride] == ids[pixels], heat[pixels + stride], 0)
     behind = np.where(ids[pixels - stride] == ids[pixels], heat[pixels - stride], 0)
     return ahead - behind
@@ -148,10 +148,10 @@ def _diffuse(
             number[pixels[start + i]] = i
         table = np.empty((count, len(around)), np.int32)
         for i in range(count):
-            here = pixels[start + i]
+            pixel = pixels[start + i]
             for k in range(len(around)):
-                there = here + around[k]
-                table[i, k] = number[there] if ids[there] == ids[here] else count
+                neighbour = pixel + around[k]
+                table[i, k] = number[neighbour] if ids[neighbour] == ids[pixel] else count
         now, then = np.zeros(count + 1), np.zeros(count + 1)  # the last is outside: always cold
         for _ in range(steps[piece]):
             now[middle] += 1.0

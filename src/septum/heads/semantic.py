@@ -9,10 +9,10 @@ from septum.instances.touching import separate_touching
 
 
 class SemanticHead(Head):
-    """Background and classes; touching instances are told apart by a ridge of background.
+    """Background and classes, with a ridge of background between touching instances.
 
-    The ridge is one pixel wide, on one side (`septum.instances.touching.separate_touching`):
-    with border weights, the scheme of the U-Net paper.
+    The ridge is one pixel wide (`septum.instances.touching.separate_touching`). Together with
+    border weights this is the scheme of the U-Net paper.
     """
 
     @staticmethod

@@ -1,10 +1,11 @@
 """The StarDist head: classes, and star-convex objects.
 
-Every pixel learns how deep it lies in its object and the distances along rays to its border.
+In every pixel, the network predicts the depth in the object and the distances to the border of
+the object along rays.
 
 Schmidt, Weigert, Broaddus, Myers, *Cell detection with star-convex polygons*, MICCAI 2018,
 https://arxiv.org/abs/1806.03535; in 3-D: Weigert et al., WACV 2020,
-https://arxiv.org/abs/1908.03636. `septum.decoding.stars` leads back to objects.
+https://arxiv.org/abs/1908.03636. Objects are decoded by `septum.decoding.stars`.
 """
 
 from __future__ import annotations
@@ -42,13 +43,13 @@ class Stars(Regression):
         return star_targets(instance, spacing)
 
     @staticmethod
-    def losses(outputs: Tensor, target: Tensor, known: Tensor) -> dict[str, Tensor]:
+    def losses(outputs: Tensor, target: Tensor, valid: Tensor) -> dict[str, Tensor]:
         """Return ``probability``, and ``rays``: absolute error, weighted by the probability."""
-        probability = target[:, 0] * known
+        probability = target[:, 0] * valid
         errors = (outputs[:, 1:].float() - target[:, 1:]).abs().mean(1)
         rays = (errors * probability).sum() / probability.sum().clamp(min=1)
         return {
-            "probability": binary_cross_entropy(outputs[:, 0], target[:, 0], known),
+            "probability": binary_cross_entropy(outputs[:, 0], target[:, 0], valid),
             "rays": RAY_WEIGHT * rays,
         }
 
@@ -58,10 +59,10 @@ class Stars(Regression):
         return torch.cat([torch.sigmoid(outputs[:, :1]), outputs[:, 1:]], dim=1)
 
     @staticmethod
-    def turned_back(
+    def undo_symmetry(
         spatial_dims: int, order: Sequence[int], flips: Sequence[int]
     ) -> tuple[list[int], list[float]] | None:
-        """Return the permutation of the rays; None where they do not fall on each other."""
+        """Return the permutation of the rays; None if rays are not mapped to rays."""
         rays = directions(spatial_dims)
         turned = _turned(rays, order, flips)
         likeness = turned @ rays.T
@@ -96,21 +97,21 @@ def directions(ndim: int) -> np.ndarray:
 
 
 def star_targets(instance: np.ndarray, spacing: Sequence[float] | None = None) -> np.ndarray:
-    """Return what a network learns of star-convex objects.
+    """Return the target maps of star-convex objects.
 
     Parameters
     ----------
     instance : (*spatial) integer array
         2-D or 3-D instance ids, 0 for none, -1 outside the image.
     spacing : sequence of float, optional
-        Size of a pixel along each axis; 1 along each where it is not given.
+        Size of a pixel along each axis, by default 1.
 
     Returns
     -------
     (1 + RAYS[ndim], *spatial) float32 array
-        The probability, 0 outside objects and 1 where an object is thickest; the lengths of
-        the rays of `directions`, in units of the smallest spacing, 0 outside objects. A ray
-        leads from the middle of its pixel to where it leaves the object or the image.
+        The probability, which is 0 outside objects and 1 where an object is thickest, and the
+        lengths of the rays of `directions`, in units of the smallest spacing, 0 outside objects.
+        A ray leads from the centre of its pixel to the border of the object or the image.
     """
     instance = np.ascontiguousarray(instance, np.int64)
     if spacing is None:
@@ -130,7 +131,7 @@ def _in_pixels(spacing: Sequence[float]) -> np.ndarray:
 
 @compiled
 def _measure(labels: np.ndarray, shape: np.ndarray, rays: np.ndarray, lengths: np.ndarray) -> None:
-    """Go from pixel to pixel along every ray of every object pixel until the object ends.
+    """Follow every ray of every object pixel from pixel to pixel until the object ends.
 
     Parameters
     ----------
@@ -157,9 +158,9 @@ def _measure(labels: np.ndarray, shape: np.ndarray, rays: np.ndarray, lengths: n
             index, length = pixel, 0.0
             while True:
                 axis = 0
-                for other in range(1, ndim):
-                    if crossing[other] < crossing[axis]:
-                        axis = other
+                for candidate in range(1, ndim):
+                    if crossing[candidate] < crossing[axis]:
+                        axis = candidate
                 length = crossing[axis]
                 crossing[axis] += 1.0 / abs(rays[ray, axis])
                 step = 1 if rays[ray, axis] > 0 else -1
@@ -171,7 +172,7 @@ def _measure(labels: np.ndarray, shape: np.ndarray, rays: np.ndarray, lengths: n
 
 
 def _turned(vectors: np.ndarray, order: Sequence[int], flips: Sequence[int]) -> np.ndarray:
-    """Return vectors (n, ndim) as they point in the turned image."""
+    """Return the directions of vectors (n, ndim) in the rotated or mirrored image."""
     turned = vectors[:, list(order)].copy()
     turned[:, list(flips)] *= -1
     return turned

@@ -28,32 +28,32 @@ def detect_tiled(
     normalise: Callable[[np.ndarray], np.ndarray] | None = None,
     progress: bool = False,
 ) -> list[list[Detection]]:
-    """Find the objects of an image window by window, each counted once.
+    """Detect the objects of an image window by window, each object once.
 
     Parameters
     ----------
     detector : Detector
-        On ``device``.
+        The network, on ``device``.
     image : (C, *spatial) array, numpy or zarr
     tile : sequence of int
         The network's input window in pixels; raised to a legal size, smaller for small images.
     overlap : float
         Fraction of a window shared with the next. An object that fits into the shared part is
-        seen whole by one of the windows; a larger one is put together.
+        complete in one of the windows; larger objects are merged from several windows.
     batch : int
-        Windows at a time.
+        Number of windows that are predicted at once.
     device : str or torch.device
     mask_thresholds : sequence of float
-        Probabilities from which on a pixel may belong to an object, one after another.
+        Probabilities above which a pixel of a mask belongs to the object.
     normalise : callable, optional
-        From a raw window (C, *window) to the float32 one that the network is shown.
+        Converts a raw window (C, *window) to the float32 input of the network.
     progress : bool
-        Show a bar on stderr once it has taken five seconds.
+        Whether to show a bar on stderr once the detection has taken five seconds.
 
     Returns
     -------
     list of list of Detection
-        Of each mask threshold, in pixels of the image.
+        The objects for each mask threshold, in pixels of the image.
     """
     device = torch.device(device)
     grid = plan_windows(detector, image.shape[1:], tile, overlap)
@@ -62,19 +62,21 @@ def detect_tiled(
     tiles: list[list[Tile]] = [[] for _ in mask_thresholds]
     with evaluating(detector), tile_bar(len(places), progress) as bar:
         for first in range(0, len(places), batch):
-            here = places[first : first + batch]
-            windows = np.stack([read_window(image, grid, place, normalise) for place in here])
+            batch_places = places[first : first + batch]
+            windows = np.stack(
+                [read_window(image, grid, place, normalise) for place in batch_places]
+            )
             with (
                 torch.inference_mode(),
                 torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"),
             ):
-                found = detector.detect(torch.from_numpy(windows).to(device))
-            for place, of_window in zip(here, found, strict=True):
+                detected = detector.detect(torch.from_numpy(windows).to(device))
+            for place, of_window in zip(batch_places, detected, strict=True):
                 start = tuple(axis.starts[i] for axis, i in zip(grid, place, strict=True))
                 ends = zip(grid, start, strict=True)
                 stop = tuple(min(a + axis.tile, axis.length) for axis, a in ends)
                 for level, of_level in zip(mask_thresholds, tiles, strict=True):
                     objects = to_detections(of_window, start, stop, level)
                     of_level.append(Tile(start, stop, objects))
-            bar.update(len(here))
+            bar.update(len(batch_places))
     return [merge_tiles(of_level, shape) for of_level in tiles]

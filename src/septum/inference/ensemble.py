@@ -1,4 +1,4 @@
-"""One trained model, or several of one kind, as one that predicts."""
+"""A trained model, or an ensemble of several of the same kind."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from septum.networks.model_file import StoredModel, read_model
 from septum.networks.model_header import ModelHeader
 from septum.networks.segmenter import Segmenter
 
-SAME_IN_ALL = (
+FIELDS_EQUAL_IN_ENSEMBLE = (
     "network",
     "options",
     "spatial_dims",
@@ -28,19 +28,19 @@ SAME_IN_ALL = (
     "annotation",
     "intensities",
 )
-"""What the headers of models say alike that go together."""
+"""Fields of the header that must be equal in all models of an ensemble."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """One network that predicts, or the mean of several.
+    """A network for inference, or the mean of several.
 
     Parameters
     ----------
     segmenter : Segmenter
-        On the device, in evaluation mode.
+        The network, on its device and in evaluation mode.
     header : ModelHeader
-        With the decoder to be used.
+        The header, including the decoder.
     digests : tuple of str
         SHA-256 of each model file.
     """
@@ -53,7 +53,7 @@ class Model:
 class Ensemble(Segmenter):
     """The mean of the probabilities of networks of one architecture.
 
-    The objects of detectors have no mean: `septum.inference.predictor.predict_scenes` merges them.
+    Objects of detectors are not averaged but merged (`septum.inference.predictor.predict_scenes`).
     """
 
     def __init__(self, segmenters: Sequence[Segmenter]) -> None:
@@ -67,14 +67,14 @@ class Ensemble(Segmenter):
         return self.segmenters[0].legal_size(size)
 
     def losses(self, images: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Refuse: an ensemble is made of trained networks."""
+        """Raise a TypeError, since an ensemble consists of trained networks."""
         raise TypeError("an ensemble is not trained")
 
-    def turned_back(
+    def undo_symmetry(
         self, spatial_dims: int, order: Sequence[int], flips: Sequence[int]
     ) -> tuple[list[int], list[float]] | None:
-        """Say what the channels of a turned image's prediction mean for the image."""
-        return self.segmenters[0].turned_back(spatial_dims, order, flips)
+        """Return how to transform the channels back (see `Segmenter.undo_symmetry`)."""
+        return self.segmenters[0].undo_symmetry(spatial_dims, order, flips)
 
     def predict(self, images: Tensor) -> Tensor:
         """Return the mean maps (N, K, *(size - 2 * margin))."""
@@ -85,38 +85,39 @@ class Ensemble(Segmenter):
 
 
 def load_models(paths: Sequence[str | Path], device: torch.device) -> Model:
-    """Load model files as one predictor (see `combine`).
+    """Load model files as one model (see `combine`).
 
     Raises
     ------
     SeptumError
-        If a file is no model, or the models do not go together.
+        If a file is no model, or the models differ in kind.
     """
     stored = [read_model(path) for path in paths]
     require_same_kind(stored)
-    return combine([make_model(one, device) for one in stored])
+    return combine([make_model(model, device) for model in stored])
 
 
 def make_model(stored: StoredModel, device: torch.device) -> Model:
-    """Return a model file that was read as one that predicts.
+    """Create a model from the contents of a model file.
 
     Raises
     ------
     SeptumError
-        If it holds no decoder, or its weights do not fit the network that it names.
+        If the file holds no decoder, or its weights do not fit the network that it names.
     """
     if stored.header.decoder is None:
         raise problem(stored.path, "holds no decoder", "tune one by `septum tune`")
-    # weights laid out as the images are: a third faster on a CPU
+    # weights in the same layout as images make inference a third faster on a CPU
     layout = CHANNELS_LAST[stored.header.spatial_dims + 2]
     segmenter = stored.segmenter(device).to(memory_format=layout)
     return Model(segmenter, stored.header, (stored.sha256,))
 
 
 def combine(models: Sequence[Model]) -> Model:
-    """Return the mean of several models, which share their networks with it; of one, itself.
+    """Return the ensemble of several models, which shares their networks.
 
-    The decoder is their `common_decoder`, all else the first one's.
+    Its decoder is their `common_decoder`, and the other fields of its header are those of the
+    first model. A single model is returned unchanged.
     """
     if len(models) == 1:
         return models[0]
@@ -129,26 +130,25 @@ def combine(models: Sequence[Model]) -> Model:
 def common_decoder(decoders: Sequence[Decoder]) -> Decoder:
     """Return the decoder of an ensemble.
 
-    Its method is the one that the models do best by: its scores on their validation cases, added
-    up, are highest (of equals the first of `septum.config.registry.METHODS`). Its parameters are
-    the medians over the models that chose this method
-    (`septum.data.fold_values.common_parameters`).
+    Its method is the one with the highest sum of scores on the models' validation cases (of
+    equal ones the first in `septum.config.registry.METHODS`). Its parameters are the medians over
+    the models that have this method (`septum.data.fold_values.common_parameters`).
     """
-    chosen: dict[str, list[Decoder]] = {}
+    by_method: dict[str, list[Decoder]] = {}
     for decoder in decoders:
-        chosen.setdefault(decoder.method, []).append(decoder)
-    simplest_first = [name for name in (*registry.METHODS, *chosen) if name in chosen]
-    # the first of equals
-    method = max(simplest_first, key=lambda name: sum(d.score or 0.0 for d in chosen[name]))
-    parameters = common_parameters([decoder.parameters for decoder in chosen[method]])
+        by_method.setdefault(decoder.method, []).append(decoder)
+    simplest_first = [name for name in (*registry.METHODS, *by_method) if name in by_method]
+    # max returns the first of equal ones
+    method = max(simplest_first, key=lambda name: sum(d.score or 0.0 for d in by_method[name]))
+    parameters = common_parameters([decoder.parameters for decoder in by_method[method]])
     return Decoder(method=method, parameters=parameters)
 
 
 def require_same_kind(stored: Sequence[StoredModel]) -> None:
-    """Raise if model files do not go together, naming the first difference."""
+    """Raise if model files differ in kind, naming the first difference."""
     first = stored[0]
     for other in stored[1:]:
-        for name in SAME_IN_ALL:
+        for name in FIELDS_EQUAL_IN_ENSEMBLE:
             if getattr(other.header, name) != getattr(first.header, name):
                 what = f"does not go together with {first.path}: they differ in {name}"
                 raise problem(other.path, what, "give the models of one experiment on one dataset")

@@ -1,4 +1,4 @@
-"""One list of objects from several: those of overlapping tiles, or those of several models."""
+"""Merging of lists of objects, from overlapping tiles or from several models."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ from septum.decoding.objects import Detection, trim
 from septum.instances.box_overlap import overlapping_boxes
 
 MIN_IOU_SAME_OBJECT = 0.5
-"""IoU, in the part that two tiles share, above which their objects may be the same one."""
+"""IoU, within the overlap of two tiles, above which their detections may be the same object."""
 MIN_SCORE_SHARE = 0.5
-"""Share of the score of an object's surest detection from which on another is evidence of it."""
+"""Smallest score of a detection of an object, as a share of its highest-scoring detection's."""
 MAX_GAP_SHARE = 1 / 16
-"""Share of its extent by which a detection may end short of where the tile cuts the object."""
+"""Largest gap between a detection and the border of its tile at which the border may cut the
+object, as a share of the extent of the detection."""
 MAX_GAP_PX = 2
-"""And pixels, of small ones."""
+"""The same gap in pixels, for small detections."""
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A part of the image, and the objects that were found in it.
+    """A part of the image, and the objects that were detected in it.
 
     Parameters
     ----------
     start, stop : tuple of int
-        Along each axis, within the image.
+        Bounds of the tile along each axis, within the image.
     detections : list of Detection
-        In pixels of the image.
+        Detections in pixels of the image.
     """
 
     start: tuple[int, ...]
@@ -38,19 +39,20 @@ class Tile:
 
 
 def merge_tiles(tiles: Sequence[Tile], shape: Sequence[int]) -> list[Detection]:
-    """Return the objects of an image of which overlapping tiles were looked at.
+    """Merge the detections of overlapping tiles to the objects of the image.
 
-    Two tiles may mean the same object where, in the part that both see, their masks have an IoU
-    above `MIN_IOU_SAME_OBJECT`. The surest detection comes first and takes one of each other tile,
-    rather of its own class than of another, and none that is less than half as sure. Where no
-    inner border of its tile cuts one of them, that one is the object; where all are cut, they are
-    its pieces, each continued by the next. Its score is that of the surest.
+    Detections of two tiles may be the same object if their masks have an IoU above
+    `MIN_IOU_SAME_OBJECT` within the overlap of the tiles. In the order of falling score, each
+    detection is matched with at most one detection of each other tile, preferably of its class,
+    whose score is at least half of its own. If the border of its tile does not cut one of them,
+    this detection is the object. If all of them are cut, the object is their union. Its score is
+    the highest one.
 
     Parameters
     ----------
     tiles : sequence of Tile
     shape : sequence of int
-        Of the image.
+        Shape of the image.
 
     Examples
     --------
@@ -66,20 +68,21 @@ def merge_tiles(tiles: Sequence[Tile], shape: Sequence[int]) -> list[Detection]:
 def ensemble_detections(
     models: Sequence[Sequence[Detection]], shape: Sequence[int]
 ) -> list[Detection]:
-    """Return the objects that several models find together in an image.
+    """Merge the detections of several models in an image.
 
-    Detections of two models mean the same object where their masks have an IoU above
-    `MIN_IOU_SAME_OBJECT`; the surest takes one of each other model, rather of its own class than
-    of another. The score is the mean over all models, 0 of those that did not find it; the mask
-    is what the models that found it agree on, by more than half of their scores; the class that
-    of the highest scores together.
+    Detections of two models are the same object if their masks have an IoU above
+    `MIN_IOU_SAME_OBJECT`. In the order of falling score, each detection is matched with at most
+    one detection of each other model, preferably of its class. The score of an object is the
+    mean over all models, with 0 for those that did not detect it. Its mask has the pixels in
+    which detections with more than half of the sum of scores agree, and its class is the one
+    with the highest sum of scores.
 
     Parameters
     ----------
     models : sequence of list of Detection
-        What each model found.
+        Detections of each model.
     shape : sequence of int
-        Of the image.
+        Shape of the image.
 
     Examples
     --------
@@ -96,7 +99,7 @@ def ensemble_detections(
         votes: dict[int, float] = {}
         for member in group.members:
             votes[member.label] = votes.get(member.label, 0.0) + member.score
-        low, masks = _aligned(group.members)
+        low, masks = _on_common_grid(group.members)
         share = sum(m.score * mask for m, mask in zip(group.members, masks, strict=True))
         mask = share > total / 2
         if mask.any():
@@ -109,32 +112,32 @@ def ensemble_detections(
 
 @dataclass(frozen=True)
 class _Group:
-    """Detections that mean one object, one a tile, and which of them shows it whole."""
+    """Detections of one object, at most one a tile, and the one that shows all of it, if any."""
 
     members: list[Detection]
     whole: Detection | None
 
 
 def _groups(tiles: Sequence[Tile], cut: Sequence[bool], least: float) -> Iterator[_Group]:
-    """Yield the objects that tiles mean, from the surest detection on.
+    """Yield the detections of each object, in the order of falling score.
 
     Parameters
     ----------
     tiles : sequence of Tile
     cut : sequence of bool
-        Of each detection, tile by tile, whether it may be a piece only.
+        Whether each detection, tile by tile, may be cut by the border of its tile.
     least : float
-        Share of the surest score from which on a detection takes part.
+        Smallest score of a detection of an object, as a share of the highest one.
     """
     objects = [detection for tile in tiles for detection in tile.detections]
     tile_of = [t for t, tile in enumerate(tiles) for _ in tile.detections]
-    same = _links(tiles)
+    links = _links(tiles)
     free = [True] * len(objects)
 
     def partners(of: int, tiles_taken: set[int], floor: float) -> list[int]:
-        """Return what means the same as a detection: the best of each tile that has none yet."""
+        """Return the best detection of the same object in each tile that has none yet."""
         best: dict[int, tuple[bool, float, int]] = {}
-        for k in same[of]:
+        for k in links[of]:
             detection, tile = objects[k], tile_of[k]
             if free[k] and tile not in tiles_taken and detection.score >= floor:
                 rank = detection.label == objects[of].label, detection.score, -k
@@ -142,14 +145,15 @@ def _groups(tiles: Sequence[Tile], cut: Sequence[bool], least: float) -> Iterato
         return [-k for _, _, k in best.values()]
 
     for first in sorted(range(len(objects)), key=lambda k: -objects[k].score):
-        # until it is part of an object: a whole one may leave a far piece of the chain over
+        # repeated until it is part of an object, since an uncut detection of the same chain may
+        # leave distant pieces over
         while free[first]:
             floor = least * objects[first].score
-            members, taken = [first], {tile_of[first]}
-            for k in members:  # grows meanwhile
-                partners_of_k = partners(k, taken, floor)
+            members, tiles_taken = [first], {tile_of[first]}
+            for k in members:  # which grows in the loop
+                partners_of_k = partners(k, tiles_taken, floor)
                 members += partners_of_k
-                taken |= {tile_of[p] for p in partners_of_k}
+                tiles_taken |= {tile_of[p] for p in partners_of_k}
             whole = max(
                 (k for k in members if not cut[k]),
                 key=lambda k: (objects[k].score, -k),
@@ -159,25 +163,25 @@ def _groups(tiles: Sequence[Tile], cut: Sequence[bool], least: float) -> Iterato
                 members = [whole, *partners(whole, {tile_of[whole]}, floor)]
             for k in members:
                 free[k] = False
-            # a second answer of a tile that has its say counts for nothing
+            # drop further detections of the object, of the same class, in these tiles
             tiles_of_members = {tile_of[k] for k in members}
             for k in members:
-                for other in same[k]:
-                    if tile_of[other] in tiles_of_members:
-                        free[other] &= objects[other].label != objects[k].label
+                for rival in links[k]:
+                    if tile_of[rival] in tiles_of_members:
+                        free[rival] &= objects[rival].label != objects[k].label
             yield _Group([objects[k] for k in members], None if whole is None else objects[whole])
 
 
 def _links(tiles: Sequence[Tile]) -> list[list[int]]:
-    """Return of each detection, tile by tile, those of other tiles that may mean the same."""
-    first = np.cumsum([0, *(len(tile.detections) for tile in tiles)])
-    same: list[list[int]] = [[] for _ in range(int(first[-1]))]
+    """Return for each detection, tile by tile, those of other tiles that may be the same object."""
+    offsets = np.cumsum([0, *(len(tile.detections) for tile in tiles)])
+    links: list[list[int]] = [[] for _ in range(int(offsets[-1]))]
     for i, j in _neighbours(tiles):
-        for a, b in _same(tiles[i], tiles[j]):
-            k, n = int(first[i]) + a, int(first[j]) + b
-            same[k].append(n)
-            same[n].append(k)
-    return same
+        for a, b in _matching_pairs(tiles[i], tiles[j]):
+            k, n = int(offsets[i]) + a, int(offsets[j]) + b
+            links[k].append(n)
+            links[n].append(k)
+    return links
 
 
 def _neighbours(tiles: Sequence[Tile]) -> Iterator[tuple[int, int]]:
@@ -190,8 +194,8 @@ def _neighbours(tiles: Sequence[Tile]) -> Iterator[tuple[int, int]]:
             yield i, i + 1 + int(j)
 
 
-def _same(first: Tile, second: Tile) -> list[tuple[int, int]]:
-    """Return the pairs of detections of two tiles that may mean the same object."""
+def _matching_pairs(first: Tile, second: Tile) -> list[tuple[int, int]]:
+    """Return the pairs of detections of two tiles that may be the same object."""
     low, high = np.maximum(first.start, second.start), np.minimum(first.stop, second.stop)
     boxes = []
     for tile in (first, second):
@@ -206,17 +210,19 @@ def _same(first: Tile, second: Tile) -> list[tuple[int, int]]:
 
 
 def _iou_within(a: Detection, b: Detection, low: np.ndarray, high: np.ndarray) -> float:
-    """Return the IoU of two masks, of what lies between ``low`` and ``high``."""
+    """Return the IoU of two masks within the box from ``low`` to ``high``."""
     first, second = _window(a, low, high), _window(b, low, high)
     start = np.maximum(a.start, b.start)
     stop = np.minimum(a.stop, b.stop)
     start, stop = np.maximum(start, low), np.minimum(stop, high)
-    both = (_window(a, start, stop) & _window(b, start, stop)).sum()
-    return float(both / (first.sum() + second.sum() - both)) if both else 0.0
+    intersection = (_window(a, start, stop) & _window(b, start, stop)).sum()
+    return (
+        float(intersection / (first.sum() + second.sum() - intersection)) if intersection else 0.0
+    )
 
 
 def _window(detection: Detection, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Return the part of a mask that lies between two corners."""
+    """Return the part of a mask within the box from ``low`` to ``high``."""
     cut = tuple(
         slice(max(0, int(a) - s), max(0, int(b) - s))
         for s, a, b in zip(detection.start, low, high, strict=True)
@@ -225,10 +231,11 @@ def _window(detection: Detection, low: np.ndarray, high: np.ndarray) -> np.ndarr
 
 
 def _is_cut(tile: Tile, detection: Detection, shape: Sequence[int]) -> bool:
-    """Say whether an object may go on beyond a border of its tile that is none of the image.
+    """Return whether an object may continue beyond an inner border of its tile.
 
-    A network's box ends a little before or beyond where the tile cuts the object. One that is
-    whole, and as near to the border, loses nothing: its neighbours show the same.
+    The boxes that a network predicts may end a little before the border that cuts an object.
+    Complete objects that are as close to the border are counted as cut, too, which has no effect,
+    since neighbouring tiles show them completely.
     """
     ends = tile.start, tile.stop, detection.start, detection.stop
     for a, b, p, q, n in zip(*ends, shape, strict=True):
@@ -239,17 +246,17 @@ def _is_cut(tile: Tile, detection: Detection, shape: Sequence[int]) -> bool:
 
 
 def _put_together(group: _Group) -> Detection:
-    """Return the object that the detections of tiles mean."""
+    """Return the object of a group of detections."""
     surest = max(group.members, key=lambda member: member.score)
     if group.whole is not None:
         return replace(group.whole, score=surest.score)
-    low, masks = _aligned(group.members)
+    low, masks = _on_common_grid(group.members)
     mask = np.logical_or.reduce(masks)
     return Detection(tuple(int(a) for a in low), mask, surest.score, surest.label)
 
 
-def _aligned(detections: Sequence[Detection]) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Return the first pixel of what holds all of several masks, and each of them within it."""
+def _on_common_grid(detections: Sequence[Detection]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return the corner of the smallest box around several masks, and each mask in this box."""
     low = np.min([detection.start for detection in detections], axis=0)
     high = np.max([detection.stop for detection in detections], axis=0)
     masks = []

@@ -1,16 +1,17 @@
-"""Where windows lie in an image, and how their outputs are put together.
+"""The grid of windows in an image, and the blending of their outputs.
 
-The image is thought of as mirrored without end at its borders (`septum.data.windows`), so that a
-window may begin and end anywhere. Windows start at multiples of the network's stride, so that
-its pooling grids fall on the same pixels in every window and in the whole image.
+The image is mirrored at its borders (`septum.data.windows`), so that a window may start and end
+anywhere. Windows start at multiples of the network's stride, so that its pooling grids fall on
+the same pixels in every window and in the whole image.
 
-- Padded networks (``margin`` 0): windows overlap and are blended with Gaussian weights of
-  sigma = tile / 8 (nnU-Net; Isensee et al., Nature Methods 2021). Windows form a grid, so
-  weights that sum to 1 in every pixel are a product of one weight per axis, known beforehand.
-- Valid networks (``margin`` > 0): the overlap-tile strategy (U-Net; Ronneberger et al., MICCAI
-  2015). Every output pixel comes from one window, where it sees what it would see in the whole
-  image. Outputs that abut would move the pooling grid from tile to tile (388 is no multiple of
-  16), hence a step of the largest multiple of the stride that fits.
+- Outputs of padded networks (``margin`` 0) overlap and are blended with Gaussian weights of
+  sigma = tile / 8 (nnU-Net; Isensee et al., Nature Methods 2021). Since windows form a grid,
+  weights that sum to 1 in every pixel are products of one weight for each axis, and are computed
+  beforehand.
+- Valid networks (``margin`` > 0) use the overlap-tile strategy (U-Net; Ronneberger et al., MICCAI
+  2015). Every output pixel comes from one window, which holds its whole receptive field. The
+  step between windows is the largest multiple of the stride that fits: with a step of the size
+  of the output, the pooling grid would shift from tile to tile (388 is no multiple of 16).
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from septum.data.windows import read_mirrored
 class Axis:
     """The windows along one axis.
 
-    ``starts`` are the first output pixels, ``weights`` their shares in each output pixel
-    (they sum to 1 over the windows); the input begins ``margin`` pixels before the output.
+    ``starts`` are the first output pixels of the windows, ``weights`` the weights of their output
+    pixels, which sum to 1 over the windows. The input starts ``margin`` pixels before the output.
     """
 
     length: int
@@ -42,16 +43,16 @@ class Axis:
 def plan_windows(
     segmenter: Any, spatial: Sequence[int], tile: Sequence[int], overlap: float
 ) -> list[Axis]:
-    """Lay windows over an image: one `Axis` per spatial axis, their product is the grid.
+    """Return the grid of windows over an image, as the product of one `Axis` per spatial axis.
 
     Parameters
     ----------
     segmenter : Segmenter
-        Its ``margin`` and ``legal_size`` decide where windows may lie.
+        Its ``margin``, ``stride`` and ``legal_size`` constrain the windows.
     spatial, tile : sequence of int
-        Sizes of the image and of the wanted input window, pixels.
+        Sizes of the image and of the requested input window, in pixels.
     overlap : float
-        Fraction that neighbouring windows share at least (padded networks).
+        Smallest fraction that neighbouring windows share (padded networks).
     """
     margin = int(segmenter.margin)
     size = segmenter.legal_size(
@@ -105,7 +106,7 @@ def read_window(
     image : (C, *spatial) array, numpy or zarr
     grid : sequence of Axis
     place : sequence of int
-        Number of the window along each axis.
+        Index of the window along each axis.
     normalise : callable or None
         Applied to the raw pixels.
     """
@@ -117,16 +118,16 @@ def read_window(
 
 
 class Slab:
-    """The rows of the output that later windows still add to.
+    """The rows of the output to which later windows still contribute.
 
-    Sums are in float64 and rounded once: a network that gives the same value in every window
-    gives exactly this value in the blend.
+    Sums are computed in float64 and rounded once, so that values which are equal in all windows
+    are unchanged by the blending.
     """
 
     def __init__(self, channels: int, grid: Sequence[Axis], out: Any) -> None:
         spatial = tuple(axis.length for axis in grid)
         self.out = np.empty((channels, *spatial), np.float32) if out is None else out
-        # rows go to a chunked array in whole chunks: a chunk written twice is compressed twice
+        # rows are written in whole chunks, since a chunk that is written twice is compressed twice
         chunks = getattr(out, "shards", None) or getattr(out, "chunks", None) or (1, 1)
         self._grain = chunks[1]
         self._grid = grid
@@ -149,7 +150,7 @@ class Slab:
         self._sum[(slice(None), *region)] += prediction[(slice(None), *inside)] * weight
 
     def flush(self, row: int) -> None:
-        """Write the rows that are final once all windows of a row were added."""
+        """Write the rows that are complete after all windows of a row of the grid were added."""
         axis = self._grid[0]
         final = axis.length
         if row + 1 < len(axis.starts):

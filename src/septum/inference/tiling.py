@@ -1,6 +1,6 @@
 """Prediction of images of any size, window by window, in bounded memory.
 
-`septum.inference.tile_grid` says where the windows lie and how they are blended.
+The grid of windows and their blending are in `septum.inference.tile_grid`.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ def auto_tile(patch: Sequence[int], margin: int) -> tuple[int, ...]:
     Parameters
     ----------
     patch : sequence of int
-        What the network was shown in training, its margin included, pixels along each axis.
+        Size of the patches in training, including the margin, in pixels along each axis.
     margin : int
-        Pixels that it loses on each side; 0 for padded networks.
+        Pixels that the output is smaller by on each side; 0 for padded networks.
     """
     inner = [int(n) - 2 * margin for n in patch]
 
@@ -78,27 +78,28 @@ def predict_tiled(
     segmenter : Segmenter
         A network on ``device``, with ``margin``, ``legal_size`` and ``predict``.
     image : (C, *spatial) array, numpy or zarr
-        Of any number of spatial axes.
+        Image with any number of spatial axes.
     out : (K, *spatial) array, numpy or zarr, optional
-        Where the probabilities are written, in its own dtype; a new float32 array otherwise.
+        Array for the probabilities, of any dtype; by default a new float32 array.
     tile : sequence of int
         The network's input window in pixels; raised to a legal size, smaller for small images.
     overlap : float
         Fraction of a window shared with the next, 0 ≤ overlap < 1. Without effect on valid
         networks, whose outputs need no blending.
     batch : int
-        Windows at a time. Halved, with a warning in the log, when memory runs out.
+        Number of windows that are predicted at once. It is halved, and a warning logged, if
+        memory runs out.
     device : str or torch.device
-        Where ``segmenter`` is.
+        Device of ``segmenter``.
     tta : bool
         Average over the symmetries of the pixel grid: all flips and, within ``planes``, all
-        90° rotations (8 in 2-D; in 3-D 16, or 48 where all axes may be exchanged).
+        90° rotations (8 in 2-D; in 3-D 16, or 48 if all axes may be exchanged).
     planes : sequence of (int, int), optional
-        Pairs of spatial axes that may be exchanged; all where not given.
+        Pairs of spatial axes that may be exchanged; by default all.
     normalise : callable, optional
-        From a raw window (C, *window) to the float32 one that the network is shown.
+        Converts a raw window (C, *window) to the float32 input of the network.
     progress : bool
-        Show a bar on stderr once the prediction has taken five seconds.
+        Whether to show a bar on stderr once the prediction has taken five seconds.
 
     Returns
     -------
@@ -151,14 +152,14 @@ def predict_tiled(
 
 
 Symmetry = tuple[tuple[int, ...], tuple[int, ...], list[int], list[float]]
-"""The spatial axes in their new order, those of them that are then flipped, and the channels
-and signs that the prediction of the turned image has (`Segmenter.turned_back`)."""
+"""The spatial axes in their new order, the new axes that are then flipped, and the channels and
+signs by which the prediction is transformed back (`Segmenter.undo_symmetry`)."""
 
 
 def _symmetries(
     segmenter: Any, tile: Sequence[int], planes: Sequence[tuple[int, int]] | None
 ) -> list[Symmetry]:
-    """Return every symmetry of the pixel grid that turns the tile into a legal tile."""
+    """Return the symmetries of the pixel grid that transform the tile to a legal tile."""
     axes = range(len(tile))
     planes = list(itertools.combinations(axes, 2)) if planes is None else planes
     kind = list(axes)  # axes of one kind may be exchanged
@@ -173,7 +174,7 @@ def _symmetries(
             continue
         for bits in itertools.product((False, True), repeat=len(tile)):
             flips = tuple(axis for axis, flip in enumerate(bits) if flip)
-            channels = segmenter.turned_back(len(tile), order, flips)
+            channels = segmenter.undo_symmetry(len(tile), order, flips)
             if channels is not None:
                 found.append((order, flips, *channels))
     if len(found) == 1:
@@ -182,7 +183,7 @@ def _symmetries(
 
 
 class _Runner:
-    """The network on batches of windows; remembers the batch size that fits into memory."""
+    """Apply the network to batches of windows of a size that fits into memory."""
 
     def __init__(
         self, segmenter: Any, device: torch.device, symmetries: list[Symmetry], batch: int
@@ -277,7 +278,7 @@ def tile_bar(total: int, progress: bool) -> tqdm:
 
 @contextmanager
 def evaluating(segmenter: Any) -> Iterator[None]:
-    """Have a network in evaluation mode, and then in the mode that it was in."""
+    """Set a network to evaluation mode, and restore its mode afterwards."""
     training = segmenter.training
     segmenter.eval()
     try:

@@ -91,7 +91,7 @@ def dice_loss(logits: Tensor, classes: Tensor) -> Tensor:
     return loss(probabilities * counted, truth.float())
 
 
-def binary_cross_entropy(logits: Tensor, target: Tensor, known: Tensor) -> Tensor:
+def binary_cross_entropy(logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
     """Sigmoid cross-entropy with targets between 0 and 1, over the pixels that count.
 
     It is lowest where the estimate equals the target. Without any pixel that counts the loss
@@ -101,7 +101,7 @@ def binary_cross_entropy(logits: Tensor, target: Tensor, known: Tensor) -> Tenso
     ----------
     logits : Tensor, (N, *spatial)
     target : Tensor, (N, *spatial), float32
-    known : Tensor, (N, *spatial), bool
+    valid : Tensor, (N, *spatial), bool
         The pixels that count.
 
     Returns
@@ -113,9 +113,9 @@ def binary_cross_entropy(logits: Tensor, target: Tensor, known: Tensor) -> Tenso
     --------
     An undecided pixel costs ln 2 = 0.693; the other does not count.
 
-    >>> target, known = torch.tensor([[1.0, 0.0]]), torch.tensor([[True, False]])
-    >>> binary_cross_entropy(torch.zeros(1, 2), target, known)
+    >>> target, valid = torch.tensor([[1.0, 0.0]]), torch.tensor([[True, False]])
+    >>> binary_cross_entropy(torch.zeros(1, 2), target, valid)
     tensor(0.6931)
     """
     losses = F.binary_cross_entropy_with_logits(logits.float(), target, reduction="none")
-    return (losses * known).sum() / known.sum().clamp(min=1)
+    return (losses * valid).sum() / valid.sum().clamp(min=1)

@@ -69,7 +69,7 @@ def test_every_parameter_of_a_decoder_has_a_label():
 def test_what_the_configuration_sets_is_not_called_tuned():
     (row,) = rows(network(WATERSHED, method="watershed", min_size=44))
     assert row.tuned == ["threshold 0.45", "threshold of seeds 0.7"]
-    assert row.given == ["watershed", "smallest object 44 px"]
+    assert row.configured == ["watershed", "smallest object 44 px"]
 
 
 def test_the_only_method_of_a_head_is_derived():
@@ -125,7 +125,7 @@ def test_parameters_of_a_baseline_are_tuned_or_set():
     record = Fitted(method="watershed", parameters=parameters, **RECORD)
     floor = results("floor", record=record, options={"polarity": "dark"})
     tuned = ["level 0.35", "smallest object 30 px"]
-    assert rows(floor) == [TunedRow("floor", tuned=tuned, given=["polarity dark"])]
+    assert rows(floor) == [TunedRow("floor", tuned=tuned, configured=["polarity dark"])]
 
 
 def test_limits_of_a_merge_are_tuned():

@@ -43,7 +43,7 @@ from septum.io.usage import (
 )
 from septum.metrics.panoptic import panoptic_quality
 from septum.stages.merge.record import Merged
-from septum.stages.predict.batch import files_of, one_a_fold, write_batch
+from septum.stages.predict.batch import file_by_fold, files_of_fold, write_batch
 from septum.stages.tune.coordinate_descent import descend, mean_score
 from septum.stages.tune.subsample import central_windows
 
@@ -158,12 +158,12 @@ def merge_batch(
         case with different folds.
     """
     records = {path: read_record(path, Merged) for path in map(Path, parameters)}
-    by_fold = one_a_fold((path, record.fitted.get("fold")) for path, record in records.items())
+    by_fold = file_by_fold((path, record.fitted.get("fold")) for path, record in records.items())
     objects, pixels = case_paths([instances]), case_paths([semantic])
     jobs = _jobs(objects, pixels, semantic)
 
     def predict(name: str, path: Path, fold: str) -> Prediction:
-        used = [records[file] for file in files_of(fold, by_fold)]
+        used = [records[file] for file in files_of_fold(fold, by_fold)]
         limits = common_parameters([record.parameters for record in used])
         with_objects, with_classes = read_prediction(path), read_prediction(pixels[name])
         if with_objects.instance is None:

@@ -1,7 +1,7 @@
-"""What predicting has in common, whatever predicts: which cases, which files, what is written.
+"""Functions that predictions by networks and by classical baselines share.
 
-`septum.stages.predict.stage` predicts by networks, `septum.stages.predict.classical` by tuned
-baselines; a baseline's job must not wait for PyTorch, so it is not imported here.
+`septum.stages.predict.stage` predicts with networks, `septum.stages.predict.classical` with tuned
+baselines. PyTorch is not imported here, so that a baseline's job does not wait for it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 
 class Trained(Protocol):
-    """What the header of a model file and the record of a baseline both say."""
+    """The fields that the header of a model file and the record of a baseline share."""
 
     spatial_dims: int
     in_channels: int
@@ -40,46 +40,46 @@ class Trained(Protocol):
     unit: str
 
 
-def one_a_fold(folds: Iterable[tuple[Path, int | None]]) -> dict[int, Path]:
+def file_by_fold(folds: Iterable[tuple[Path, int | None]]) -> dict[int, Path]:
     """Return the file of each fold, in the order of the folds.
 
     Parameters
     ----------
     folds : iterable of (Path, int or None)
-        Files, and the fold that each says it is of.
+        Files, and the fold that each of them names.
 
     Raises
     ------
     SeptumError
-        Naming every file that says no fold, or one that another has.
+        Naming every file without a fold, and files of the same fold.
     """
-    found: dict[int, Path] = {}
+    files: dict[int, Path] = {}
     problems = Problems()
     for path, fold in folds:
         if fold is None:
             remedy = "give a file that the workflow wrote"
             problems.add(path, "does not say which fold it is of", remedy)
-        elif fold in found:
-            what = f"is of fold {fold}, and so is {found[fold]}"
+        elif fold in files:
+            what = f"is of fold {fold}, and so is {files[fold]}"
             problems.add(path, what, "give one file a fold")
         else:
-            found[fold] = path
+            files[fold] = path
     problems.raise_if_any()
-    return dict(sorted(found.items()))
+    return dict(sorted(files.items()))
 
 
-def files_of(fold: str, by_fold: Mapping[int, Path]) -> list[Path]:
+def files_of_fold(fold: str, by_fold: Mapping[int, Path]) -> list[Path]:
     """Return the files that predict together: all for ``ensemble``, else that of a fold."""
     return list(by_fold.values()) if fold == "ensemble" else [by_fold[int(fold)]]
 
 
 def require_fit(path: str | Path, shape: Sequence[int], trained: Trained) -> None:
-    """Check that an image (C, *spatial) is of the kind a model was trained on.
+    """Check that an image (C, *spatial) has the axes and channels that a model was trained on.
 
     Raises
     ------
     SeptumError
-        If its axes or channels are other ones; names ``path``.
+        If it has other axes or channels, naming ``path``.
     """
     if len(shape) - 1 != trained.spatial_dims:
         what = f"has {len(shape) - 1} spatial axes, but the model works in {trained.spatial_dims}-D"
@@ -99,53 +99,55 @@ def write_batch(
     threads: int = 1,
     earlier: Sequence[PredictionCosts] = (),
 ) -> None:
-    """Predict the cases of a batch and write them to one folder, whole or not at all.
+    """Predict the cases of a batch and write the predictions to one folder atomically.
 
     Parameters
     ----------
     jobs : iterable of (name, path, subset, fold)
-        As `septum.stages.predict.jobs.prediction_jobs` returns them.
+        Cases to predict, from `septum.stages.predict.jobs.prediction_jobs`.
     out : path
-        Folder of the predictions; ``subset`` and ``fold`` join the attributes of each.
+        Folder of the predictions; ``subset`` and ``fold`` are added to their attributes.
     predict : callable
-        From name, path and fold to the prediction.
+        Returns the prediction for a name, a path and a fold.
     costs : path, optional
-        File for what it took (`septum.io.usage.PredictionCosts`).
+        File for the costs (`septum.io.usage.PredictionCosts`).
     device, threads : str, int
-        What is predicted with (`septum.io.usage.usage`), for the record of costs.
+        Device and number of threads (`septum.io.usage.usage`), for the record of costs.
     earlier : sequence of PredictionCosts
-        Of predictions that these are made of; theirs are added.
+        Costs of predictions that these are computed from, which are added.
     """
-    before: Counter[str] = Counter()
+    earlier_seconds: Counter[str] = Counter()
     for record in earlier:
         for case in record.cases:
-            before[case.case] += case.seconds
-    taken = []
+            earlier_seconds[case.case] += case.seconds
+    case_costs = []
     with atomic_path(out) as folder:
         folder.mkdir()
         for name, path, subset, fold in jobs:
             start = time.monotonic()
-            found = predict(name, path, fold)
-            seconds = time.monotonic() - start + before[name]
-            models = len(found.attributes.models)
-            taken.append(
-                CaseCosts(case=name, models=models, pixels=found.semantic.size, seconds=seconds)
+            prediction = predict(name, path, fold)
+            seconds = time.monotonic() - start + earlier_seconds[name]
+            models = len(prediction.attributes.models)
+            case_costs.append(
+                CaseCosts(
+                    case=name, models=models, pixels=prediction.semantic.size, seconds=seconds
+                )
             )
             write_prediction(
                 folder / path.name,
-                semantic=found.semantic,
-                instance=found.instance,
-                geometry=found.geometry,
+                semantic=prediction.semantic,
+                instance=prediction.instance,
+                geometry=prediction.geometry,
                 name=name,
-                scores=found.scores,
-                attributes=replace(found.attributes, subset=subset, fold=fold),
+                scores=prediction.scores,
+                attributes=replace(prediction.attributes, subset=subset, fold=fold),
             )
-            _report(name, f"{subset}, {fold}", found, seconds)
+            _report(name, f"{subset}, {fold}", prediction, seconds)
     if costs is not None:
         used = usage(device, threads)
-        for one in earlier:
-            used = used.after(one)
-        write_costs(Path(costs), PredictionCosts(**used.model_dump(), cases=taken))
+        for record in earlier:
+            used = used.after(record)
+        write_costs(Path(costs), PredictionCosts(**used.model_dump(), cases=case_costs))
 
 
 def find_stems(
@@ -156,11 +158,11 @@ def find_stems(
     Raises
     ------
     SeptumError
-        A missing image, an unknown format, two images whose results would have one name,
-        results that would lie among the images: all that can be checked before predicting.
+        With all problems that can be found before predicting: missing images, unknown formats,
+        images whose results would have the same name, results in the folder of the images.
     """
     stems: dict[Path, str] = {}
-    taken: dict[str, Path] = {}
+    path_by_name: dict[str, Path] = {}
     problems = Problems()
     for path in map(Path, dict.fromkeys(images)):
         if not os.path.exists(path):
@@ -171,18 +173,18 @@ def find_stems(
         except SeptumError as error:
             problems.extend(error.problems)
             continue
-        # any part of the name will do: the whole name without its suffix is wanted
+        # `export_stem` takes any part of the name, and returns the name without its suffix
         stem = export_stem(path.name.split(".")[0], Geometry((), source={"path": str(path)}))
         two_maps = _gives_two_maps(trained)
         names = [stem.lower(), *([f"{stem}_classes".lower()] if two_maps else [])]
-        for rival in {taken[name] for name in names if name in taken}:
-            what = f"would give a result of the same name as {rival}"
+        for other_path in {path_by_name[name] for name in names if name in path_by_name}:
+            what = f"would give a result of the same name as {other_path}"
             problems.add(path, what, "predict them into different folders")
         if path.parent.resolve() == out.resolve():
             what = "lies in the folder of the results, which might replace it"
             problems.add(path, what, "give another folder by --out")
         stems[path] = stem
-        taken |= dict.fromkeys(names, path)
+        path_by_name |= dict.fromkeys(names, path)
     problems.raise_if_any()
     return stems
 
@@ -201,18 +203,18 @@ def segment_images(
     stems : mapping of Path to str
         Images, and the name of each result (`find_stems`).
     out : Path
-        Folder of the results; made where it is missing.
+        Folder of the results; created if it does not exist.
     reader : str
-        How images are read (`septum.config.registry.READERS`), or ``auto``.
+        Reader of the images (`septum.config.registry.READERS`), or ``auto``.
     trained : Trained
-        What predicts, to compare the images with.
+        Model or record of a baseline, which the images must fit.
     predict : callable
-        From path, image (C, *spatial) and geometry to the prediction.
+        Returns the prediction for a path, an image (C, *spatial) and a geometry.
 
     Raises
     ------
     SeptumError
-        At the end: all images that could not be segmented; the others are done.
+        At the end, with all images that could not be segmented; the others are written.
     """
     problems = Problems()
     for path, stem in stems.items():
@@ -224,27 +226,27 @@ def segment_images(
                 raise problem(path, what, "replace them, for example by the background's intensity")
             _warn_of_scale(path, geometry, trained)
             start = time.monotonic()
-            found = predict(path, image, geometry)
-            written = export_prediction(out, found, stem=stem)
-            _report(" ".join(map(str, written)), str(path), found, time.monotonic() - start)
+            prediction = predict(path, image, geometry)
+            written = export_prediction(out, prediction, stem=stem)
+            _report(" ".join(map(str, written)), str(path), prediction, time.monotonic() - start)
         except SeptumError as error:
             problems.extend(error.problems)
     problems.raise_if_any()
 
 
 def _gives_two_maps(trained: Trained) -> bool:
-    """Say whether classes are delivered beside instances (`export_prediction`)."""
+    """Return whether `export_prediction` writes a map of classes beside that of instances."""
     several = trained.annotation == "instance" and len(trained.classes) > 1
     return several or trained.annotation == "panoptic"
 
 
 def _warn_of_scale(path: Path, geometry: Geometry, trained: Trained) -> None:
-    """Say so where pixels are of another size than those the model was trained on."""
+    """Log a warning if pixels differ in size from those that the model was trained on."""
     if "pixel" in (geometry.unit, trained.unit):
         return
-    here = in_micrometers(geometry.spacing, geometry.unit)
-    there = in_micrometers(trained.spacing, trained.unit)
-    ratio = float(np.exp(np.abs(np.log(np.divide(here, there))).max()))
+    pixel_size = in_micrometers(geometry.spacing, geometry.unit)
+    training_pixel_size = in_micrometers(trained.spacing, trained.unit)
+    ratio = float(np.exp(np.abs(np.log(np.divide(pixel_size, training_pixel_size))).max()))
     if ratio > 1.5:
         _log.warning(
             "%s: its pixels are %s %ss, those of the training images %s %ss: expect worse results",
@@ -256,7 +258,7 @@ def _warn_of_scale(path: Path, geometry: Geometry, trained: Trained) -> None:
         )
 
 
-def _report(name: str, by: str, found: Prediction, seconds: float) -> None:
-    instance = found.instance
+def _report(name: str, by: str, prediction: Prediction, seconds: float) -> None:
+    instance = prediction.instance
     objects = "" if instance is None else f", {int(np.max(instance, initial=0))} objects"
     _log.info("%s (%s): %.1f s%s", name, by, seconds, objects)

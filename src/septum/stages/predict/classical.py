@@ -1,7 +1,7 @@
-"""Tuned baselines predict: batches of cases, and new images by name.
+"""Prediction of batches of cases, and of new images, with tuned classical baselines.
 
-As `septum.stages.predict.stage` does by networks: a validation case with the parameters of its
-fold, a test or unlabelled case with those that stand for all folds.
+As in `septum.stages.predict.stage`, a validation case is predicted with the parameters of its
+fold, and a test or unlabelled case with the common parameters of all folds.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from septum.data.store_attributes import PredictionAttributes
 from septum.errors import Problems
 from septum.io.atomic import require_writable
 from septum.stages.predict.batch import (
-    files_of,
+    file_by_fold,
+    files_of_fold,
     find_stems,
-    one_a_fold,
     require_fit,
     segment_images,
     write_batch,
@@ -65,12 +65,14 @@ def predict_batch(
     SeptumError
         If a file holds no parameters, or they do not go together.
     """
-    found = _read(parameters)
-    by_fold = one_a_fold((path, found[path].fitted.get("fold")) for path in map(Path, parameters))
+    fitted_by_path = _read(parameters)
+    by_fold = file_by_fold(
+        (path, fitted_by_path[path].fitted.get("fold")) for path in map(Path, parameters)
+    )
     jobs = prediction_jobs(case_paths([cases]), read_plan(plan), list(by_fold))
 
     def predict(name: str, path: Path, fold: str) -> Prediction:
-        used = {file: found[file] for file in files_of(fold, by_fold)}
+        used = {file: fitted_by_path[file] for file in files_of_fold(fold, by_fold)}
         case = read_case(path)
         require_fit(path, case.image.shape, next(iter(used.values())))
         return _predict(used, name, case.image, case.geometry)
@@ -106,29 +108,29 @@ def predict_images(
     """
     check_reader(reader, "--reader")
     require_writable(out)
-    found = _read(parameters)
-    trained = common_baseline(list(found.values()))
+    fitted_by_path = _read(parameters)
+    trained = common_baseline(list(fitted_by_path.values()))
     stems = find_stems(images, Path(out), reader, trained)
 
     def predict(path: Path, image: np.ndarray, geometry: Geometry) -> Prediction:
-        return _predict(found, path.name, image, geometry)
+        return _predict(fitted_by_path, path.name, image, geometry)
 
     segment_images(stems, Path(out), reader, trained, predict)
 
 
 def _read(paths: Sequence[str | Path]) -> dict[Path, Fitted]:
     """Read the files; they must be of one method and one kind of data."""
-    found = {path: read_fitted(path) for path in map(Path, paths)}
+    fitted_by_path = {path: read_fitted(path) for path in map(Path, paths)}
     kinds = ("method", "spatial_dims", "in_channels", "annotation", "classes")
-    first, of_first = next(iter(found.items()))
+    first, of_first = next(iter(fitted_by_path.items()))
     problems = Problems()
-    for path, fitted in found.items():
+    for path, fitted in fitted_by_path.items():
         differing = [name for name in kinds if getattr(fitted, name) != getattr(of_first, name)]
         if differing:
             what = f"does not go with {first}: they differ in {', '.join(differing)}"
             problems.add(path, what, "give files of one experiment")
     problems.raise_if_any()
-    return found
+    return fitted_by_path
 
 
 def _predict(

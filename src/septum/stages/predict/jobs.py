@@ -1,4 +1,4 @@
-"""Which stored cases are predicted by the model of which fold."""
+"""The assignment of stored cases to the models of folds that predict them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 def prediction_jobs(
     paths: Mapping[str, Path], plan: Plan, folds: Sequence[int]
 ) -> list[tuple[str, Path, str, str]]:
-    """Say which cases are predicted by what: none by a model that was trained on it.
+    """Assign cases to models, none to a model that was trained on it.
 
     Parameters
     ----------
@@ -22,14 +22,14 @@ def prediction_jobs(
         Stored cases by name.
     plan : Plan
     folds : sequence of int
-        Of the models at hand.
+        Folds of the models.
 
     Returns
     -------
     list of (name, path, subset, fold)
-        By fold, then name. Subset ``val`` by the fold it validates; ``test`` and ``unlabelled``
-        by ``ensemble``, or by the only fold there is. Cases that all folds were trained on are
-        left out.
+        Sorted by fold, then name. A case of the subset ``val`` is predicted by its fold, a case
+        of ``test`` or ``unlabelled`` by ``ensemble``, or by the only fold. Cases that all models
+        were trained on are left out.
     """
     where = {name: ("val", str(k)) for k in folds for name in plan.val_cases(k)}
     alone = "ensemble" if len(folds) > 1 else str(folds[0])

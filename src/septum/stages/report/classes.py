@@ -1,4 +1,4 @@
-"""Scores by class: all experiments side by side, and one by one with what they take for what."""
+"""Scores by class: a comparison of all experiments, and each of them with its confusion matrix."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class ClassRow:
 
 @dataclass(frozen=True)
 class ConfusionRow:
-    """Where the pixels of a true class went: (share as text, share, what it is) a class."""
+    """A row of a confusion matrix: (share as text, share, description) of each predicted class."""
 
     name: str
     cells: list[tuple[str, float, str]]
@@ -66,7 +66,7 @@ class ClassBlock:
 
 @dataclass(frozen=True)
 class ByClass:
-    """Scores by class; ``matrix`` has a row an experiment, and is empty where there is one."""
+    """Scores by class; ``matrix`` has a row for each of several experiments, else it is empty."""
 
     score: Column
     heads: list[tuple[str, str]]
@@ -75,7 +75,7 @@ class ByClass:
 
 
 def by_class(dataset: Dataset) -> ByClass | None:
-    """Return the scores by class; None where there is one class of things, or no score."""
+    """Return the scores by class; None if there is a single class of things, or no score."""
     several = len(dataset.plan.classes) > 1
     stuff = any(spec.kind == "stuff" for spec in dataset.plan.classes.values())
     pooled = {e.key: _pooled(dataset, e) for e in dataset.experiments}
@@ -83,10 +83,10 @@ def by_class(dataset: Dataset) -> ByClass | None:
         return None
     colours = class_colours(dataset.plan)
     score = PANOPTIC[0] if dataset.has_objects else IOU
-    first = next(iter(pooled.values()))
+    rows_of_first = next(iter(pooled.values()))
     return ByClass(
         score=score,
-        heads=[(_name(row), _colour(row, colours)) for row in first],
+        heads=[(_name(row), _colour(row, colours)) for row in rows_of_first],
         matrix=_matrix(dataset, pooled, score) if len(pooled) > 1 else [],
         blocks=[_block(dataset, e, pooled[e.key], colours) for e in dataset.experiments],
     )
@@ -98,10 +98,10 @@ def confusion_shares(rows: Sequence[Row], classes: Sequence[int]) -> tuple[np.nd
     Parameters
     ----------
     rows : sequence of rows of ``confusion.csv``
-        Of any number of cases, whose pixels are added up.
+        Rows of any number of cases, whose pixels are summed.
     classes : sequence of int
-        In the order wanted. A row of shares adds up to 1; it is NaN where the class is nowhere
-        annotated.
+        Class ids, in the order of the result. A row of shares sums to 1; it is NaN if the class
+        is not annotated.
     """
     place = {class_id: i for i, class_id in enumerate(classes)}
     pixels = np.zeros((len(place), len(place)))
@@ -140,8 +140,8 @@ def _matrix(
     ]
     cells: list[list[Cell]] = [[] for _ in pooled]
     for texts in columns:
-        known = {text for text in texts if text != NOTHING}
-        best = max(known) if len(set(texts)) > 1 and known else None  # as the leaderboard marks it
+        shown = {text for text in texts if text != NOTHING}
+        best = max(shown) if len(set(texts)) > 1 and shown else None  # as the leaderboard marks it
         for row, text in zip(cells, texts, strict=True):
             row.append(Cell(text, best=text == best))
     return [(e.name, row) for e, row in zip(dataset.experiments, cells, strict=True)]
@@ -152,7 +152,7 @@ def _block(
 ) -> ClassBlock:
     ids = [0, *dataset.plan.classes]
     pixels, shares = confusion_of(dataset, experiment)
-    # a class that is nowhere, such as background where all is labelled, is not shown
+    # absent classes are not shown, such as background if all pixels are labelled
     shown = [i for k, i in enumerate(ids) if pixels[k].any() or pixels[:, k].any()]
     columns = [*PANOPTIC, IOU, *COUNTS] if dataset.has_objects else [IOU]
     ranked = next(r for r in dataset.leaderboard if r["experiment"] == experiment.key)

@@ -1,8 +1,9 @@
-"""Colours of the report: told apart with any colour vision, and never by colour alone.
+"""Colours of the report, which can be distinguished with any colour vision.
 
-Errors: Okabe and Ito, "Color Universal Design" (2008), brightened for dark images; each also
-has a filling of its own. Networks: Tol's "bright" scheme (2021); each line also has a dash.
-Classes: Tol's "muted" scheme, without the colours that errors have; each class is also named.
+No information is given by colour alone. Colours of errors are those of Okabe and Ito, "Color
+Universal Design" (2008), brightened for dark images; each also has a separate filling. Networks
+have the colours of Tol's "bright" scheme (2021); each line also has a dash pattern. Classes have
+the colours of Tol's "muted" scheme, without those of errors; each class is also named.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ PIXEL_MARKS = {
 NETWORKS = ("#4477aa", "#ee6677", "#228833", "#aa3377", "#b8a02a", "#2f9fc4", "#777777")
 DASHES = ("", "6 3", "2 3", "8 3 2 3", "12 4", "4 2 1 2", "1 2")
 
-# neither cyan nor sand, which would be taken for the errors' blue and yellow
+# without cyan and sand, which resemble the blue and yellow of errors
 _CLASSES = ("#44aa99", "#332288", "#999933", "#cc6677", "#117733", "#882255", "#aa4499", "#dddddd")
 _GOLDEN = 0.6180339887498949
 
@@ -58,7 +59,7 @@ def network_style(index: int) -> tuple[str, str]:
 
 
 def class_colours(plan: Plan) -> dict[int, str]:
-    """Return the colour of each class: the declared one, or one of our own."""
+    """Return the colour of each class: the declared one, or one of the scheme."""
     return {
         number: spec.colour or _CLASSES[i % len(_CLASSES)]
         for i, (number, spec) in enumerate(sorted(plan.classes.items()))
@@ -66,7 +67,7 @@ def class_colours(plan: Plan) -> dict[int, str]:
 
 
 def object_colour(number: int) -> tuple[int, int, int]:
-    """Return the colour of an object, unlike that of its neighbours by number."""
+    """Return the colour of an object, which differs from those of similar numbers."""
     red, green, blue = colorsys.hls_to_rgb((number * _GOLDEN) % 1, 0.62, 0.85)
     return round(255 * red), round(255 * green), round(255 * blue)
 

@@ -1,4 +1,4 @@
-"""What the experiments cost: a table, and pictures of accuracy against cost."""
+"""The costs of the experiments: a table, and charts of accuracy against cost."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from septum.stages.leaderboard.cost_text import UNKNOWN_TEXT, cost_texts, durati
 from septum.stages.leaderboard.scores import number
 from septum.stages.report.inputs import Dataset
 from septum.stages.report.scatter import Mark, duration_axis, scatter, score_axis
-from septum.stages.report.verdict import NAMES
+from septum.stages.report.verdict import SCORE_NAMES
 
 
 @dataclass(frozen=True)
 class CostChart:
-    """A picture of accuracy against a cost, and the experiments that it lacks."""
+    """A chart of accuracy against a cost, and the experiments that are missing in it."""
 
     picture: Markup
     caption: str
@@ -26,7 +26,7 @@ class CostChart:
 def cost_table(dataset: Dataset) -> list[list[str]]:
     """Return parameters, time and memory of training, and speed of inference: a row a network.
 
-    Empty where nothing was measured of any.
+    Empty if no costs were measured.
     """
     rows = [list(cost_texts(row).values()) for row in dataset.leaderboard]
     return rows if any(text != UNKNOWN_TEXT for row in rows for text in row) else []
@@ -35,10 +35,10 @@ def cost_table(dataset: Dataset) -> list[list[str]]:
 def cost_charts(dataset: Dataset) -> list[CostChart]:
     """Draw the ranking score over the time of training, and over that of inference.
 
-    A picture of a single experiment compares nothing, and is left out.
+    Charts of a single experiment are left out, since they compare nothing.
     """
     training = [number(row, "training_s") for row in dataset.leaderboard]
-    # times, as the other axis: less is better in both
+    # time and not speed, so that less is better on both axes
     inference = [_inverse(number(row, "mpx_per_s")) for row in dataset.leaderboard]
     charts = [
         _chart(dataset, training, "time of training", "Training, all folds together"),
@@ -48,18 +48,18 @@ def cost_charts(dataset: Dataset) -> list[CostChart]:
 
 
 def devices(dataset: Dataset) -> str:
-    """Return on what the costs were measured, as part of a sentence."""
+    """Return the devices on which costs were measured, as part of a sentence."""
     measured = []
     for key, what in (("device", "training"), ("predict_device", "inference")):
         names = dict.fromkeys(str(row.get(key) or "") for row in dataset.leaderboard)
-        known = " and ".join(name for name in names if name)
-        if known:
-            measured.append(f"{what} on {known}")
+        named = " and ".join(name for name in names if name)
+        if named:
+            measured.append(f"{what} on {named}")
     return "; ".join(measured)
 
 
 def _chart(dataset: Dataset, costs: list[float], axis: str, caption: str) -> CostChart | None:
-    score = NAMES.get(dataset.ranked_by, dataset.ranked_by)
+    score = SCORE_NAMES.get(dataset.ranked_by, dataset.ranked_by)
     marks, missing = [], []
     for style, (experiment, row) in enumerate(
         zip(dataset.experiments, dataset.leaderboard, strict=True)

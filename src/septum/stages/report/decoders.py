@@ -1,4 +1,4 @@
-"""What was tuned on validation cases: decoders of networks, parameters of baselines and merges."""
+"""Parameters tuned on validation cases: decoders of networks, baselines and merges."""
 
 from __future__ import annotations
 
@@ -20,32 +20,34 @@ LABELS = {
     "min_size": "smallest object",
     "min_stuff": "smallest area of stuff",
 }
-"""What the parameters of decoders are called, in their order."""
+"""Names of the parameters of decoders in the report, in their order."""
 IN_PIXELS = ("min_size", "min_stuff")
 
 
 @dataclass
 class TunedRow:
-    """The parameters of an experiment, or of one of its folds, by where they come from.
+    """The parameters of an experiment, or of one of its folds, by their source.
 
     Parameters
     ----------
     owner : str
-        The experiment, and which of its folds.
+        The experiment, and its fold.
     derived : list of (parameter, why)
-        What follows from the head or the data.
-    tuned, given : list of str
-        What was tuned on validation cases, and what the configuration sets.
+        Parameters that follow from the head or the data.
+    tuned : list of str
+        Parameters that were tuned on validation cases.
+    configured : list of str
+        Parameters that the configuration sets.
     """
 
     owner: str
     derived: list[tuple[str, str]] = field(default_factory=list)
     tuned: list[str] = field(default_factory=list)
-    given: list[str] = field(default_factory=list)
+    configured: list[str] = field(default_factory=list)
 
 
 def tuned_rows(dataset: Dataset) -> list[TunedRow]:
-    """Return a row for each experiment; of a network, for each fold and all together."""
+    """Return a row for each experiment; for a network, a row for each fold and for all of them."""
     rows = []
     for experiment in dataset.experiments:
         if experiment.run is None:
@@ -78,7 +80,7 @@ def _decoder(
         text = value_text(value) if name == "method" else _text(name, value)
         why = _reason(name, value, head, plan)
         if getattr(settings, name) != "auto" and value != "argmax":
-            row.given.append(text)
+            row.configured.append(text)
         elif why:
             row.derived.append((text, why))
         else:
@@ -87,7 +89,7 @@ def _decoder(
 
 
 def _reason(name: str, value: Value, head: str, plan: Plan) -> str:
-    """Return why a parameter has its value without any tuning; empty where it is tuned."""
+    """Return the reason for the value of a parameter that is not tuned; empty if it is tuned."""
     if value == "argmax":
         return "only classes are annotated"
     if name == "method" and len(HEADS[head].methods) == 1:
@@ -104,7 +106,7 @@ def _parameters(experiment: Experiment) -> TunedRow:
     row = TunedRow(experiment.name)
     for name, value in experiment.record.parameters.items():
         if value is not None:
-            place = row.given if name in experiment.options else row.tuned
+            place = row.configured if name in experiment.options else row.tuned
             place.append(_text(name, value))
     return row
 

@@ -1,4 +1,4 @@
-"""What the data and the networks are, as rows of text."""
+"""Descriptions of the data and the networks, as rows of text."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def network_row(experiment: Experiment) -> list[str]:
         return [experiment.record.method, str(merge or "classical"), *[NOTHING] * 5]
     model = next(iter(experiment.models.values()))
     histories = list(experiment.histories.values())
-    best = [max(known) for rows in histories if (known := _finite(rows, "val_iou"))]
+    best = [max(finite) for rows in histories if (finite := _finite(rows, "val_iou"))]
     minutes = sum(sum(_finite(rows, "seconds")) for rows in histories) / 60
     speeds = [speed for rows in histories for speed in _finite(rows, "images_per_second")]
     options = _options(model.options)

@@ -137,9 +137,9 @@ def _across(value: float, span: Point) -> float:
 
 def score_range(values: Iterable[float]) -> Point:
     """Return a common axis for scores: from a round number below the lowest, up to 1."""
-    known = [value for value in values if math.isfinite(value)]
+    finite = [value for value in values if math.isfinite(value)]
     # below 1 also where every score is 1: an axis needs a length
-    return (min(max(0.0, math.floor(5 * min(known)) / 5), 0.8) if known else 0.0, 1.0)
+    return (min(max(0.0, math.floor(5 * min(finite)) / 5), 0.8) if finite else 0.0, 1.0)
 
 
 def stacked_bar(parts: Sequence[tuple[str, float, str]], *, width: int = 150) -> Markup:
@@ -167,8 +167,8 @@ def ap_axes() -> tuple[Axis, Axis]:
 
 def value_axis(values: Iterable[float], title: str) -> Axis:
     """Return an axis for positive values; logarithmic where they span more than tenfold."""
-    known = [value for value in values if math.isfinite(value)]
-    low, high = (min(known), max(known)) if known else (0.0, 1.0)
+    finite = [value for value in values if math.isfinite(value)]
+    low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
     if low > 0 and high > 10 * low:
         decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
         ticks = [m * 10.0**d for d in decades for m in (1, 2, 5)]
@@ -251,9 +251,9 @@ def _line(line: Line, at: Callable[[Point], Point]) -> Markup:
 
 
 def _band(line: Line, at: Callable[[Point], Point]) -> Markup:
-    known = [(x, low, high) for x, low, high in line.band if math.isfinite(low + high)]
-    outline = [at((x, high)) for x, _, high in known]
-    outline += [at((x, low)) for x, low, _ in reversed(known)]
+    finite = [(x, low, high) for x, low, high in line.band if math.isfinite(low + high)]
+    outline = [at((x, high)) for x, _, high in finite]
+    outline += [at((x, low)) for x, low, _ in reversed(finite)]
     path = " ".join(f"{px:.1f},{py:.1f}" for px, py in outline)
     return Markup('<polygon points="{}" fill="{}" opacity="0.13"/>').format(
         path, network_style(line.style)[0]

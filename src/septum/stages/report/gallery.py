@@ -20,7 +20,7 @@ from septum.stages.report.inputs import Dataset, Experiment
 from septum.stages.report.overlays import Frame, choose_frame, draw_errors, draw_labels, picture
 from septum.stages.report.text import number_text, subset_name
 
-ERRORS = ("missed", "merged", "split", "spurious")
+ERROR_KINDS = ("missed", "merged", "split", "spurious")
 
 
 @dataclass(frozen=True)
@@ -219,7 +219,7 @@ def _caption(row: Row | None, prediction: Prediction) -> str:
         return f"{int(np.max(prediction.instance, initial=0))} objects"
     if math.isnan(number(row, "n_true")):
         return f"Dice {number_text(number(row, 'dice'))}, IoU {number_text(number(row, 'iou'))}"
-    counts = [f"{number(row, kind):.0f} {kind}" for kind in ERRORS if number(row, kind) > 0]
+    counts = [f"{number(row, kind):.0f} {kind}" for kind in ERROR_KINDS if number(row, kind) > 0]
     return f"AP {number_text(number(row, 'ap'))}: {', '.join(counts) or 'no errors'}"
 
 

@@ -258,9 +258,9 @@ def _read_used(predicted: Mapping[str, Path], plan: Plan) -> dict[str, Used]:
     """
     used = {}
     for names in (*plan.folds, [*plan.test, *plan.unlabelled]):
-        known = [predicted[name] for name in names if name in predicted]
-        if known:
-            plain = read_attributes(known[0], "prediction")["attributes"]
+        predicted_paths = [predicted[name] for name in names if name in predicted]
+        if predicted_paths:
+            plain = read_attributes(predicted_paths[0], "prediction")["attributes"]
             attributes = PredictionAttributes.from_json(plain)
             used[str(attributes.fold)] = Used(attributes.decoder or {}, attributes.tile or ())
     return used

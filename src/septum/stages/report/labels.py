@@ -60,15 +60,15 @@ def place_labels(
     marks = [Box(x - radius, y - radius, x + radius, y + radius) for x, y in points]
     placed: dict[int, Box] = {}
     for i in sorted(range(len(points)), key=lambda i: (-_neighbours(i, points), i)):
-        taken = [*placed.values(), *marks]
-        others = [point for point in points if point != points[i]]
+        occupied = [*placed.values(), *marks]
+        other_points = [point for point in points if point != points[i]]
         boxes = list(_places(points[i], text_width(texts[i])))
         best, least = boxes[0], (math.inf, 0)
         for box in boxes:
             if not box.inside(frame):
                 continue
-            covered = sum(box.overlap(other) for other in taken)
-            crossed = sum(_crosses(points[i], box, other, radius) for other in others)
+            covered = sum(box.overlap(other) for other in occupied)
+            crossed = sum(_crosses(points[i], box, other, radius) for other in other_points)
             if (covered, crossed) < least:
                 best, least = box, (covered, crossed)
             if least == (0, 0):

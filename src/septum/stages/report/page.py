@@ -32,7 +32,7 @@ from septum.stages.report.tables import (
     pair_rows,
 )
 from septum.stages.report.text import interval_text, number_text, subset_name
-from septum.stages.report.verdict import NAMES, cautions, verdict
+from septum.stages.report.verdict import SCORE_NAMES, cautions, verdict
 
 
 @dataclass(frozen=True)
@@ -210,7 +210,7 @@ def dataset_part(
         infinite=any(cell.remark for row in leaderboard for cell in row.cells),
         axis=score_bars(dataset)[0],
         pairs=pair_rows(dataset, report.bootstrap, seed),
-        ranked_by=NAMES.get(dataset.ranked_by, dataset.ranked_by),
+        ranked_by=SCORE_NAMES.get(dataset.ranked_by, dataset.ranked_by),
         has_objects=dataset.has_objects,
         ap_chart=ap_chart(dataset),
         errors=_errors(dataset),
@@ -256,7 +256,7 @@ def matrix(datasets: Sequence[Dataset]) -> Matrix:
         MatrixColumn(
             id=f"dataset-{index + 1}",
             name=dataset.name,
-            score=NAMES.get(dataset.ranked_by, dataset.ranked_by),
+            score=SCORE_NAMES.get(dataset.ranked_by, dataset.ranked_by),
             cases=_cases(dataset),
         )
         for index, dataset in enumerate(datasets)

@@ -108,8 +108,8 @@ def score_axis(values: Iterable[float], title: str) -> Axis:
 
     It spans 0.05 at least: smaller differences shall look small.
     """
-    known = [value for value in values if math.isfinite(value)]
-    low, high = (min(known), max(known)) if known else (0.0, 1.0)
+    finite = [value for value in values if math.isfinite(value)]
+    low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
     missing = max(0.0, 0.05 - (high - low))
     ticks = steps(max(low - missing / 2, 0.0), high + missing / 2, 4)
     return Axis(ticks[0], ticks[-1], ticks, title)
@@ -117,8 +117,8 @@ def score_axis(values: Iterable[float], title: str) -> Axis:
 
 def duration_axis(seconds: Iterable[float], title: str) -> Axis:
     """Return a logarithmic axis for times, with room beside the first and the last."""
-    known = [value for value in seconds if math.isfinite(value) and value > 0]
-    low, high = (min(known) / 1.5, max(known) * 1.5) if known else (1.0, 60.0)
+    finite = [value for value in seconds if math.isfinite(value) and value > 0]
+    low, high = (min(finite) / 1.5, max(finite) * 1.5) if finite else (1.0, 60.0)
     ticks = [tick for tick in DURATIONS if low <= tick <= high]
     if len(ticks) < 2:  # nearly the same: as far as the ticks around them, to tell them by
         low = max((tick for tick in DURATIONS if tick <= low), default=low)

@@ -23,7 +23,7 @@ from septum.io.units import SYMBOLS
 from septum.stages.report.inputs import Dataset, Experiment, Model
 from septum.stages.report.text import size_text, value_text
 
-SET = "set by you"
+SET_BY_USER = "set by you"
 
 OPTIONS = {
     "anchor_sizes": (
@@ -129,26 +129,26 @@ def used_settings(dataset: Dataset, experiment: Experiment) -> list[Setting]:
 
 def _owners_text(owners: Sequence[str], networks: Sequence[str]) -> str:
     """Return who has a value; empty where all networks have."""
-    others = [name for name in networks if name not in owners]
-    if not others:
+    other_networks = [name for name in networks if name not in owners]
+    if not other_networks:
         return ""
-    if len(others) <= 2 < len(owners):
-        return f"all networks but {' and '.join(others)}"
+    if len(other_networks) <= 2 < len(owners):
+        return f"all networks but {' and '.join(other_networks)}"
     return ", ".join(owners)
 
 
 def _normalisation(model: Model, plan: Plan, settings: Normalisation) -> Setting:
-    """Return how intensities are normalised: a scheme, and what it was given or measured."""
+    """Return the normalisation of intensities: its scheme and the parameters of the scheme."""
     used = model.normalisation
     # the plan says why the scheme, then why the window
     why_scheme, _, why_window = plan.derived["normalisation"].partition("; ")
-    sources = [SET if settings.scheme != "auto" else f"derived: {why_scheme}"]
+    sources = [SET_BY_USER if settings.scheme != "auto" else f"derived: {why_scheme}"]
     if isinstance(used, PercentileScaling):
         value = f"percentiles {value_text(used.lower)} to {value_text(used.upper)}"
         usual = Normalisation()
-        given = (settings.lower, settings.upper) != (usual.lower, usual.upper)
-        if given and settings.scheme == "auto":
-            sources.append(f"percentiles {SET}")
+        changed = (settings.lower, settings.upper) != (usual.lower, usual.upper)
+        if changed and settings.scheme == "auto":
+            sources.append(f"percentiles {SET_BY_USER}")
     elif isinstance(used, WindowScaling):
         value = (
             f"CT window {value_text(used.low)} to {value_text(used.high)}, then mean "
@@ -158,7 +158,7 @@ def _normalisation(model: Model, plan: Plan, settings: Normalisation) -> Setting
             derived = settings.scheme == "auto"
             sources.append(why_window if derived else f"derived: {why_window}")
         elif settings.scheme == "auto":
-            sources.append(f"window {SET}")
+            sources.append(f"window {SET_BY_USER}")
     else:
         standard = isinstance(used, StandardScaling)
         value = "mean 0, standard deviation 1" if standard else used.scheme
@@ -166,11 +166,11 @@ def _normalisation(model: Model, plan: Plan, settings: Normalisation) -> Setting
 
 
 def _patch(model: Model, plan: Plan, run: Run) -> Setting:
-    given = run.train.patch != "auto"
-    wanted = tuple(run.train.patch if given else plan.patch)
-    source = SET if given else f"derived: {plan.derived['patch']}"
-    if wanted != model.patch:
-        source += f"; enlarged from {size_text(wanted)} px to what the network needs"
+    is_set = run.train.patch != "auto"
+    requested = tuple(run.train.patch if is_set else plan.patch)
+    source = SET_BY_USER if is_set else f"derived: {plan.derived['patch']}"
+    if requested != model.patch:
+        source += f"; enlarged from {size_text(requested)} px to what the network needs"
     return Setting("train.patch", "Training patch", f"{size_text(model.patch)} px", source)
 
 
@@ -178,7 +178,7 @@ def _weights(dataset: Dataset) -> Iterator[Setting]:
     """Yield what the weight maps follow the data in."""
     plan, settings = dataset.plan, dataset.weights
     sigma = f"{value_text(plan.weights['sigma'])} {SYMBOLS[plan.unit]}"
-    source = SET if settings.sigma != "auto" else f"derived: {plan.derived['sigma']}"
+    source = SET_BY_USER if settings.sigma != "auto" else f"derived: {plan.derived['sigma']}"
     yield Setting("weights.sigma", "σ of the border weights", sigma, source)
     if settings.mode == "lmb":  # has a balance of its own
         return
@@ -186,7 +186,7 @@ def _weights(dataset: Dataset) -> Iterator[Setting]:
         f"{'background' if key == '0' else plan.classes[int(key)].name} {value_text(weight)}"
         for key, weight in plan.weights["class_weights"].items()
     )
-    source = f"derived: {plan.derived['class_weights']}" if settings.class_balance else SET
+    source = f"derived: {plan.derived['class_weights']}" if settings.class_balance else SET_BY_USER
     yield Setting("weights.class_balance", "Class weights", weights, source)
 
 
@@ -197,7 +197,7 @@ def _options(model: Model, plan: Plan, run: Run) -> Iterator[Setting]:
         if value is None:
             continue
         if option in run.options:
-            source = SET
+            source = SET_BY_USER
         elif plan.diameters:
             smallest, largest = (f"{plan.diameters[share]:.3g} px" for share in ("5", "95"))
             source = f"derived: {why.format(smallest=smallest, largest=largest)}"
@@ -211,7 +211,7 @@ def _options(model: Model, plan: Plan, run: Run) -> Iterator[Setting]:
 def _tile(experiment: Experiment, model: Model, run: Run) -> Iterator[Setting]:
     """Yield the window of predictions, one for all folds."""
     for used in [used for used in experiment.used.values() if used.tile][:1]:
-        source = SET
+        source = SET_BY_USER
         if run.predict.tile == "auto":
             grown = "" if used.tile == model.patch else ", doubled as long as memory allows"
             source = f"derived: the training patch{grown}"

@@ -87,28 +87,31 @@ class ErrorCounts:
 def leaderboard_columns(dataset: Dataset) -> list[Column]:
     """Return the columns that hold a number; the one that ranks comes first.
 
-    A distance that is infinite in every case has no mean, and its column says so.
+    The column of a distance that is infinite in every case is included, too.
     """
-    wanted = [c for c in _meaningful(dataset) if c.key in IN_LEADERBOARD]
+    candidates = [c for c in _meaningful(dataset) if c.key in IN_LEADERBOARD]
     rows = dataset.leaderboard
-    known = [
-        c for c in wanted if says_something(rows, c.key) or any(_infinite(row, c) for row in rows)
+    columns = [
+        c
+        for c in candidates
+        if says_something(rows, c.key) or any(_infinite(row, c) for row in rows)
     ]
-    return sorted(known, key=lambda column: column.key != dataset.ranked_by)
+    return sorted(columns, key=lambda column: column.key != dataset.ranked_by)
 
 
 def leaderboard_cells(rows: Sequence[Row], column: Column) -> list[Cell]:
     """Return one cell a row, the best value marked.
 
-    A distance is a mean over the cases where it is finite, and says how many are not. Where
-    networks differ in that, their means are over different cases, and none is called the best.
+    A distance is a mean over the cases where it is finite, shown with the number of other cases.
+    If this number differs between networks, no value is marked, since their means are over
+    different cases.
     """
     values = [_told(row, column) for row in rows]
     infinite = [_infinite(row, column) for row in rows]
-    known = [value for value in values if math.isfinite(value)]
-    best = (max if column.higher_is_better else min)(known, default=math.nan)
+    finite = [value for value in values if math.isfinite(value)]
+    best = (max if column.higher_is_better else min)(finite, default=math.nan)
     texts = [number_text(value, column.digits) for value in values]
-    # as shown: what looks the same is not marked as better
+    # values that look equal are not marked as better
     differ = len({text for text in texts if text != NOTHING}) > 1 and len(set(infinite)) == 1
     return [
         Cell(
@@ -132,16 +135,18 @@ def pair_rows(dataset: Dataset, bootstrap: int, seed: int) -> list[tuple[str, li
         return []
     scores = [e.scores.of(dataset.subset) for e in dataset.experiments]
     rows = []
-    for experiment, mine in zip(dataset.experiments, scores, strict=True):
+    for experiment, row_scores in zip(dataset.experiments, scores, strict=True):
         cells = []
-        for theirs in scores:
-            if theirs is mine:
+        for column_scores in scores:
+            if column_scores is row_scores:
                 cells.append(Cell(""))
                 continue
-            gap = difference(mine, theirs, dataset.ranked_by, bootstrap, (seed, dataset.name))
+            gap = difference(
+                row_scores, column_scores, dataset.ranked_by, bootstrap, (seed, dataset.name)
+            )
             text = NOTHING if math.isnan(gap.value) else f"{gap.value:+.3f}"
-            known = not math.isnan(gap.low)
-            interval = f"{gap.low:+.3f} to {gap.high:+.3f}" if known else ""
+            has_interval = not math.isnan(gap.low)
+            interval = f"{gap.low:+.3f} to {gap.high:+.3f}" if has_interval else ""
             cells.append(Cell(text, gap.value, interval, gap.excludes_zero))
         rows.append((experiment.name, cells))
     return rows

@@ -14,7 +14,7 @@ from septum.stages.report.text import interval_text, number_text, subset_name
 MIN_CASES_INTERVAL = 10
 """Cases below which a bootstrap interval is a rough one."""
 
-NAMES = {"pq_pooled": "pooled PQ", "dice": "Dice"}
+SCORE_NAMES = {"pq_pooled": "pooled PQ", "dice": "Dice"}
 
 
 def verdict(dataset: Dataset) -> list[str]:
@@ -83,7 +83,7 @@ def _lead(dataset: Dataset, first: Row, names: dict[str, str]) -> str:
     subject = names[str(first["experiment"])]
     verb = "scores best with" if len(dataset.leaderboard) > 1 else "reaches"
     return (
-        f"{subject} {verb} a {NAMES.get(score, score)} of {number_text(number(first, score))}"
+        f"{subject} {verb} a {SCORE_NAMES.get(score, score)} of {number_text(number(first, score))}"
         f"{between} on {cases} {subset_name(dataset.subset)} case{'s' * (cases != 1)}."
     )
 
@@ -96,9 +96,11 @@ def _behind(row: Row, names: dict[str, str]) -> str:
     amount = f"{name} is {behind:.3f} behind"
     interval = interval_text(row, "behind_best")
     if apart is None:
-        few = int(number(row, "behind_best_cases"))
-        count = f"{few} common cases are" if few > 1 else "a single common case is"
-        return f"{amount}{f' ({interval})' * bool(interval)}; {count} too few to rule out chance."
+        count = int(number(row, "behind_best_cases"))
+        count_text = f"{count} common cases are" if count > 1 else "a single common case is"
+        return (
+            f"{amount}{f' ({interval})' * bool(interval)}; {count_text} too few to rule out chance."
+        )
     if apart:
         return f"{amount} ({interval}): more than the choice of cases explains."
     return f"{amount} ({interval}): these cases do not tell the two apart."

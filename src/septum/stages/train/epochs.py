@@ -1,8 +1,8 @@
 """The epochs of a training: from its settings and cases to the best weights.
 
-All code that decides the weights is reached by imports from here, and what only comes after
-them (tuning, the model file) or looks on (the recorder) is not: a change of this code, and of
-no other, makes a training start anew (`septum.stages.train.job`).
+All code that the weights depend on is imported from here. Code that runs after the training
+(tuning, the model file) or only observes it (the recorder) is not. A training starts anew if
+this code changes, and only then (`septum.stages.train.job`).
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ def set_up(
     digests: Mapping[str, str],
     start: Path | None = None,
 ) -> Training:
-    """Return a training, its network with its initial weights; nothing is written.
+    """Return a training whose network has its initial weights; nothing is written.
 
-    The parameters are those of `septum.stages.train.stage.train`, but for ``folder``, where its
-    outputs will lie.
+    The parameters are those of `septum.stages.train.stage.train`, but for ``folder``, the folder
+    of the outputs.
     """
     choose_devices(run.train, choose_device(run.train.device, "train.device"))
     maps = weights if run.train.border_weights else None
-    found = find_fold_cases(plan, fold, cases=cases, copies=copies, weights=maps)
+    fold_cases = find_fold_cases(plan, fold, cases=cases, copies=copies, weights=maps)
     where = f"experiments.{run.experiment}.options"
     options = fitted_options(run.network, run.options, plan.diameters, plan.spacing)
     run = run.model_copy(update={"options": options})
@@ -73,30 +73,30 @@ def set_up(
         plan=plan,
         fold=fold,
         seed=seed,
-        cases=found,
+        cases=fold_cases,
         segmenter=segmenter,
         shape=patch_shape(segmenter, patch, plan.spatial_dims),
         folder=folder,
-        digests={**digests, "data": data_digest(found.files()), **started},
+        digests={**digests, "data": data_digest(fold_cases.files()), **started},
         start=origin,
     )
 
 
 def run_epochs(training: Training, done: Progress, recorder: lightning.Callback) -> Progress:
-    """Train the epochs that are left; `septum.stages.train.checkpoints` has the best weights then.
+    """Train the remaining epochs; the best weights are kept in the checkpoints.
 
     Parameters
     ----------
     training : Training
     done : Progress
-        Of earlier runs, whose last checkpoint is gone on from.
+        Progress of earlier runs, from whose last checkpoint the training is resumed.
     recorder : lightning.Callback
-        Looks on.
+        Observes the training.
 
     Returns
     -------
     Progress
-        With these epochs.
+        The progress including these epochs.
     """
     settings = training.run.train
     checkpoints = Checkpoints(
@@ -106,7 +106,7 @@ def run_epochs(training: Training, done: Progress, recorder: lightning.Callback)
         epochs=settings.epochs,
         patience=settings.patience,
     )
-    # a validation's averaged weights are swapped out by the last of these callbacks
+    # the last callback swaps the averaged weights out after the others have run at a validation
     callbacks = [recorder, checkpoints]
     callbacks += [AveragedWeights(settings.ema)] if settings.ema else []
     n_channels = head_class(training.run.head).channels(len(training.plan.classes))

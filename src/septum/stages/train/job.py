@@ -1,4 +1,4 @@
-"""One training, as a record: everything that decides it, and the digest of all that."""
+"""The record of everything that a training depends on, and its digest."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from septum.io.code_digest import code_digest
 from septum.networks.segmenter import Segmenter
 from septum.stages.train.patches import PatchShape
 
-# Settings that may differ between a run and the one that resumes it: the weights do not
-# depend on them (on one machine, and but for the order in which several devices add up).
-IRRELEVANT = ("device", "devices", "workers", "folds")
-# Names of weights to start from, which count by their own digest.
-NAMES = ("pretrained", "start_from")
-# What of a plan the weights depend on; the rest (other folds, the test set, new images) may
-# change. Weight maps count by their own digest, as all files do.
-RELEVANT = ("spatial_dims", "in_channels", "annotation", "classes", "normalisation", "spacing")
-# From here all code that the weights depend on is reached by imports, but for the modules of the
-# network and of the head, which are named by settings.
+# Settings that may differ between a run and the one that resumes it, since the weights do not
+# depend on them (except for the order in which several devices add gradients).
+SETTINGS_NOT_COUNTED = ("device", "devices", "workers", "folds")
+# Settings that name initial weights, which are counted by their digest instead.
+INITIAL_WEIGHT_SETTINGS = ("pretrained", "start_from")
+# Fields of a plan that the weights depend on; others (other folds, the test set, new images) may
+# change. Weight maps are counted by their digest, as all files are.
+PLAN_FIELDS = ("spatial_dims", "in_channels", "annotation", "classes", "normalisation", "spacing")
+# Imports from this module reach all code that the weights depend on, except for the modules of
+# the network and of the head, which are named by settings.
 WEIGHTS_CODE = "septum.stages.train.epochs"
-# This is reached too, but all that a training takes from it is values, which count themselves: a
-# new setting of the report must not cost anyone their epochs.
+# Modules that are reached as well, but only provide values, which are counted themselves. A new
+# setting of the report must not start trainings anew.
 VALUES_CODE = ("septum.config.schema",)
 
 
 @dataclass(frozen=True)
 class Training:
-    """Everything that decides one training.
+    """Everything that one training depends on.
 
     Parameters
     ----------
@@ -42,15 +42,15 @@ class Training:
     fold, seed : int
     cases : FoldCases
     segmenter : Segmenter
-        With its initial weights.
+        The network, with its initial weights.
     shape : PatchShape
     folder : Path
-        Where everything is written.
+        Folder of all outputs.
     digests : dict
-        Of data and code: ``data``, and ``start`` of the weights that it starts from, count for
-        the weights; the code's, which is that of the whole stage, is kept in the model file only.
+        Digests of data and code. ``data`` and ``start`` (of the initial weights) are counted in
+        the fingerprint; that of the code, of the whole stage, is only stored in the model file.
     start : dict, optional
-        What the network starts from (`septum.stages.train.initial_weights.load_start`), for the
+        Record of the initial weights (`septum.stages.train.initial_weights.load_start`), for the
         model file.
     """
 
@@ -67,21 +67,23 @@ class Training:
 
     @property
     def seed_parts(self) -> tuple[object, ...]:
-        """What every draw of this training is seeded by."""
+        """Parts of the seed of every random draw of this training."""
         return (self.seed, self.plan.dataset, self.run.experiment, self.fold)
 
     @property
     def patches(self) -> int:
-        """Patches an epoch."""
+        """Number of patches an epoch."""
         return self.run.train.batch * self.run.train.steps
 
     def fingerprint(self) -> str:
-        """Return a digest of all that the weights depend on."""
-        settings = self.run.model_dump(mode="json", exclude={"predict", "decode", *NAMES})
-        for key in IRRELEVANT:
+        """Return a digest of everything that the weights depend on."""
+        settings = self.run.model_dump(
+            mode="json", exclude={"predict", "decode", *INITIAL_WEIGHT_SETTINGS}
+        )
+        for key in SETTINGS_NOT_COUNTED:
             del settings["train"][key]
         plan = self.plan.to_json()
-        facts = {key: plan[key] for key in RELEVANT} | {
+        facts = {key: plan[key] for key in PLAN_FIELDS} | {
             "patch": list(self.shape.size),
             "train": self.plan.train_cases(self.fold),
             "validation": self.plan.val_cases(self.fold),

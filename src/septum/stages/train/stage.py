@@ -38,32 +38,33 @@ def train(
     start: Path | None = None,
     progress: bool = True,
 ) -> None:
-    """Train one network on one fold, going on from its last checkpoint where there is one.
+    """Train one network on one fold, resuming from its last checkpoint if there is one.
 
-    On a CPU, a training that was interrupted, however, ends with the same file, byte for byte,
-    as an undisturbed one (same machine and number of threads).
+    On a CPU, a training that was interrupted in any way ends with the same file, byte for byte,
+    as an undisturbed one (on the same machine and with the same number of threads).
 
     Parameters
     ----------
     run : Run
-        The experiment's settings.
+        Settings of the experiment.
     plan : Plan
-        The dataset's.
+        Plan of the dataset.
     cases, copies, weights : sequence of Path
-        Batch folders of canonical cases, of their elastic copies, and of weight maps (which
-        are not looked at where ``train.border_weights`` is off).
+        Batch folders of canonical cases, of their elastic copies, and of weight maps (which are
+        not read if ``train.border_weights`` is off).
     fold : int
-        Its cases are for validation; the training cases of the others, and their copies, are
-        trained on.
+        The fold whose cases are used for validation. The cases of the other folds, and their
+        copies, are used for training.
     seed : int
-        Of the configuration.
+        Seed of the configuration.
     out : Path
-        The weights, written last, in the format of a model file without a decoder
-        (`septum.stages.tune.stage` adds it). Beside it: ``history.csv``, ``curves.png``,
-        ``costs.json`` (`septum.io.usage.TrainingCosts`), ``checkpoints/``, ``tensorboard/``.
+        File of the weights, written last, in the format of a model file without a decoder
+        (`septum.stages.tune.stage` adds it). Beside it are written ``history.csv``,
+        ``curves.png``, ``costs.json`` (`septum.io.usage.TrainingCosts`), ``checkpoints/`` and
+        ``tensorboard/``.
     digests : mapping
-        Kept in the file, where the digest of the data joins them. A checkpoint is gone
-        on from where all that decides the weights is the same (`Training.fingerprint`).
+        Digests to store in the file, to which that of the data is added. A training is resumed
+        if everything that the weights depend on is unchanged (`Training.fingerprint`).
     start : Path, optional
         The weights that ``run.pretrained`` or ``run.start_from`` names: a checkpoint, or the
         other experiment's weights (`septum.stages.train.initial_weights.load_start`).
@@ -73,10 +74,10 @@ def train(
     Raises
     ------
     SeptumError
-        Whatever a user can put right: no GPU where one is demanded, no cases, a diverging loss,
-        another process that still trains here.
+        If a GPU is demanded and there is none, if there are no cases, if the loss diverges, or
+        if another process trains in the same folder.
     KeyboardInterrupt, SystemExit
-        After Ctrl-C and SIGTERM; the last checkpoint lies there whole.
+        After Ctrl-C and SIGTERM; the last checkpoint is complete.
     """
     training = set_up(
         run=run,
@@ -111,7 +112,7 @@ def train(
 
 
 def _so_far(training: Training) -> Progress:
-    """Return how far an earlier run came; clear away what belongs to another training."""
+    """Return the progress of an earlier run; remove the files of another training."""
     checkpoints = training.folder / "checkpoints"
     done = find_progress(checkpoints, training.fingerprint())
     if done is not None and done.epochs:
@@ -126,7 +127,7 @@ def _so_far(training: Training) -> Progress:
 
 
 def _write_costs(training: Training, recorder: Recorder) -> None:
-    """Write what the training took; its history has the epochs of every part of it."""
+    """Write the costs of the training, including those of parts before an interruption."""
     costs = TrainingCosts(
         **recorder.usage.model_dump(),
         training_s=sum(row["seconds"] for row in recorder.rows),
@@ -136,7 +137,7 @@ def _write_costs(training: Training, recorder: Recorder) -> None:
 
 
 def _finish(training: Training, done: Progress, out: Path) -> None:
-    """Write the best weights, with all that is known of them but a decoder."""
+    """Write the best weights, with their header, which has no decoder yet."""
     run, plan = training.run, training.plan
     state = read_weights(training.folder / "checkpoints")
     training.segmenter.load_state_dict(state)

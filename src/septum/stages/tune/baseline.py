@@ -35,30 +35,30 @@ def fit(
     baseline : Baseline
         The method, and its parameters that are not tuned.
     plan : Plan
-        The dataset's.
+        Plan of the dataset.
     cases : sequence of Path
         Batch folders of canonical cases.
     fold : int
     out : Path
-        The file, written whole or not at all; beside it ``costs.json``
-        (`septum.io.usage.TrainingCosts`), whose training is the tuning.
+        The file, written atomically. ``costs.json`` is written beside it
+        (`septum.io.usage.TrainingCosts`), with the time of the tuning.
     digests : mapping
-        Kept in the file, where the digest of the validation cases joins them.
+        Digests to store in the file, to which that of the validation cases is added.
     threads : int
-        That libraries may use, for the record of costs.
+        Number of threads that libraries may use, for the record of costs.
 
     Raises
     ------
     SeptumError
-        If the dataset is none for the method (`septum.config.baseline_fits.misfits`), a
-        validation case is missing, or method or options are wrong.
+        If the method cannot be applied to the dataset (`septum.config.baseline_fits.misfits`), if
+        a validation case is missing, or if the method or its options are wrong.
     """
     Problems(misfits_of_plan(baseline, plan)).raise_if_any()
     create(baseline.method, baseline.options, where=f"experiments.{baseline.experiment}.options")
     paths = find_validation_cases(plan, fold, cases)
     start = time.monotonic()
     tuned = tune(baseline.method, paths, fixed=baseline.options)
-    taken = time.monotonic() - start
+    seconds = time.monotonic() - start
     record = Fitted(
         method=baseline.method,
         parameters=tuned["parameters"],
@@ -73,6 +73,6 @@ def fit(
             "pixels": tuned["pixels"],
         },
     )
-    costs = TrainingCosts(**usage("cpu", threads).model_dump(), training_s=taken)
+    costs = TrainingCosts(**usage("cpu", threads).model_dump(), training_s=seconds)
     write_costs(Path(out).parent / COSTS_FILE, costs)
     write_json(out, record.model_dump(mode="json"))

@@ -1,4 +1,4 @@
-"""The parameters of a classical method, chosen on validation cases: never on test cases."""
+"""Tuning of the parameters of a classical method on validation cases."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from septum.metrics.ratio import ratio
 from septum.stages.tune.coordinate_descent import descend, mean_score
 from septum.stages.tune.subsample import central_windows
 
-LEAST_PIXELS = 2**15
-"""Of a single case at least so many, before cases are left out."""
+MIN_PIXELS_PER_CASE = 2**15
+"""Pixels to which the windows of large cases may shrink before whole cases are left out."""
 
 _log = logging.getLogger(__name__)
 
@@ -35,13 +35,13 @@ class Sample:
     ----------
     image : (C, *spatial) array
     true : (*spatial) integer array
-        Its objects; or, without ``instances``, its foreground (anything but 0).
+        Instance ids; or, without ``instances``, its foreground (any number but 0).
     spacing : tuple of float
         Distance between pixel centres along each axis.
     instances : bool
         Whether single objects are annotated.
     void : (*spatial) bool array, optional
-        Pixels that do not count.
+        Pixels that are ignored.
     """
 
     image: np.ndarray
@@ -54,9 +54,9 @@ class Sample:
 def tune(
     name: str, cases: Sequence[str | Path], *, fixed: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Return the parameters that are best for validation cases.
+    """Return the parameters with the best score on validation cases.
 
-    At most the method's ``tuning_pixels`` are used: of large cases the centre, and, where there
+    At most ``tuning_pixels`` of the method are used: the centres of large cases, and, if these
     are still too many, cases evenly spaced in the given order.
 
     Parameters
@@ -71,24 +71,26 @@ def tune(
     Returns
     -------
     dict
-        As `best_parameters`.
+        See `best_parameters`.
 
     Raises
     ------
     SeptumError
-        If the method is unknown, is not defined for such images, or a fixed parameter is wrong.
+        If the method is unknown or not defined for such images, or a fixed parameter is wrong.
     """
     most = method_class(name).tuning_pixels
     samples = []
-    for path, window in central_windows(cases, most=most, least=LEAST_PIXELS):
+    for path, window in central_windows(cases, most=most, least=MIN_PIXELS_PER_CASE):
         case = open_case(path)
         classes = np.asarray(case.semantic[window])
         void = classes == VOID
-        known = np.where(void, 0, classes)
+        classes_or_background = np.where(void, 0, classes)
         samples.append(
             Sample(
                 image=np.asarray(case.image[(slice(None), *window)]),
-                true=known if case.instance is None else np.asarray(case.instance[window]),
+                true=classes_or_background
+                if case.instance is None
+                else np.asarray(case.instance[window]),
                 spacing=case.geometry.spacing,
                 instances=case.instance is not None,
                 void=void if void.any() else None,
@@ -100,12 +102,12 @@ def tune(
 def best_parameters(
     name: str, samples: Sequence[Sample], *, fixed: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Return the parameters of the best score on annotated images.
+    """Return the parameters with the best score on annotated images.
 
     The score is the mean over images of AP averaged over IoU 0.50:0.05:0.95, or of the IoU of
-    the foreground where no single objects are annotated. One parameter after the other takes its
-    best value of `septum.classical.create.grid`, until none changes; of equal scores the present
-    value wins, then the one that stands first in the grid.
+    the foreground if no single objects are annotated. Parameters are set to the best value of
+    `septum.classical.create.grid` in turn, until none changes. Of equal scores the current value
+    is kept, otherwise the first one in the grid.
 
     Parameters
     ----------
@@ -118,8 +120,8 @@ def best_parameters(
     Returns
     -------
     dict
-        ``method``, ``parameters`` (all of them), ``score`` (None where there is nothing to
-        score), ``cases``, ``pixels`` (how many were looked at): JSON-able.
+        A record of JSON's types: ``method``, ``parameters`` (tuned and fixed), ``score`` (None if
+        there is nothing to score), and the numbers of ``cases`` and ``pixels`` that were used.
 
     Raises
     ------
@@ -131,17 +133,17 @@ def best_parameters(
     values = grid(name, channels=channels, **_typical_object(samples))
     free = {key: options for key, options in values.items() if key not in fixed}
     start = {key: options[0] for key, options in free.items()}
-    tried: dict[Method, float] = {}
+    score_by_method: dict[Method, float] = {}
 
     def score(parameters: Mapping[str, Any]) -> float:
         method = create(name, parameters)
-        if method not in tried:
-            tried[method] = _score(method, samples)
-        return tried[method]
+        if method not in score_by_method:
+            score_by_method[method] = _score(method, samples)
+        return score_by_method[method]
 
     best = descend({**start, **fixed}, free, score)
     result = score(best)
-    _log.info("%s: %.4f, the best of %d sets of parameters", name, result, len(tried))
+    _log.info("%s: %.4f, the best of %d sets of parameters", name, result, len(score_by_method))
     return {
         "method": name,
         "parameters": create(name, best).model_dump(mode="json"),
@@ -152,23 +154,23 @@ def best_parameters(
 
 
 def _score(method: Method, samples: Sequence[Sample]) -> float:
-    """Return the mean over images; -1 where there is nothing to find and nothing found."""
+    """Return the mean score over images; -1 if it is undefined for all of them."""
     scores = []
     for sample in samples:
-        found = method.segment(sample.image, spacing=sample.spacing)
+        predicted = method.segment(sample.image, spacing=sample.spacing)
         if sample.instances:
-            table = OverlapTable.from_labels(sample.true, found, sample.void)
+            table = OverlapTable.from_labels(sample.true, predicted, sample.void)
             scores.append(float(average_precision(table).mean()))
         else:
-            found = found if sample.void is None else np.where(sample.void, 0, found)
-            both = np.count_nonzero((sample.true > 0) & (found > 0))
-            either = np.count_nonzero((sample.true > 0) | (found > 0))
-            scores.append(ratio(both, either, math.nan))
+            predicted = predicted if sample.void is None else np.where(sample.void, 0, predicted)
+            intersection = np.count_nonzero((sample.true > 0) & (predicted > 0))
+            union = np.count_nonzero((sample.true > 0) | (predicted > 0))
+            scores.append(ratio(intersection, union, math.nan))
     return mean_score(scores)
 
 
 def _typical_object(samples: Sequence[Sample]) -> dict[str, float]:
-    """Return the median size of the objects as `septum.classical.create.grid` takes it, if any."""
+    """Return the median size of the objects, if any, as arguments of `classical.create.grid`."""
     pixels, edges = [], []
     for sample in samples:
         labels = sample.true if sample.instances else ndimage.label(sample.true > 0)[0]

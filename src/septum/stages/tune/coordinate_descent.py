@@ -1,4 +1,4 @@
-"""The search for the best of few parameters, for decoders and for classical baselines."""
+"""Coordinate descent over few parameters, for decoders and classical baselines."""
 
 from __future__ import annotations
 
@@ -19,28 +19,30 @@ def descend(
     Parameters
     ----------
     parameters : dict
-        To begin with.
+        Initial values of all parameters.
     grid : mapping of str to sequence
-        The values to be tried of each free parameter. Of equal scores the present value wins,
-        then the one that stands first.
+        Values to try of each free parameter. Of equal scores the current value is kept, otherwise
+        the first one in the sequence.
     score : callable
-        Of a set of parameters; higher is better. Asked again for the same sets.
+        Returns the score of a set of parameters; higher is better. It is called repeatedly for
+        the same sets.
 
     Returns
     -------
     dict
+        The best parameters.
     """
     previous = None
     while parameters != previous:
         previous = parameters
         for name, values in grid.items():
-            # the present value first, so that an equal score changes nothing
+            # the current value first, so that an equal score changes nothing
             parameters = max([parameters, *({**parameters, name: v} for v in values)], key=score)
     return parameters
 
 
 def mean_score(scores: Iterable[float]) -> float:
-    """Return the mean of the scores that are defined; -1 where none is."""
+    """Return the mean of the scores that are defined; -1 if none is."""
     defined = [score for score in scores if not math.isnan(score)]
-    # rounded: sums in another order must not decide between equals
+    # rounded, so that the order of summation does not decide between equal scores
     return round(float(np.mean(defined)), 9) if defined else -1.0

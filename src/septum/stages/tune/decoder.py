@@ -1,4 +1,4 @@
-"""The parameters of a decoder, chosen on validation cases: never on test cases."""
+"""Tuning of the parameters of a decoder on validation cases."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from septum.networks.segmenter import Segmenter
 from septum.stages.tune.coordinate_descent import descend, mean_score
 from septum.stages.tune.subsample import central_windows
 
-MAX_PIXELS = 2**23
-"""Validation pixels that are looked at; about a minute of tuning."""
-LEAST_PIXELS = 2**19
-"""Of a single case at least so many, before cases are left out."""
+MAX_VALIDATION_PIXELS = 2**23
+"""Validation pixels that a decoder is tuned on, which takes about a minute."""
+MIN_PIXELS_PER_CASE = 2**19
+"""Pixels to which the windows of large cases may shrink before whole cases are left out."""
 
 Output = np.ndarray | Mapping[float, Scene]
-"""Maps (K, *spatial), or the scenes of a detector by the threshold of their masks."""
+"""Maps (K, *spatial), or scenes of a detector by mask threshold."""
 Prediction = tuple[Output, np.ndarray | None, np.ndarray]
-"""What was predicted, true class map, true instance map."""
+"""The output for a case, its true class map, and its true instance map."""
 
 
 def tune_decoder(
@@ -42,40 +42,42 @@ def tune_decoder(
     *,
     min_size: int,
 ) -> Decoder:
-    """Predict validation cases and return the decoder that is best for them.
+    """Predict validation cases and return the decoder with the best score on them.
 
-    At most `MAX_PIXELS` are used: of large cases the centre, and, where there are still too
-    many, cases evenly spaced in the given order.
+    At most `MAX_VALIDATION_PIXELS` are used: the centres of large cases, and, if these are still
+    too many, cases evenly spaced in the given order.
 
     Parameters
     ----------
     segmenter : Segmenter
-        Used on the device where it is.
+        Runs on the device that it is on.
     header : ModelHeader
     cases : sequence of path
         Canonical cases with instances.
     settings : Decode
-        What is not ``auto`` stays.
+        Parameters that are not ``auto`` are not tuned.
     min_size : int
-        The plan's; other ones are tried about it.
+        Minimum size of the plan; multiples of it are tried.
 
     Returns
     -------
     Decoder
-        As `best_decoder`.
+        See `best_decoder`.
     """
     predictions: list[Prediction] = []
     if header.annotation != "semantic":
-        how = header.predict.model_copy(update={"device": "auto"})
-        for path, window in central_windows(cases, most=MAX_PIXELS, least=LEAST_PIXELS):
+        predict_settings = header.predict.model_copy(update={"device": "auto"})
+        for path, window in central_windows(
+            cases, most=MAX_VALIDATION_PIXELS, least=MIN_PIXELS_PER_CASE
+        ):
             case = open_case(path)
             image = case.image[(slice(None), *window)]
-            given = segmenter, header, image, case.statistics, how
+            arguments = segmenter, header, image, case.statistics, predict_settings
             output: Output
             if registry.HEADS[header.head].of_detectors:
-                output = predict_scenes(*given, _mask_thresholds(header, settings))
-            else:  # in half the memory
-                output = predict_probabilities(*given).astype(np.float16)
+                output = predict_scenes(*arguments, _mask_thresholds(header, settings))
+            else:  # half precision takes half the memory
+                output = predict_probabilities(*arguments).astype(np.float16)
             maps = [np.asarray(labels[window]) for labels in (case.semantic, case.instance)]
             predictions.append((output, *maps))
     return best_decoder(
@@ -91,7 +93,7 @@ def tune_decoder(
 
 
 def _mask_thresholds(header: ModelHeader, settings: Decode) -> Sequence[float]:
-    """Return the thresholds of masks of which scenes are needed."""
+    """Return the mask thresholds for which scenes are needed."""
     if settings.mask_threshold != "auto":
         return [settings.mask_threshold]
     (method,) = registry.HEADS[header.head].methods
@@ -109,41 +111,40 @@ def best_decoder(
     spatial_dims: int = 2,
     spacing: Sequence[float] | None = None,
 ) -> Decoder:
-    """Return the decoder of the best score on given predictions.
+    """Return the decoder with the best score on given predictions.
 
-    The score of a decoder is the mean over cases of AP averaged over IoU 0.50:0.05:0.95, all
-    classes taken together; of panoptic annotation, the mean over cases of PQ. For each method
-    one parameter after the other takes its best value, until none changes; of equal scores the
-    simplest wins (the head's first method, then values near the start).
+    The score of a decoder is the mean over cases of AP averaged over IoU 0.50:0.05:0.95, with all
+    classes taken together, or, for panoptic annotation, the mean over cases of PQ. The parameters
+    of each method are set to their best value in turn, until none changes. Of equal scores the
+    simplest decoder is chosen (the head's first method, then values near the start).
 
     Parameters
     ----------
     predictions : sequence of (`Output`, true semantic, true instance)
-        Void pixels of the class map are not looked at; it may be None but for panoptic
-        annotation.
+        Void pixels of the class map are ignored. It may be None, except for panoptic annotation.
     head, classes, annotation, spacing
         As in `septum.decoding.decode.decode`.
     settings : Decode
-        What is not ``auto`` stays.
+        Parameters that are not ``auto`` are not tuned.
     min_size : int
-        The plan's; other ones are tried about it.
+        Minimum size of the plan; multiples of it are tried.
     spatial_dims : int
-        Axes of the images.
+        Number of axes of the images.
 
     Returns
     -------
     Decoder
-        With its score, None where there was nothing to score. Semantic annotation has nothing to
-        tune: method ``argmax``.
+        The decoder with its score, which is None if there was nothing to score. For semantic
+        annotation nothing is tuned, and the method is ``argmax``.
     """
     if annotation == "semantic":
         return Decoder(method=ARGMAX)
-    tried: dict[tuple[str | Number, ...], float] = {}
+    score_by_decoder: dict[tuple[str | Number, ...], float] = {}
 
     def score(decoder: Decoder) -> float:
         key = (decoder.method, *decoder.parameters.values())
-        if key not in tried:
-            tried[key] = _score(
+        if key not in score_by_decoder:
+            score_by_decoder[key] = _score(
                 predictions,
                 decoder,
                 head=head,
@@ -151,7 +152,7 @@ def best_decoder(
                 annotation=annotation,
                 spacing=spacing,
             )
-        return tried[key]
+        return score_by_decoder[key]
 
     methods = registry.HEADS[head].methods if settings.method == "auto" else (settings.method,)
     sizes = size_tuning(min_size, annotation)
@@ -177,7 +178,7 @@ def _best_of_method(
     free: Mapping[str, Sequence[Number]],
     score: Callable[[Decoder], float],
 ) -> Decoder:
-    """Return the best parameters of a method, of the values that are free."""
+    """Return a method with the best parameters, varying those that are free."""
 
     def score_of(parameters: Mapping[str, Number]) -> float:
         return score(Decoder(method=method, parameters=dict(parameters)))
@@ -194,7 +195,7 @@ def _score(
     annotation: str,
     spacing: Sequence[float] | None,
 ) -> float:
-    """Return the mean over cases of AP, or PQ; -1 where no case has or is given an object."""
+    """Return the mean of AP, or PQ, over cases; -1 if no case has true or predicted objects."""
     scores = []
     things = [i for i, spec in classes.items() if spec.kind == "thing"]
     for output, semantic, instance in predictions:

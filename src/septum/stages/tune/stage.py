@@ -32,24 +32,25 @@ def tune(
     Parameters
     ----------
     weights : Path
-        What `septum.stages.train.stage.train` wrote.
+        File of weights, from `septum.stages.train.stage.train`.
     plan : Plan
-        The dataset's.
+        Plan of the dataset.
     cases : sequence of Path
         Batch folders of canonical cases.
     settings : Tune
-        How whole images are predicted, and what of the decoder is not ``auto``.
+        Settings of inference on whole images, and of the decoder, whose ``auto`` parameters are
+        tuned.
     out : Path
-        The model file, written whole or not at all: the same weights, with the decoder. Beside it
-        ``tuning.json`` (`septum.io.usage.TuningCosts`).
+        The model file with weights and decoder, written atomically. ``tuning.json`` is written
+        beside it (`septum.io.usage.TuningCosts`).
     digests : mapping
-        Join those of the weights in the model file.
+        Digests to store in the model file, in addition to those of the weights.
 
     Raises
     ------
     SeptumError
-        If a GPU is demanded and there is none, the weights do not say which fold they are of, or
-        a validation case is missing.
+        If a GPU is demanded and there is none, if the weights do not name their fold, or if a
+        validation case is missing.
     """
     device = choose_device(settings.predict.device, "predict.device")
     stored = read_model(weights)
@@ -72,8 +73,8 @@ def tune(
         settings.decode,
         min_size=plan.min_size,
     )
-    taken = time.monotonic() - start
+    seconds = time.monotonic() - start
     used = usage(device, torch.get_num_threads())
-    costs = TuningCosts(**used.model_dump(), tuning_s=taken)
+    costs = TuningCosts(**used.model_dump(), tuning_s=seconds)
     write_costs(Path(out).parent / TUNING_COSTS_FILE, costs)
     save_model(out, stored.state, header.model_copy(update={"decoder": decoder}))

@@ -1,4 +1,4 @@
-"""A part of many cases that is quick to look at: bounded in pixels, spread over all."""
+"""A sample of windows of cases, limited in pixels and spread over all cases."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from septum.data.store import open_case
 def central_windows(
     cases: Sequence[str | Path], *, most: int, least: int
 ) -> list[tuple[str | Path, tuple[slice, ...]]]:
-    """Choose the centres of cases.
+    """Choose windows at the centres of cases.
 
-    Of large cases the centre is taken, and, where there are still too many pixels, cases evenly
-    spaced in the given order.
+    Large cases are cropped to their centre. If the windows still have too many pixels, cases are
+    chosen evenly spaced in the given order.
 
     Parameters
     ----------
     cases : sequence of path
         Canonical cases.
     most : int
-        Pixels of all windows together, but for the first window.
+        Largest number of pixels of all windows, unless a single window has more.
     least : int
-        Of a single case at least so many, before cases are left out.
+        Number of pixels to which the windows of large cases may shrink before whole cases are
+        left out.
 
     Returns
     -------
     list of (case, window)
-        The window as slices along the spatial axes.
+        Chosen cases, and their windows as slices along the spatial axes.
     """
     share = max(least, most // max(1, len(cases)))
     windows = []
@@ -44,5 +45,5 @@ def central_windows(
         windows.append((path, window))
     pixels = sum(math.prod(s.stop - s.start for s in window) for _, window in windows)
     count = min(len(windows), max(1, int(len(windows) * most / max(1, pixels))))
-    chosen = np.unique(np.linspace(0, len(windows) - 1, count).round().astype(int))
-    return [windows[i] for i in chosen] if windows else []
+    indices = np.unique(np.linspace(0, len(windows) - 1, count).round().astype(int))
+    return [windows[i] for i in indices] if windows else []
