@@ -24,7 +24,7 @@ from septum.config.schema import ClassSpec, Decode, PercentileScaling, Predict, 
 from septum.data import store
 from septum.data.fold_cases import find_fold_cases
 from septum.data.intensity import statistics as intensities
-from septum.data.plan import Plan
+from septum.data.plan import Plan, PlannedWeights
 from septum.io.zarr_arrays import write_array
 from septum.networks.segmenter import build_segmenter
 from septum.stages.train.checkpoints import Checkpoints, Progress
@@ -58,7 +58,7 @@ def plan_of(size: Sequence[int], patch: Sequence[int]) -> Plan:
         classes={1: ClassSpec(name="object")},
         normalisation=PercentileScaling(lower=1.0, upper=99.8),
         patch=tuple(patch),
-        weights={},
+        weights=PlannedWeights(sigma=5.0, class_weights={}),
         min_size=0,
         fingerprint={},
         test=[],

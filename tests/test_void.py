@@ -12,6 +12,7 @@ from every_head import HEADS
 
 from septum.augmentation.elastic import ElasticDeformation
 from septum.config.schema import ClassSpec, Decode, Evaluate, NoScaling
+from septum.data.plan import PlannedWeights
 from septum.data.store import VOID, Case, Geometry, read_case, write_case
 from septum.data.store_attributes import IntensityStatistics
 from septum.losses.logits import IGNORE
@@ -83,10 +84,10 @@ def test_elastic_copies_keep_void():
 
 
 def test_weight_maps_know_no_class_void():
-    settings = {"mode": "paper", "w0": 10.0, "sigma": 5.0, "class_weights": {"0": 1, "2": 3}}
-    weights = case_weight_map(case(), settings)
+    planned, border = PlannedWeights(5.0, {"0": 1, "2": 3}), {"mode": "paper", "w0": 10.0}
+    weights = case_weight_map(case(), planned, **border)
     assert np.isfinite(weights).all()
-    expected = case_weight_map(case(np.where(HIDDEN, 0, SEMANTIC)), settings)
+    expected = case_weight_map(case(np.where(HIDDEN, 0, SEMANTIC)), planned, **border)
     np.testing.assert_array_equal(weights[~HIDDEN], expected[~HIDDEN])
 
 

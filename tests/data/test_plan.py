@@ -7,7 +7,7 @@ import json
 import pytest
 
 from septum.config.schema import ClassSpec, StandardScaling, Weights
-from septum.data.plan import Plan, read_plan
+from septum.data.plan import Plan, PlannedWeights, read_plan
 from septum.errors import SeptumError
 
 PLAN = Plan(
@@ -20,7 +20,7 @@ PLAN = Plan(
     classes={1: ClassSpec(name="cell")},
     normalisation=StandardScaling(),
     patch=(64, 96),
-    weights={"sigma": 2.0, "class_weights": {"0": 0.75, "1": 1.5}},
+    weights=PlannedWeights(sigma=2.0, class_weights={"0": 0.75, "1": 1.5}),
     min_size=7,
     fingerprint={"cases": 6},
     test=["e"],
@@ -41,12 +41,7 @@ def test_cases_of_a_fold():
 
 def test_settings_of_the_weight_maps():
     of_paper = PLAN.with_weights(Weights(mode="paper", w0=4.0, sigma=3.0, class_balance=False))
-    assert of_paper.weights == {
-        "sigma": 3.0,
-        "class_weights": {"0": 1.0, "1": 1.0},
-        "mode": "paper",
-        "w0": 4.0,
-    }
+    assert of_paper.weights == PlannedWeights(sigma=3.0, class_weights={"0": 1.0, "1": 1.0})
     assert of_paper.derived == {"sigma": "as configured", "class_weights": "class_balance is off"}
     assert PLAN.with_weights(Weights()).derived == PLAN.derived
 
@@ -55,6 +50,8 @@ def test_the_file(tmp_path):
     path = tmp_path / "plan.json"
     plain = PLAN.to_json()
     assert (plain["format_version"], plain["spacing"], plain["patch"]) == (1, [1.0, 0.5], [64, 96])
+    assert plain["weights"] == {"sigma": 2.0, "class_weights": {"0": 0.75, "1": 1.5}}
+    assert plain["normalisation"] == {"scheme": "zscore"}
     path.write_text(json.dumps(plain))
     assert read_plan(path) == PLAN
     # plans of the first version did not say which they are

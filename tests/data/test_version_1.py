@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from septum.data.plan import read_plan
+from septum.data.plan import PlannedWeights, read_plan
 from septum.data.store import case_paths, read_case, read_prediction
 from septum.stages.leaderboard.scores import read_rows
 
@@ -46,11 +46,19 @@ def test_a_prediction():
     assert prediction.attributes.classes == {1: "nucleus"}
 
 
+def test_a_plan_is_written_as_it_was_read():
+    text = (FILES / "plan_v1.json").read_text(encoding="utf-8")
+    plain = read_plan(FILES / "plan_v1.json").to_json()
+    # it did not say its version
+    assert plain.pop("format_version") == 1
+    assert json.dumps(plain) == json.dumps(json.loads(text))
+
+
 def test_a_plan():
     plan = read_plan(FILES / "plan_v1.json")
     assert (plan.dataset, plan.spacing, plan.unit) == ("demo_nuclei", (1.0, 1.0), "pixel")
     assert (plan.patch, plan.min_size) == ((128, 128), 46)
-    assert plan.weights == {"sigma": 2.0, "class_weights": {"0": 0.847448, "1": 1.219532}}
+    assert plan.weights == PlannedWeights(2.0, {"0": 0.847448, "1": 1.219532})
     assert plan.val_cases(2) == ["field_07", "field_15", "field_19"]
     assert plan.test[:2] == ["field_03", "field_06"]
     assert plan.diameters["50"] == 18.47236308621676

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from septum.config.schema import ClassSpec, Export, NoScaling
-from septum.data.plan import Plan
+from septum.data.plan import Plan, PlannedWeights
 from septum.data.store import Case, Geometry, case_path, write_case, write_prediction
 from septum.data.store_attributes import IntensityStatistics, PredictionAttributes
 from septum.io.atomic import write_json
@@ -89,7 +89,8 @@ def deliver(folder: Path, formats: Sequence[str], annotation: str = "panoptic") 
     )
     plan = Plan(
         dataset="d", spatial_dims=2, in_channels=2, spacing=(0.5, 0.25), unit="micrometer",
-        annotation=annotation, classes=CLASSES, normalisation=NoScaling(), patch=(8, 8), weights={},
+        annotation=annotation, classes=CLASSES, normalisation=NoScaling(), patch=(8, 8),
+        weights=PlannedWeights(sigma=5.0, class_weights={}),
         min_size=0, fingerprint={}, test=["a"], folds=[], train=[], unlabelled=[], derived={},
     )  # fmt: skip
     write_json(folder / "plan.json", plan.to_json())

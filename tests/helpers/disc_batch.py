@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from septum.config.schema import ClassSpec, NoScaling, Weights
-from septum.data.plan import Plan
+from septum.data.plan import Plan, PlannedWeights
 from septum.data.store import Case, Geometry, case_path, write_case
 from septum.data.store_attributes import IntensityStatistics
 from septum.io.atomic import write_json
@@ -51,7 +51,7 @@ def make_plan(path, *, train=(), folds=((),), test=()):
         classes={1: ClassSpec(name="object")},
         normalisation=NoScaling(),
         patch=(32, 32),
-        weights={"sigma": 5.0, "class_weights": {"0": 0.75, "1": 2.5}},
+        weights=PlannedWeights(sigma=5.0, class_weights={"0": 0.75, "1": 2.5}),
         min_size=0,
         fingerprint={},
         test=list(test),

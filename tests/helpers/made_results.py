@@ -12,7 +12,7 @@ from septum.classical.fitted import Fitted
 from septum.config.schema import ClassSpec, Evaluate, PercentileScaling, Report
 from septum.data.case_files import safe_name
 from septum.data.intensity import statistics
-from septum.data.plan import Plan
+from septum.data.plan import Plan, PlannedWeights
 from septum.data.store import Case, Geometry, case_path, write_case, write_prediction
 from septum.data.store_attributes import PredictionAttributes
 from septum.io.atomic import write_json
@@ -248,7 +248,7 @@ def make_plan(name, ndim, annotation, classes, others) -> Plan:
         classes=classes or {1: ClassSpec(name="nucleus <u>", kind="thing")},
         normalisation=PercentileScaling(lower=1.0, upper=99.8),
         patch=(32,) * ndim,
-        weights={"sigma": 2.5, "class_weights": {"0": 1.0, "1": 1.0}},
+        weights=PlannedWeights(sigma=2.5, class_weights={"0": 1.0, "1": 1.0}),
         min_size=8,
         fingerprint=FINGERPRINT,
         derived=DERIVED,

@@ -11,20 +11,14 @@ import pytest
 from septum.config.schema import ClassSpec, Decode, PercentileScaling, Predict, Run, Train, Tune
 from septum.data import store
 from septum.data.intensity import statistics
-from septum.data.plan import Plan
+from septum.data.plan import Plan, PlannedWeights
 from septum.io.atomic import read_json, write_json
 from septum.io.zarr_arrays import write_array
 from septum.stages.train.stage import train
 from septum.stages.tune.stage import tune
 from septum.stages.weights.stage import case_weight_map
 
-WEIGHTS = {
-    "mode": "paper",
-    "w0": 10.0,
-    "sigma": 5.0,
-    "class_balance": True,
-    "class_weights": {"0": 0.8, "1": 1.4},
-}
+WEIGHTS = PlannedWeights(sigma=5.0, class_weights={"0": 0.8, "1": 1.4})
 
 
 NET = {"depth": 2, "width": 4, "padded": True, "norm": "batch"}
@@ -57,7 +51,7 @@ def write_dataset(folder, size=(64, 64), objects=6, channels=1):
             )
             store.write_case(store.case_path(folder / batch / "b0", case.name), case)
             path = store.case_path(folder / "weights" / "b0", case.name)
-            weights = case_weight_map(case, WEIGHTS)
+            weights = case_weight_map(case, WEIGHTS, mode="paper", w0=10.0)
             write_array(path, "weights", weights, attributes={"name": case.name})
     plan = Plan(
         dataset="blobs",

@@ -24,6 +24,22 @@ _SCHEMES: TypeAdapter[IntensityScheme] = TypeAdapter(IntensityScheme)
 
 
 @dataclass(frozen=True)
+class PlannedWeights:
+    """The part of the weight maps' settings that follows the data.
+
+    Parameters
+    ----------
+    sigma : float
+        Width of the border term, in the unit of the spacing.
+    class_weights : dict of str to float
+        From class id as text, background included, to the weight of its pixels.
+    """
+
+    sigma: float
+    class_weights: dict[str, float]
+
+
+@dataclass(frozen=True)
 class Plan:
     """The decisions for a dataset.
 
@@ -45,9 +61,8 @@ class Plan:
         How intensities become the network's input (`septum.data.intensity.normalise`).
     patch : tuple of int
         Training patch, pixels along each axis.
-    weights : dict
-        Of the weight maps: ``sigma`` (in the unit of the spacing) and ``class_weights`` (class
-        id as text, background included, to weight).
+    weights : PlannedWeights
+        What the border weight maps follow the data in.
     min_size : int
         Smallest object that a decoder keeps, in pixels.
     fingerprint : dict
@@ -76,7 +91,7 @@ class Plan:
     classes: dict[int, ClassSpec]
     normalisation: IntensityScheme
     patch: tuple[int, ...]
-    weights: dict[str, Any]
+    weights: PlannedWeights
     min_size: int
     fingerprint: dict[str, Any]
     test: list[str]
@@ -100,15 +115,15 @@ class Plan:
     def with_weights(self, settings: Weights) -> Plan:
         """Return the plan with the settings of the weight maps.
 
-        To ``weights`` come ``mode`` and ``w0``; ``sigma`` is the derived one only if the
-        settings say ``auto``, and ``class_weights`` are only if they say ``class_balance``.
+        ``sigma`` is the derived one only if the settings say ``auto``, and ``class_weights`` are
+        only if they say ``class_balance``.
         """
-        weights = {**self.weights, "mode": settings.mode, "w0": settings.w0}
-        derived = dict(self.derived)
+        weights, derived = self.weights, dict(self.derived)
         if settings.sigma != "auto":
-            weights["sigma"], derived["sigma"] = settings.sigma, "as configured"
+            weights = replace(weights, sigma=settings.sigma)
+            derived["sigma"] = "as configured"
         if not settings.class_balance:
-            weights["class_weights"] = dict.fromkeys(weights["class_weights"], 1.0)
+            weights = replace(weights, class_weights=dict.fromkeys(weights.class_weights, 1.0))
             derived["class_weights"] = "class_balance is off"
         return replace(self, weights=weights, derived=derived)
 
@@ -136,6 +151,7 @@ class Plan:
         classes = {int(i): ClassSpec(**spec) for i, spec in values["classes"].items()}
         values |= {"classes": classes, "spacing": tuple(values["spacing"])}
         values |= {"patch": tuple(values["patch"])}
+        values["weights"] = PlannedWeights(**values["weights"])
         values["normalisation"] = _SCHEMES.validate_python(values["normalisation"])
         return cls(**values)
 

@@ -5,7 +5,7 @@ import pytest
 from scored import NUCLEI, nuclei, score
 
 from septum.config.schema import ClassSpec, Evaluate, NoScaling, Report
-from septum.data.plan import Plan
+from septum.data.plan import Plan, PlannedWeights
 from septum.data.store import Case, Geometry, case_path, write_case, write_prediction
 from septum.data.store_attributes import IntensityStatistics, PredictionAttributes
 from septum.errors import SeptumError
@@ -69,7 +69,7 @@ class Experiment:
             classes=classes or NUCLEI,
             normalisation=NoScaling(),
             patch=(8, 8),
-            weights={},
+            weights=PlannedWeights(sigma=5.0, class_weights={}),
             min_size=0,
             fingerprint={},
             test=self.of["test"],

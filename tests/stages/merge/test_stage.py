@@ -11,7 +11,7 @@ import pytest
 from septum.classical.fitted import read_record
 from septum.cli import main
 from septum.config.schema import ClassSpec, Merge, NoScaling
-from septum.data.plan import Plan
+from septum.data.plan import Plan, PlannedWeights
 from septum.data.store import (
     Case,
     Geometry,
@@ -111,7 +111,13 @@ def results(tmp_path):
             "classes": CLASSES,
             "normalisation": NoScaling(),
         },
-        **{"patch": (32, 32), "weights": {}, "min_size": 4, "fingerprint": {}, "derived": {}},
+        **{
+            "patch": (32, 32),
+            "weights": PlannedWeights(5.0, {}),
+            "min_size": 4,
+            "fingerprint": {},
+            "derived": {},
+        },
         **{"test": ["test"], "folds": [["val a", "val b"], []], "train": [], "unlabelled": []},
     )
     write_json(tmp_path / "plan.json", plan.to_json())

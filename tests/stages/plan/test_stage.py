@@ -12,7 +12,7 @@ import pytest
 from septum.config.dataset import Dataset
 from septum.config.schema import ClassSpec, PercentileScaling, Split, Weights
 from septum.data.intensity import statistics
-from septum.data.plan import Plan, read_plan
+from septum.data.plan import Plan, PlannedWeights, read_plan
 from septum.data.store import Case, Geometry, case_path, write_case
 from septum.errors import SeptumError
 from septum.stages.plan.stage import plan_dataset
@@ -77,8 +77,7 @@ def test_plan_of_a_dataset(tmp_path, caplog):
     assert plan.patch == (96, 96)  # the images are no larger
     assert plan.min_size == 56  # a disc of radius 6 has 113 px
     # settings of the weight maps are their stage's, so that changing them leaves the plan alone
-    assert plan.weights.keys() == {"sigma", "class_weights"}
-    assert plan.weights["sigma"] == 2.0
+    assert plan.weights.sigma == 2.0
     assert plan.fingerprint["cases"] == 11
     assert plan.fingerprint["objects"]["count"] == 90
     assert plan.unlabelled == ["new"]
@@ -151,7 +150,7 @@ def test_a_semantic_dataset(tmp_path):
         cases.append(replace(case, semantic=semantic, instance=None))
     plan = plan_of(tmp_path, cases, annotation="semantic")
     assert [(i, c.kind) for i, c in plan.classes.items()] == [(1, "stuff"), (3, "stuff")]
-    assert set(plan.weights["class_weights"]) == {"0", "1", "3"}
+    assert set(plan.weights.class_weights) == {"0", "1", "3"}
     assert plan.min_size == 0
 
 
@@ -219,14 +218,14 @@ def test_grouping_cannot_mend_a_split_file(tmp_path):
 
 def test_settings_of_the_weight_maps(tmp_path):
     plan = plan_of(tmp_path, discs(8))
-    derived = plan.weights["class_weights"]
+    derived = plan.weights.class_weights
     assert derived["1"] > 1 > derived["0"]
     auto = plan.with_weights(Weights(mode="lmb", w0=4.0))
-    assert auto.weights == {"sigma": 2.0, "class_weights": derived, "mode": "lmb", "w0": 4.0}
+    assert auto.weights == PlannedWeights(2.0, derived)
     assert auto.derived == plan.derived
     own = plan.with_weights(Weights(sigma=3.5, class_balance=False))
-    assert own.weights["sigma"] == 3.5
-    assert own.weights["class_weights"] == {"0": 1.0, "1": 1.0}
+    assert own.weights.sigma == 3.5
+    assert own.weights.class_weights == {"0": 1.0, "1": 1.0}
     changed = {key: why for key, why in own.derived.items() if why != plan.derived[key]}
     assert changed == {"sigma": "as configured", "class_weights": "class_balance is off"}
 

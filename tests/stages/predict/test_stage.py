@@ -17,7 +17,7 @@ from headers import training_record
 
 from septum.config.schema import ClassSpec, PercentileScaling, Predict
 from septum.data.intensity import normalise, statistics
-from septum.data.plan import Plan
+from septum.data.plan import Plan, PlannedWeights
 from septum.data.store import Case, Geometry, case_path, case_paths, read_prediction, write_case
 from septum.errors import SeptumError
 from septum.inference.ensemble import load_models
@@ -116,7 +116,7 @@ def project(tmp_path):
         classes={1: ClassSpec(name="ball")},
         normalisation=SCHEME,
         patch=(16, 16),
-        weights={},
+        weights=PlannedWeights(sigma=5.0, class_weights={}),
         min_size=9,
         fingerprint={},
         test=["tést <1>"],

@@ -12,7 +12,7 @@ from edited_source import copy_of_source, edit
 from septum.config import registry
 from septum.config.schema import ClassSpec, Decode, NoScaling, Predict, Run, Train
 from septum.data.fold_cases import FoldCases
-from septum.data.plan import Plan
+from septum.data.plan import Plan, PlannedWeights
 from septum.io import code_digest as codedigest
 from septum.networks import create as models
 from septum.networks.segmenter import build_segmenter
@@ -38,7 +38,7 @@ def training(**changes):
         classes={1: ClassSpec(name="blob")},
         normalisation=NoScaling(),
         patch=(32, 32),
-        weights={},
+        weights=PlannedWeights(sigma=5.0, class_weights={}),
         min_size=5,
         fingerprint={},
         test=[],

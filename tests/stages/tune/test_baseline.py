@@ -14,7 +14,7 @@ import tifffile
 from septum import cli
 from septum.classical.fitted import Fitted, common_baseline, read_fitted
 from septum.config.schema import Baseline, ClassSpec, NoScaling
-from septum.data.plan import Plan
+from septum.data.plan import Plan, PlannedWeights
 from septum.data.store import Case, Geometry, case_path, case_paths, read_prediction, write_case
 from septum.data.store_attributes import IntensityStatistics
 from septum.errors import SeptumError
@@ -51,7 +51,7 @@ def make_plan(**changes):
         classes={4: ClassSpec(name="square")},
         normalisation=NoScaling(),
         patch=(16, 16),
-        weights={},
+        weights=PlannedWeights(sigma=5.0, class_weights={}),
         min_size=9,
         fingerprint={},
         test=["tést <1>"],

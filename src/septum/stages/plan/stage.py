@@ -10,7 +10,7 @@ from typing import Any
 
 from septum.config.dataset import Dataset
 from septum.config.schema import ClassSpec
-from septum.data.plan import Plan
+from septum.data.plan import Plan, PlannedWeights
 from septum.data.store import case_paths, read_case
 from septum.errors import SeptumError, problem
 from septum.io.atomic import write_json
@@ -124,7 +124,7 @@ def make_plan(
         classes=dict(sorted(classes.items())),
         normalisation=normalisation,
         patch=patch,
-        weights={"sigma": sigma, "class_weights": class_weights},
+        weights=PlannedWeights(sigma, class_weights),
         min_size=min_size,
         fingerprint=fingerprint(facts),
         test=list(partition.test),
@@ -165,13 +165,13 @@ def describe_plan(plan: Plan) -> list[str]:
         f"  split         {len(plan.test)} test; validation cases a fold: {folds or 'none'}; "
         f"{len(plan.train)} in training only; {len(plan.unlabelled)} unlabelled"
     )
-    sigma = f"{plan.weights['sigma']:.4g} {'px' if plan.unit == 'pixel' else plan.unit}"
+    sigma = f"{plan.weights.sigma:.4g} {'px' if plan.unit == 'pixel' else plan.unit}"
     values = {
         "normalisation": " ".join(_short(value) for _, value in plan.normalisation),
         "patch": " × ".join(str(n) for n in plan.patch),
         "sigma": sigma,
         "min_size": f"{plan.min_size} px",
-        "class_weights": " ".join(_short(w) for w in plan.weights["class_weights"].values()),
+        "class_weights": " ".join(_short(w) for w in plan.weights.class_weights.values()),
     }
     lines.append("  derived, unless the configuration says otherwise:")
     lines += [f"  {key:<13} {value}  ({plan.derived[key]})" for key, value in values.items()]

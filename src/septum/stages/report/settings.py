@@ -177,14 +177,14 @@ def _patch(model: Model, plan: Plan, run: Run) -> Setting:
 def _weights(dataset: Dataset) -> Iterator[Setting]:
     """Yield what the weight maps follow the data in."""
     plan, settings = dataset.plan, dataset.weights
-    sigma = f"{value_text(plan.weights['sigma'])} {SYMBOLS[plan.unit]}"
+    sigma = f"{value_text(plan.weights.sigma)} {SYMBOLS[plan.unit]}"
     source = SET_BY_USER if settings.sigma != "auto" else f"derived: {plan.derived['sigma']}"
     yield Setting("weights.sigma", "σ of the border weights", sigma, source)
     if settings.mode == "lmb":  # has a balance of its own
         return
     weights = ", ".join(
         f"{'background' if key == '0' else plan.classes[int(key)].name} {value_text(weight)}"
-        for key, weight in plan.weights["class_weights"].items()
+        for key, weight in plan.weights.class_weights.items()
     )
     source = f"derived: {plan.derived['class_weights']}" if settings.class_balance else SET_BY_USER
     yield Setting("weights.class_balance", "Class weights", weights, source)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from septum.config.schema import Weights
-from septum.data.plan import read_plan
+from septum.data.plan import PlannedWeights, read_plan
 from septum.data.store import VOID, Case, case_paths, read_case
 from septum.instances.touching import separate_touching
 from septum.io.atomic import atomic_path
@@ -57,14 +57,16 @@ def weights_batch(
             case = read_case(path)
             if (case.parent or case.name) not in trained:
                 continue
-            weights = case_weight_map(case, decided.weights)
+            weights = case_weight_map(case, decided.weights, mode=settings.mode, w0=settings.w0)
             write_array(folder / path.name, "weights", weights, attributes={"name": case.name})
             log.info("%s: weights %.3g to %.3g", case.name, weights.min(), weights.max())
             written += 1
     log.info("%d weight maps", written)
 
 
-def case_weight_map(case: Case, settings: Mapping) -> np.ndarray:
+def case_weight_map(
+    case: Case, planned: PlannedWeights, *, mode: Literal["paper", "lmb"], w0: float
+) -> np.ndarray:
     """Return the weight map of an annotated case.
 
     Touching objects are separated first; the ridge between them is background, as in the
@@ -74,9 +76,10 @@ def case_weight_map(case: Case, settings: Mapping) -> np.ndarray:
     ----------
     case : Case
         The case, with its labels in memory.
-    settings : mapping
-        The ``weights`` of a plan: ``mode``, ``w0``, ``sigma`` in the unit of the spacing, and
-        ``class_weights`` by class id (as text; all 1 if classes are not balanced).
+    planned : PlannedWeights
+        Of a plan; all classes have weight 1 if they are not balanced.
+    mode, w0
+        As in `septum.losses.border_weights.border_weight_map`.
 
     Returns
     -------
@@ -89,13 +92,13 @@ def case_weight_map(case: Case, settings: Mapping) -> np.ndarray:
     else:
         objects = separate_touching(case.instance)
         classes = np.where((case.instance > 0) & (objects == 0), 0, semantic)
-    by_class = {int(i): float(weight) for i, weight in settings["class_weights"].items()}
+    by_class = {int(i): float(weight) for i, weight in planned.class_weights.items()}
     return border_weight_map(
         objects,
-        w0=settings["w0"],
-        sigma=settings["sigma"],
+        w0=w0,
+        sigma=planned.sigma,
         spacing=case.geometry.spacing,
-        mode=settings["mode"],
+        mode=mode,
         classes=classes,
         class_weights=[by_class.get(i, 1.0) for i in range(max(by_class) + 1)],
     )
