@@ -117,8 +117,8 @@ class Augmentation:
             planes = self._turn(self._zoom(patch), random)
             channels = patch["image"].shape[0]
             image = self._recolour(planes[:channels], random)
-        rest = dict(zip(_beside(patch), planes[channels:], strict=True))
-        return {"image": image} | {k: v.to(patch[k].dtype) for k, v in rest.items()}
+        targets = dict(zip(_beside(patch), planes[channels:], strict=True))
+        return {"image": image} | {k: v.to(patch[k].dtype) for k, v in targets.items()}
 
     def _zoom(self, patch: dict[str, Tensor]) -> Tensor:
         """Resize to the common size, and stack everything into one float32 tensor."""

@@ -187,8 +187,8 @@ def predict_case(
     header = model.header
     if registry.HEADS[header.head].of_detectors:
         level = header.decoder["mask_threshold"]
-        given = model.segmenter, header, image, statistics, settings
-        scene = predict_scenes(*given, [level])[level]
+        arguments = model.segmenter, header, image, statistics, settings
+        scene = predict_scenes(*arguments, [level])[level]
         return decode_scene(scene, image.shape[1:], header.classes, header.decoder)
     probabilities = predict_probabilities(model.segmenter, header, image, statistics, settings)
     semantic, instance = decode(

@@ -98,8 +98,8 @@ def estimate(value: float, resampled: np.ndarray, cases: int) -> Estimate:
     >>> estimate(0.5, np.array([0.5, 0.5]), cases=1)
     Estimate(value=0.5, low=nan, high=nan)
     """
-    known = resampled[np.isfinite(resampled)]
-    if cases < 2 or not known.size or not np.isfinite(value):
+    finite = resampled[np.isfinite(resampled)]
+    if cases < 2 or not finite.size or not np.isfinite(value):
         return Estimate(float(value), float("nan"), float("nan"))
-    low, high = np.percentile(known, [LOW, HIGH])
+    low, high = np.percentile(finite, [LOW, HIGH])
     return Estimate(float(value), float(low), float(high))

@@ -191,7 +191,7 @@ def overlap_table(true: OverlapTable | np.ndarray, pred: np.ndarray | None) -> O
 
 def _sums(objects: np.ndarray, codes: np.ndarray, pixels: np.ndarray) -> np.ndarray:
     """Add up the pixels of each object's code; codes of no object are passed over."""
-    known = np.isin(codes, objects)
+    is_object = np.isin(codes, objects)
     sums = np.zeros(objects.size, dtype=np.int64)
-    np.add.at(sums, np.searchsorted(objects, codes[known]), pixels[known])
+    np.add.at(sums, np.searchsorted(objects, codes[is_object]), pixels[is_object])
     return sums

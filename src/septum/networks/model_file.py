@@ -169,15 +169,15 @@ def _require_fit(
     """Raise if names, shapes or types of the tensors are not the network's."""
     complaints = []
     for name in sorted({*expected, *state}):
-        ours, theirs = expected.get(name), state.get(name)
-        if theirs is None:
+        needed, stored = expected.get(name), state.get(name)
+        if stored is None:
             complaints.append(f"{name} is missing")
-        elif ours is None:
+        elif needed is None:
             complaints.append(f"{name} is not part of it")
-        elif ours.shape != theirs.shape:
-            complaints.append(f"{name} is {_by(theirs)} instead of {_by(ours)}")
-        elif ours.dtype != theirs.dtype:
-            complaints.append(f"{name} is {theirs.dtype} instead of {ours.dtype}")
+        elif needed.shape != stored.shape:
+            complaints.append(f"{name} is {_by(stored)} instead of {_by(needed)}")
+        elif needed.dtype != stored.dtype:
+            complaints.append(f"{name} is {stored.dtype} instead of {needed.dtype}")
     if complaints:
         total = len({*expected, *state})
         raise problem(

@@ -47,9 +47,11 @@ def choose_reader(path: str | Path, name: str = "auto") -> Reader:
     if path.is_dir():
         is_zarr = any((path / file).exists() for file in ("zarr.json", ".zattrs", ".zgroup"))
         return _reader("ome_zarr" if is_zarr else "mask_folder")
-    known = sorted({suffix for record in registry.READERS.values() for suffix in record.suffixes})
+    suffixes = sorted(
+        {suffix for record in registry.READERS.values() for suffix in record.suffixes}
+    )
     what = f"has a suffix that no reader knows ({path.suffix or 'none'})"
-    remedy = f"convert it to one of {' '.join(known)}, or set `reader:` to {_names()}"
+    remedy = f"convert it to one of {' '.join(suffixes)}, or set `reader:` to {_names()}"
     raise problem(path, what, remedy)
 
 
@@ -138,8 +140,8 @@ def _other_reader(path: Path, chosen: str) -> str | None:
     fitting = reader_by_suffix(path.name)
     if fitting is None or not path.is_file():
         return None
-    same = registry.READERS[fitting].module == registry.READERS[chosen].module
-    return None if same else fitting
+    same_module = registry.READERS[fitting].module == registry.READERS[chosen].module
+    return None if same_module else fitting
 
 
 @cache
