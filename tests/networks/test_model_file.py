@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pickle
-import struct
 
 import pytest
 import torch
-from headers import training_record
+from headers import rewrite_header, training_record
 from safetensors.torch import save_file
 
 from septum import __version__
@@ -60,18 +58,6 @@ def saved(tmp_path, trained):
     path = tmp_path / "fold 0" / "model.safetensors"
     save_model(path, trained.state_dict(), _header())
     return path
-
-
-def _rewrite(path, edit):
-    """Change a file's header (a dict) in place, through the format's own layout."""
-    data = path.read_bytes()
-    (length,) = struct.unpack("<Q", data[:8])
-    top = json.loads(data[8 : 8 + length])
-    header = json.loads(top["__metadata__"]["septum"])
-    edit(header)
-    top["__metadata__"]["septum"] = json.dumps(header)
-    text = json.dumps(top).encode()
-    path.write_bytes(struct.pack("<Q", len(text)) + text + data[8 + length :])
 
 
 def test_a_model_survives_its_file(saved, trained):
@@ -140,7 +126,7 @@ def _foreign(path, state):
 
 
 def _edited(**changes):
-    return lambda path, _: _rewrite(path, lambda header: header.update(changes))
+    return lambda path, _: rewrite_header(path, lambda header: header.update(changes))
 
 
 def _renamed(path, state):

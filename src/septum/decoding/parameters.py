@@ -11,7 +11,7 @@ Number = int | float
 
 ARGMAX = "argmax"
 """The method of semantic annotation: the most probable class, with nothing to tune."""
-OPTIONAL = ("min_stuff",)
+PANOPTIC_PARAMETERS = ("min_stuff",)
 """Parameters that decoders have for panoptic annotation only."""
 
 
@@ -40,7 +40,7 @@ class Decoder(Section):
             expected = {parameter.name for parameter in registry.METHODS[self.method].parameters}
         else:
             raise ValueError(f"there is no way of decoding {self.method!r}")
-        if missing := sorted(expected - {*self.parameters, *OPTIONAL}):
+        if missing := sorted(expected - {*self.parameters, *PANOPTIC_PARAMETERS}):
             raise ValueError(f"{self.method} lacks {', '.join(missing)}")
         if unknown := sorted(set(self.parameters) - expected):
             raise ValueError(f"{self.method} has no {', '.join(unknown)}")

@@ -17,15 +17,26 @@ from typing import Annotated, Any, BinaryIO, Literal, NoReturn
 from pydantic import BeforeValidator, Field, JsonValue, ValidationError
 
 from septum import __version__
+from septum.config import registry
 from septum.config.schema import ClassSpec, IntensityScheme, Predict
 from septum.config.section import Section
-from septum.decoding.parameters import Decoder
+from septum.decoding.parameters import ARGMAX, PANOPTIC_PARAMETERS, Decoder
 from septum.errors import problem
 
 FORMAT_VERSION = 2
 METADATA_KEY = "septum"
 # running statistics of normalisation layers, which are stored but not learnt
 _BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
+# Values of the parameters that a decoder of format 1 lacks, or has as None: the version that wrote
+# it decoded with them. `seed_threshold` had no such value.
+_FORMAT_1_PARAMETERS = {
+    "threshold": 0.5,
+    "mask_threshold": 0.5,
+    "flow_error": 0.4,
+    "overlap": 0.5,
+    "min_size": 0,
+    "min_stuff": 0,
+}
 
 
 class StartWeights(Section):
@@ -240,8 +251,10 @@ def parse_header(path: Path, metadata: Mapping[str, str] | None) -> ModelHeader:
         return ModelHeader.model_validate_json(json.dumps(plain))
     except ValidationError as error:
         first = error.errors()[0]
-        what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        what = ": ".join(
+            [".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")]
+        ).removeprefix(": ")
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         what = f"{type(error).__name__}: {error}"
     _broken(path, what)
 
@@ -253,22 +266,14 @@ def _broken(path: Path, what: str) -> NoReturn:
 def _from_format_1(plain: dict[str, Any]) -> dict[str, Any]:
     """Return a header of format 1 as one of format 2.
 
-    Format 1 wrote None for parameters that a decoder does not have, ``normalisation`` for
-    ``intensities``, and ``from`` for the source of the weights that a training started from.
+    Format 1 wrote ``normalisation`` for ``intensities``, and ``from`` for the source of the weights
+    that a training started from.
     """
     plain = {**plain, "format_version": FORMAT_VERSION}
     plain["intensities"] = plain.pop("normalisation")
-    old = plain.pop("decoder", {})
-    if old:
-        names = [name for name in old if name not in ("method", "score")]
-        parameters = {name: old[name] for name in names if old[name] is not None}
-        if plain["annotation"] == "panoptic":
-            parameters.setdefault("min_stuff", 0)
-        plain["decoder"] = {
-            "method": old["method"],
-            "parameters": parameters,
-            "score": old.get("score"),
-        }
+    decoder = plain.pop("decoder", {})
+    if decoder:
+        plain["decoder"] = _decoder_from_format_1(decoder, plain["annotation"])
     trained = plain.pop("trained", {})
     if trained:
         start = trained.get("start")
@@ -277,3 +282,25 @@ def _from_format_1(plain: dict[str, Any]) -> dict[str, Any]:
             del start["from"]
         plain["trained"] = {**trained, "start": start}
     return plain
+
+
+def _decoder_from_format_1(old: Any, annotation: str) -> dict[str, Any]:
+    """Return a decoder of format 1 as one of format 2.
+
+    Format 1 kept one table of parameters for all methods: those that a method does not have were
+    None, and had no effect where they were not. Parameters that were added later are absent.
+    """
+    if not isinstance(old, Mapping):
+        raise ValueError("decoder is not a table")
+    # maps of classes were decoded without a method, whatever the table said
+    method = ARGMAX if annotation == "semantic" else old["method"]
+    known = registry.METHODS[method].parameters if method in registry.METHODS else ()
+    left_out = () if annotation == "panoptic" else PANOPTIC_PARAMETERS
+    given = {name: value for name, value in old.items() if value is not None}
+    parameters = {**_FORMAT_1_PARAMETERS, **given}
+    names = [p.name for p in known if p.name in parameters and p.name not in left_out]
+    return {
+        "method": method,
+        "parameters": {name: parameters[name] for name in names},
+        "score": old.get("score"),
+    }
