@@ -65,3 +65,10 @@ def test_the_fold_that_shares_most_values_stands_for_all():
 def test_of_equals_the_one_of_the_best_score_stands_for_all():
     folds = [fitted(score=None), fitted(score=0.3), fitted(score=0.6), fitted(score=0.6)]
     assert common_baseline(folds) is folds[2]
+
+
+def test_of_two_that_share_nothing_the_one_of_the_better_score_stands_for_both():
+    better = fitted(score=0.9, sigma=1.0, h=2.0, level=0.5)
+    worse = fitted(score=0.6, sigma=2.0, h=1.0, level=0.4)
+    assert common_baseline([better, worse]) is better
+    assert common_baseline([worse, better]) is better

@@ -32,6 +32,11 @@ def test_a_rule_depends_on_the_modules_of_the_table(rule):
         ("leaderboard", ["septum.data", "septum.decoding", "septum.networks"]),
         ("train (unet)", ["septum.inference", "septum.data.readers", "septum.stages.predict"]),
         ("fingerprint of weights (unet)", ["septum.decoding", "septum.inference"]),
+        ("predict (unet)", ["septum.data.readers", "septum.data.writers"]),
+        ("predict (mask_rcnn)", ["septum.data.readers", "septum.data.writers"]),
+        ("predict_classical (watershed)", ["septum.data.readers", "septum.data.writers"]),
+        ("panoptic_merge", ["septum.data.readers", "septum.data.writers"]),
+        ("tune_merge", ["septum.data.readers", "septum.data.writers"]),
         (
             "fingerprint of weights (mask_rcnn)",
             ["septum.inference", "septum.losses.border_weights"],

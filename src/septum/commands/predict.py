@@ -38,7 +38,7 @@ def run(arguments: Namespace) -> None:
 
 
 def _predict_by_baseline(arguments: Namespace) -> None:
-    from septum.stages.predict.classical import predict_images
+    from septum.stages.predict.images_classical import predict_images
 
     if arguments.settings != "{}":
         what = "is for networks: a baseline has no tiles, batches or device"
@@ -53,7 +53,7 @@ def _predict_by_baseline(arguments: Namespace) -> None:
 
 def _predict_by_network(arguments: Namespace) -> None:
     from septum.config.schema import Predict, parse_section
-    from septum.stages.predict.stage import predict_images
+    from septum.stages.predict.images_network import predict_images
 
     predict_images(
         images=arguments.images,

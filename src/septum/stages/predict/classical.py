@@ -1,4 +1,4 @@
-"""Prediction of batches of cases, and of new images, with tuned classical baselines.
+"""Prediction of batches of cases with tuned classical baselines.
 
 As in `septum.stages.predict.stage`, a validation case is predicted with the parameters of its
 fold, and a test or unlabelled case with the common parameters of all folds.
@@ -15,19 +15,10 @@ import numpy as np
 from septum.classical.create import create
 from septum.classical.fitted import Fitted, common_baseline, read_fitted
 from septum.data.plan import read_plan
-from septum.data.readers.choose import check_reader
 from septum.data.store import Geometry, Prediction, case_paths, read_case
 from septum.data.store_attributes import PredictionAttributes
 from septum.errors import Problems
-from septum.io.atomic import require_writable
-from septum.stages.predict.batch import (
-    file_by_fold,
-    files_of_fold,
-    find_stems,
-    require_fit,
-    segment_images,
-    write_batch,
-)
+from septum.stages.predict.batch import file_by_fold, files_of_fold, require_fit, write_batch
 from septum.stages.predict.jobs import prediction_jobs
 
 
@@ -65,7 +56,7 @@ def predict_batch(
     SeptumError
         If a file holds no parameters, or they do not go together.
     """
-    fitted_by_path = _read(parameters)
+    fitted_by_path = read_baselines(parameters)
     by_fold = file_by_fold(
         (path, fitted_by_path[path].fitted.get("fold")) for path in map(Path, parameters)
     )
@@ -75,51 +66,19 @@ def predict_batch(
         used = {file: fitted_by_path[file] for file in files_of_fold(fold, by_fold)}
         case = read_case(path)
         require_fit(path, case.image.shape, next(iter(used.values())))
-        return _predict(used, name, case.image, case.geometry)
+        return predict_by_baseline(used, name, case.image, case.geometry)
 
     write_batch(jobs, out, predict, costs=costs, threads=threads)
 
 
-def predict_images(
-    *,
-    images: Sequence[str | Path],
-    parameters: Sequence[str | Path],
-    out: str | Path,
-    reader: str = "auto",
-) -> None:
-    """Segment new images and write the labels in the format of each image.
-
-    Parameters
-    ----------
-    images : sequence of path
-        In any format that `septum.data.readers.choose` knows.
-    parameters : sequence of path
-        ``parameters.json``; of several, the one that stands for all is taken
-        (`septum.classical.fitted.common_baseline`).
-    out : path
-        Folder of the results; made where it is missing.
-    reader : str
-        How images are read (`septum.config.registry.READERS`), or ``auto``.
+def read_baselines(paths: Sequence[str | Path]) -> dict[Path, Fitted]:
+    """Read files of parameters of one method and one kind of data.
 
     Raises
     ------
     SeptumError
-        As `septum.stages.predict.stage.predict_images`.
+        If a file holds no parameters, naming it, or if files do not go together.
     """
-    check_reader(reader, "--reader")
-    require_writable(out)
-    fitted_by_path = _read(parameters)
-    trained = common_baseline(list(fitted_by_path.values()))
-    stems = find_stems(images, Path(out), reader, trained)
-
-    def predict(path: Path, image: np.ndarray, geometry: Geometry) -> Prediction:
-        return _predict(fitted_by_path, path.name, image, geometry)
-
-    segment_images(stems, Path(out), reader, trained, predict)
-
-
-def _read(paths: Sequence[str | Path]) -> dict[Path, Fitted]:
-    """Read the files; they must be of one method and one kind of data."""
     fitted_by_path = {path: read_fitted(path) for path in map(Path, paths)}
     kinds = ("method", "spatial_dims", "in_channels", "annotation", "classes")
     first, of_first = next(iter(fitted_by_path.items()))
@@ -133,9 +92,10 @@ def _read(paths: Sequence[str | Path]) -> dict[Path, Fitted]:
     return fitted_by_path
 
 
-def _predict(
+def predict_by_baseline(
     used: Mapping[Path, Fitted], name: str, image: np.ndarray, geometry: Geometry
 ) -> Prediction:
+    """Segment an image (C, *spatial) by the baseline that stands for those of ``used``."""
     fitted = common_baseline(list(used.values()))
     method = create(fitted.method, fitted.parameters)
     instance = method.segment(image, spacing=geometry.spacing)
