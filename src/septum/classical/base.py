@@ -1,9 +1,9 @@
-"""What the classical methods share: from an image to a grey landscape, and clean label maps.
+"""Base class of the classical methods: preprocessing of images and filtering of label maps.
 
-Every method works on one grey image in which objects are bright, smoothed, and scaled so that
-0 is the mean of the background and 1 the mean of the objects as Otsu's threshold tells them
-apart. Hence no parameter depends on the detector's gain or on the bit depth. Lengths are in
-pixels of the finest axis; along a coarser one they are converted by ``spacing``.
+Every method segments one smoothed grey image in which objects are bright. It is scaled such that
+0 is the mean of the background and 1 the mean of the objects, which Otsu's threshold separates.
+Hence no parameter depends on the detector's gain or on the bit depth. Lengths are in pixels of
+the finest axis, and are converted by ``spacing`` along coarser axes.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ from septum.errors import problem
 from septum.instances.relabel import drop_small, number_in_raster_order
 
 MIN_RELATIVE_RANGE = 1e-5
-"""Range of a smoothed image, in that of the image itself, below which it is constant."""
+"""Range of a smoothed image, relative to the range before, below which it counts as constant."""
 Length = Annotated[float, Field(ge=0)]
-"""In pixels of the finest axis."""
+"""A length in pixels of the finest axis."""
 
 
 class Method(Section):
-    """A classical method with its parameters; frozen, JSON-able, checked for type and range.
+    """A classical method with its parameters, which are frozen and validated.
 
     Parameters
     ----------
     polarity : {"bright", "dark"}
         Whether objects are brighter or darker than their surroundings.
     channel : int, optional
-        The channel that is looked at; by default the mean of all.
+        The channel that is segmented; by default the mean of all channels.
     sigma : float
         Standard deviation of the Gaussian that smooths the image, in pixels; 0 for none.
     window : float
-        Standard deviation of the Gaussian over which the local mean is taken that is
-        subtracted before (a local threshold, against uneven illumination); 0 for none.
+        Standard deviation of the Gaussian that gives the local mean, in pixels. The local mean
+        is subtracted to correct uneven illumination (local thresholding); 0 for none.
     level : float
-        Grey value above which a pixel is taken for a part of an object: the share of the way
-        from the mean of the background to that of the objects. Otsu's threshold is 0.5, for
-        it lies half way between the means of its two classes.
+        Grey value above which a pixel belongs to an object, where 0 is the mean of the
+        background and 1 that of the objects. Otsu's threshold is 0.5, since it lies half way
+        between the means of its two classes.
     min_size : int
         Objects of fewer pixels are removed.
     """
@@ -58,7 +58,7 @@ class Method(Section):
     axes: ClassVar[tuple[int, ...]] = (2, 3)
     """Numbers of spatial axes that the method is defined for."""
     tuning_pixels: ClassVar[int] = 2**21
-    """Validation pixels that parameters are tuned on: a few minutes of work."""
+    """Number of validation pixels that parameters are tuned on, which takes a few minutes."""
 
     @classmethod
     def grid(cls, edge: float) -> dict[str, Sequence[Any]]:
@@ -67,8 +67,8 @@ class Method(Section):
         Parameters
         ----------
         edge : float
-            Edge of the square (cube) that is as large as a typical object, in pixels of the
-            finest axis.
+            Edge of the square (cube) with the area (volume) of a typical object, in pixels of
+            the finest axis.
         """
         return {
             "polarity": ("bright", "dark"),
@@ -78,26 +78,26 @@ class Method(Section):
         }
 
     def segment(self, image: np.ndarray, *, spacing: Sequence[float]) -> np.ndarray:
-        """Find the objects of an image.
+        """Segment the objects of an image.
 
         Parameters
         ----------
         image : (C, *spatial) array
-            Finite numbers, on any scale.
+            Finite intensities on any scale.
         spacing : sequence of float
             Distance between pixel centres along each spatial axis, in one unit.
 
         Returns
         -------
         (*spatial) uint32 array
-            Objects 1 … n in raster order of their first pixels, 0 elsewhere. A constant image
-            has none.
+            Ids 1 … n in raster order of the objects' first pixels, 0 elsewhere. A constant image
+            has no objects.
 
         Raises
         ------
         SeptumError
-            If the method is not defined for so many axes, the image has no channels or not the
-            chosen one, or a pixel is not finite.
+            If the method is not defined for this number of axes, the image has no channels or
+            lacks the chosen one, or a pixel is not finite.
         """
         steps = self._steps(image, spacing)
         grey = self._grey(image)
@@ -113,9 +113,10 @@ class Method(Section):
         Parameters
         ----------
         grey : (*spatial) float32 array
-            0 at the mean of the background, 1 at that of the objects; not constant.
+            Grey values, 0 at the mean of the background and 1 at that of the objects; not
+            constant.
         steps : (axes,) float64 array
-            Distance between pixel centres, in that of the finest axis.
+            Distance between pixel centres along each axis, in pixels of the finest axis.
         """
         raise NotImplementedError
 
@@ -140,22 +141,22 @@ class Method(Section):
         return np.divide(spacing, min(spacing))
 
     def _grey(self, image: np.ndarray) -> np.ndarray:
-        """Return the chosen channel, or the mean of all, with objects bright."""
+        """Return the chosen channel, or the mean of all, inverted if objects are dark."""
         if self.channel is None:
             grey = image.mean(0, dtype=np.float64)
-        else:  # integers know no infinity, and may not hold the difference of two of them
+        else:  # differences of integers may overflow, and integers hold no infinity
             grey = image[self.channel].astype(np.float64)
-        # from the smallest value on: float32 would not tell large ones apart
+        # offsets are subtracted before the conversion to float32, which rounds large values
         low, high = grey.min(initial=np.inf), grey.max(initial=-np.inf)
-        away = grey - low if self.polarity == "bright" else high - grey
-        # to a range of 0.5 to 1 by a power of two, which rounds nothing: no square overflows
-        exponent = np.frexp(away.max(initial=0))[1]
-        return np.ldexp(away, -exponent).astype(np.float32)
+        height = grey - low if self.polarity == "bright" else high - grey
+        # scaled to a range of 0.5 to 1, so that squares do not overflow; powers of two are exact
+        exponent = np.frexp(height.max(initial=0))[1]
+        return np.ldexp(height, -exponent).astype(np.float32)
 
     def _scaled(self, grey: np.ndarray, steps: np.ndarray) -> np.ndarray | None:
         """Smooth, subtract the local mean, and scale to the means of Otsu's two classes.
 
-        None of a constant image, and where smoothing leaves nothing but rounding.
+        Return None if the image is constant, or is constant but for rounding after smoothing.
         """
         grey = ndimage.gaussian_filter(grey, self.sigma / steps)
         if self.window:

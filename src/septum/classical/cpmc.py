@@ -1,19 +1,20 @@
-"""Constrained parametric min-cuts: many figure-ground hypotheses, ranked and pruned.
+"""Constrained parametric min-cuts: figure-ground hypotheses that are ranked and pruned.
 
 Carreira and Sminchisescu, IEEE TPAMI 2012, https://doi.org/10.1109/TPAMI.2011.231
 
-Seeds on a regular grid are held to be object, the frame of a window about each to be
-background, and the minimum cut is solved for every bias of a ladder that rewards object
-pixels: small segments first, then ever larger ones, each holding the one before. Hence a seed
-gives a handful of proposals without a decision about scale. They are ranked, and the best that
-do not overlap become the objects.
+Seeds on a regular grid are constrained to be object, and the frame of a window around each seed
+to be background. The minimum cut is solved for an increasing series of rewards of object pixels,
+which gives a series of nested segments of increasing size. Hence each seed yields several
+proposals at different scales. Proposals are ranked, and the best that do not overlap become the
+objects.
 
-Departures, since there are hundreds of small objects instead of a few large ones: seeds lie
-only where the threshold finds objects; the window is ``reach`` wide instead of the whole
-image, and its frame is free where it is the image's own border, which cuts objects; the ladder
-is solved cut by cut (the paper's parametric solver finds the same cuts). Proposals are ranked by
-how steep an edge the outline follows times how convex they are, where the paper trains a
-regressor on 34 features; pruning is greedy. 2-D only, as the paper.
+Departures, since images have hundreds of small objects instead of a few large ones: seeds lie
+only where the threshold finds objects. The window extends by ``reach`` from the seed instead of
+covering the whole image, and its frame is unconstrained along the border of the image, where
+objects are cut off. The minimum cut is solved for each reward separately (the parametric solver
+of the paper finds the same cuts). Proposals are ranked by the contrast along their outline times
+their convexity, whereas the paper trains a regressor on 34 features; pruning is greedy. The
+method is 2-D only, as in the paper.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from septum.classical.mincut import Edges, contrast_edges, minimum_cut
 from septum.jit import compiled
 
 OBJECT_REWARDS = tuple(2.0**power for power in range(-8, 0))
-"""Rewards of an object pixel, where a face between two equal pixels costs 1."""
+"""Rewards of an object pixel; cutting the face between two equal pixels costs 1."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,11 @@ class Proposal:
     Parameters
     ----------
     corner : tuple of int
-        Where the window's first pixel lies in the image.
+        Position of the first pixel of the window in the image.
     mask : (rows, columns) bool array
-        The figure, within the window.
+        Pixels of the figure within the window.
     score : float
-        How much it looks like an object: about 0 to 1.
+        Score by which proposals are ranked, about 0 to 1.
     """
 
     corner: tuple[int, int]
@@ -53,25 +54,26 @@ class Proposal:
 
 
 class CPMC(Method):
-    """Proposals by minimum cuts from a grid of seeds, over a ladder of biases.
+    """Proposals by minimum cuts from a grid of seeds, for increasing rewards of object pixels.
 
     Parameters
     ----------
     step : int
         Distance between seeds, in pixels.
     reach : int
-        From a seed to the frame of its window, in pixels: objects that extend further are not
-        found whole.
+        Distance from a seed to the frame of its window, in pixels. Objects that extend further
+        are cut off.
     data : float
-        Cost of an object pixel as dark as the mean of the background; none above ``level``.
+        Cost of an object pixel whose grey value is the mean of the background; it falls to 0 at
+        ``level``.
     convexity : float
         Exponent of the solidity (area over that of the convex hull) in the ranking.
     overlap : float
-        A proposal is dropped if a larger share of it belongs to better ones.
+        A proposal is dropped if a larger fraction of it belongs to better proposals.
 
     Notes
     -----
-    The others are those of `septum.classical.base.Method`.
+    The other parameters are those of `septum.classical.base.Method`.
     """
 
     step: Annotated[int, Field(ge=1)] = 6
@@ -86,7 +88,7 @@ class CPMC(Method):
     @classmethod
     def grid(cls, edge: float) -> dict[str, Sequence[Any]]:
         """Return the values that tuning tries (`septum.classical.base.Method.grid`)."""
-        # fewer values than elsewhere, and neither data nor overlap: an image takes seconds
+        # few values, and neither data nor overlap, since an image takes seconds
         return {
             **Method.grid(edge),
             "level": (0.5, 0.3, 0.4, 0.6),
@@ -104,28 +106,28 @@ class CPMC(Method):
             rows, columns = (
                 slice(a, a + n) for a, n in zip(proposal.corner, proposal.mask.shape, strict=True)
             )
-            here = labels[rows, columns]
-            free = proposal.mask & (here == 0)
+            window_labels = labels[rows, columns]
+            free = proposal.mask & (window_labels == 0)
             if free.sum() >= (1 - self.overlap) * proposal.mask.sum():
-                here[free] = number
+                window_labels[free] = number
         return labels
 
     def proposals(self, grey: np.ndarray, steps: np.ndarray) -> Iterator[Proposal]:
-        """Yield the proposals of all seeds, seeds in raster order, small ones first.
+        """Yield the proposals of all seeds in raster order, by increasing size for each seed.
 
-        Parameters are those of `septum.classical.base.Method.find`.
+        The parameters are those of `septum.classical.base.Method.find`.
         """
         edges = contrast_edges(grey, steps, connectivity=2)
-        apart, reach, wide = (
+        spacing, reach, patch_radius = (
             np.maximum(1, np.rint(length / steps)).astype(int)
             for length in (self.step, self.reach, self.step / 4)
         )
-        grid = tuple(slice(n // 2, None, n) for n in apart)
-        for place in np.argwhere(grey[grid] > self.level):
-            seed = place * apart + apart // 2
+        grid = tuple(slice(n // 2, None, n) for n in spacing)
+        for node in np.argwhere(grey[grid] > self.level):
+            seed = node * spacing + spacing // 2
             corner = np.maximum(0, seed - reach)
             window = tuple(map(slice, corner, seed + reach + 1))
-            figure = _patch(grey[window], seed - corner, wide) > self.level
+            figure = _patch(grey[window], seed - corner, patch_radius) > self.level
             ground = _frame(window, grey.shape) & ~figure
             inside = [directed.within(window) for directed in edges]
             for mask in self._ladder(grey[window], figure, ground, inside):
@@ -135,32 +137,33 @@ class CPMC(Method):
     def _ladder(
         self, grey: np.ndarray, figure: np.ndarray, ground: np.ndarray, edges: list[Edges]
     ) -> Iterator[np.ndarray]:
-        """Yield the masks of least energy with ever larger rewards of object pixels."""
-        # more than all edges and biases together
-        sure = 1 + sum(float(directed.weights.sum()) for directed in edges) + grey.size
+        """Yield the masks of minimum energy for increasing rewards of object pixels."""
+        # a hard constraint costs more than all edges and rewards together
+        hard_cost = 1 + sum(float(directed.weights.sum()) for directed in edges) + grey.size
         as_object = self.data * np.clip(1 - grey / self.level, 0, 2).astype(float)
-        as_object[ground] = sure
-        before = np.zeros_like(figure)
-        for bias in OBJECT_REWARDS:
-            mask, _ = minimum_cut(np.where(figure, sure, bias), as_object, edges)
-            if (mask != before).any():
+        as_object[ground] = hard_cost
+        previous = np.zeros_like(figure)
+        for reward in OBJECT_REWARDS:
+            mask, _ = minimum_cut(np.where(figure, hard_cost, reward), as_object, edges)
+            if (mask != previous).any():
                 yield mask
-            before = mask
+            previous = mask
 
 
-def _patch(grey: np.ndarray, seed: np.ndarray, wide: np.ndarray) -> np.ndarray:
-    """Return the grey values about a seed, and darkness elsewhere.
+def _patch(grey: np.ndarray, seed: np.ndarray, radius: np.ndarray) -> np.ndarray:
+    """Return the grey values around a seed, and −∞ elsewhere.
 
-    A patch, not a pixel, is held to be object: the outline of a pixel is shorter than any neck.
+    A patch is constrained to be object instead of a single pixel, whose outline is so short that
+    the minimum cut would separate it from its object.
     """
-    patch = tuple(map(slice, np.maximum(0, seed - wide), seed + wide + 1))
-    near = np.full(grey.shape, -np.inf)
-    near[patch] = grey[patch]
-    return near
+    patch = tuple(map(slice, np.maximum(0, seed - radius), seed + radius + 1))
+    values = np.full(grey.shape, -np.inf)
+    values[patch] = grey[patch]
+    return values
 
 
 def _frame(window: Sequence[slice], shape: Sequence[int]) -> np.ndarray:
-    """Return the outermost pixels of a window, but for those on the image's border."""
+    """Return the outermost pixels of a window, except along the border of the image."""
     size = [min(side.stop, n) - side.start for side, n in zip(window, shape, strict=True)]
     frame = np.zeros(size, bool)
     for axis, (side, n) in enumerate(zip(window, shape, strict=True)):
@@ -171,29 +174,29 @@ def _frame(window: Sequence[slice], shape: Sequence[int]) -> np.ndarray:
 
 
 def _step_down(mask: np.ndarray, grey: np.ndarray, edges: Sequence[Edges]) -> float:
-    """Return how much darker it is beyond the outline, on average; 0 without an outline."""
+    """Return the mean drop of grey value across the outline of a mask, or 0 without outline."""
     total = length = 0.0
     for directed in edges:
-        here, there = directed.ends(mask)
-        before, after = directed.ends(grey)
-        inwards = here.astype(float) - there
-        total += float((inwards * (before - after)).sum()) / directed.length
+        mask_begin, mask_end = directed.ends(mask)
+        grey_begin, grey_end = directed.ends(grey)
+        inwards = mask_begin.astype(float) - mask_end
+        total += float((inwards * (grey_begin - grey_end)).sum()) / directed.length
         length += np.count_nonzero(inwards) / directed.length
     return max(0.0, total / length) if length else 0.0
 
 
 def solidity(mask: np.ndarray) -> float:
-    """Return the area of a mask over that of the convex hull of its pixels (as squares).
+    """Return the ratio of the area of a mask to that of its convex hull.
 
     Parameters
     ----------
     mask : (rows, columns) bool array
-        With at least one pixel.
+        A mask with at least one pixel; pixels are squares.
     """
     rows = np.flatnonzero(mask.any(axis=1))
     first = mask[rows].argmax(axis=1)
     last = mask.shape[1] - mask[rows, ::-1].argmax(axis=1)
-    # a hull touches no other corners than those at both ends of a row
+    # the vertices of the hull are corners of the first and last pixels of rows
     ends = [(rows + below, side) for below in (0, 1) for side in (first, last)]
     corners = np.concatenate([np.stack(end, axis=1) for end in ends]).astype(float)
     order = np.lexsort(corners.T[::-1])
@@ -204,9 +207,9 @@ def solidity(mask: np.ndarray) -> float:
 def _hull_area(points: np.ndarray) -> float:
     """Return the area of the convex hull of points (n, 2) in lexicographic order.
 
-    Andrew's monotone chain; Qhull takes a millisecond to set up.
+    This is Andrew's monotone chain algorithm, since setting up Qhull takes a millisecond.
     """
-    twice = 0.0
+    doubled_area = 0.0
     chain = np.empty_like(points)
     for side in (1.0, -1.0):
         size = 0
@@ -222,5 +225,5 @@ def _hull_area(points: np.ndarray) -> float:
         for k in range(1, size):
             y0, x0 = chain[k - 1]
             y1, x1 = chain[k]
-            twice += side * (y1 - y0) * (x0 + x1)
-    return abs(twice) / 2
+            doubled_area += side * (y1 - y0) * (x0 + x1)
+    return abs(doubled_area) / 2

@@ -1,7 +1,8 @@
-"""The classical baselines: methods without training, which a network must beat.
+"""Creation of the classical baselines, which are methods without training.
 
 To add one, write its module and add its record to `septum.config.registry.BASELINES`. The record
-holds an address, so listing names costs no import of scikit-image or PyMaxflow.
+holds the address of its class, so that names are listed without importing scikit-image or
+PyMaxflow.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def module(name: str) -> str:
 
 
 def misfits_of_plan(baseline: Baseline, plan: Plan) -> Iterator[Problem]:
-    """Yield why a baseline cannot answer for a dataset whose plan is known."""
+    """Yield the reasons why a baseline cannot segment the dataset of a plan."""
     return misfits(
         baseline.method,
         f"experiments.{baseline.experiment}.datasets",
@@ -55,23 +56,22 @@ def method_class(name: str) -> type[Method]:
 
 
 def create(name: str, parameters: Mapping[str, Any], *, where: str = "parameters") -> Method:
-    """Make a method with its parameters.
+    """Create a method with its parameters.
 
     Parameters
     ----------
     name : str
         One of `names`.
     parameters : mapping
-        What is not given keeps its default.
+        Values of parameters; the others keep their defaults.
     where : str
-        The configuration key of ``parameters``, for the messages.
+        The configuration key of ``parameters``, for error messages.
 
     Raises
     ------
     SeptumError
-        If there is no such method, or with everything that is wrong about the parameters.
+        If there is no such method, or if parameters are invalid; all problems are listed.
     """
-    # here, for the configuration reads the table above
     from septum.config.schema import canonical_json, parse_section
 
     return parse_section(method_class(name), canonical_json(parameters), where)
@@ -80,28 +80,28 @@ def create(name: str, parameters: Mapping[str, Any], *, where: str = "parameters
 def segment(
     name: str, image: np.ndarray, *, spacing: Sequence[float], **parameters: Any
 ) -> np.ndarray:
-    """Find the objects of an image by the named method.
+    """Segment the objects of an image by the named method.
 
     Parameters
     ----------
     name : str
         One of `names`.
     image : (C, *spatial) array
-        Finite numbers, on any scale.
+        Finite intensities on any scale.
     spacing : sequence of float
         Distance between pixel centres along each spatial axis, in one unit.
     **parameters
-        Of the method (the fields of its class).
+        Parameters of the method, which are the fields of its class.
 
     Returns
     -------
     (*spatial) uint32 array
-        Objects 1 … n, 0 elsewhere.
+        Ids 1 … n of the objects, 0 elsewhere.
 
     Raises
     ------
     SeptumError
-        As `create`, and where the method is not defined for so many axes.
+        As `create`, and if the method is not defined for this number of axes.
     """
     return create(name, parameters).segment(image, spacing=spacing)
 
@@ -109,19 +109,20 @@ def segment(
 def grid(
     name: str, *, edge: float = 16.0, pixels: float = 256.0, channels: int = 1
 ) -> dict[str, Sequence[Any]]:
-    """Return the values that tuning tries of each parameter, the start first.
+    """Return the values that tuning tries of each parameter, beginning with the initial value.
 
     Parameters
     ----------
     name : str
         One of `names`.
     edge : float
-        Edge of the square (cube) that is as large as a typical object, in pixels of the finest
-        axis.
+        Edge of the square (cube) with the area (volume) of a typical object, in pixels of the
+        finest axis.
     pixels : float
-        Pixels of a typical object.
+        Number of pixels of a typical object.
     channels : int
-        Of the images; of several, each is tried beside their mean.
+        Number of channels of the images; if there are several, each one and their mean are
+        tried.
     """
     values: dict[str, Sequence[Any]] = dict(method_class(name).grid(edge))
     if channels > 1:

@@ -20,21 +20,23 @@ FORMAT_VERSION = 1
 
 
 class Record(Section):
-    """What stands in a ``parameters.json``: of a tuned baseline, or of a merge of two experiments.
+    """The content of a ``parameters.json``, of a tuned baseline or a merge of two experiments.
 
     Attributes
     ----------
     method, parameters
-        Of `septum.classical.create`; every parameter is given.
+        Name of the method (`septum.classical.create`) and values of all its parameters.
     score
-        On the validation cases (`septum.stages.tune.baseline_parameters.best_parameters`); None
-        where there was nothing to score.
+        Score of the validation cases
+        (`septum.stages.tune.baseline_parameters.best_parameters`); None if there were no cases
+        to score.
     spatial_dims, in_channels, annotation, classes, spacing, unit
-        Of the dataset.
+        Properties of the dataset.
     digests
-        Of the code and of the validation cases.
+        Digests of the code and of the validation cases.
     fitted
-        ``dataset``, ``experiment``, ``fold``; ``cases`` and ``pixels`` that were looked at.
+        ``dataset``, ``experiment``, ``fold``, and the numbers of ``cases`` and ``pixels`` that
+        parameters were tuned on.
     """
 
     format_version: int = FORMAT_VERSION
@@ -53,13 +55,13 @@ class Record(Section):
 
 
 def data_of(plan: Plan) -> dict[str, Any]:
-    """Return what a `Record` says of its dataset."""
+    """Return the fields of a `Record` that describe its dataset."""
     names = ("spatial_dims", "in_channels", "annotation", "classes", "spacing", "unit")
     return {name: getattr(plan, name) for name in names}
 
 
 class Fitted(Record):
-    """A tuned baseline, which knows one class."""
+    """The parameters of a tuned baseline, which segments a single class."""
 
     classes: dict[int, ClassSpec] = Field(min_length=1, max_length=1)
 
@@ -73,7 +75,7 @@ def read_fitted(path: str | Path) -> Fitted:
     Raises
     ------
     SeptumError
-        If it is missing, is none, or its parameters are not those of its method.
+        If the file is missing or invalid, or its parameters are not those of its method.
     """
     fitted = read_record(Path(path), Fitted)
     create(fitted.method, fitted.parameters, where=str(path))
@@ -81,12 +83,12 @@ def read_fitted(path: str | Path) -> Fitted:
 
 
 def read_record(path: Path, kind: type[Kind]) -> Kind:
-    """Read a ``parameters.json`` without importing its method, for those who only show it.
+    """Read a ``parameters.json`` without importing its method.
 
     Raises
     ------
     SeptumError
-        If it is missing or is none.
+        If the file is missing or invalid.
     """
     owner = "a baseline" if kind is Fitted else "a merge"
     remedy = "give a parameters.json that the workflow wrote"
@@ -112,14 +114,14 @@ def read_record(path: Path, kind: type[Kind]) -> Kind:
 
 
 def common_baseline(baselines: Sequence[Fitted]) -> Fitted:
-    """Return the baseline that stands for those of several folds.
+    """Return the baseline of the representative fold.
 
-    It is one of them (`septum.data.fold_values.representative_fold`).
+    `septum.data.fold_values.representative_fold` defines it.
 
     Parameters
     ----------
     baselines : sequence of Fitted
-        Of one method and one kind of data, at least one.
+        At least one baseline of the same method for the same kind of data.
     """
     parameters = [baseline.parameters for baseline in baselines]
     return baselines[representative_fold(parameters, [baseline.score for baseline in baselines])]

@@ -2,15 +2,15 @@
 
 Comaniciu and Meer, IEEE TPAMI 2002, https://doi.org/10.1109/34.1000236
 
-Every pixel climbs to the mode of the density of pixels in position and grey value (flat kernel
-of radius ``radius`` in space and ``contrast`` in grey value). Those whose mode is above the
-threshold are foreground; neighbours among them belong together where their modes are near to
-each other. A radius of about half an object parts objects that touch, since each draws its
-pixels to its own centre. Departure: modes are near within half of each radius, where the paper
-has the whole, over which the modes of one object chain up with those of the next.
+Every pixel is shifted to a mode of the density of pixels in position and grey value, which is
+estimated with a flat kernel of radius ``radius`` in space and ``contrast`` in grey value. Pixels
+whose mode is above the threshold are foreground, and neighbours with close modes belong to the
+same object. A radius of about half an object separates touching objects, since pixels are
+shifted to the centre of their own object. Departure: modes are close if they lie within half of
+each radius, whereas the paper uses the whole radius, which links modes of neighbouring objects.
 
-Written out here, and compiled, since the libraries' versions are of other use: OpenCV's takes
-8-bit colour images in 2-D only, scikit-learn's clusters points and needs minutes for an image.
+The algorithm is implemented here, and compiled, since OpenCV's version accepts only 8-bit colour
+images in 2-D, and scikit-learn's version clusters points and takes minutes for an image.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ from septum.classical.base import Method
 from septum.jit import compiled
 
 MAX_SHIFTS = 100
-"""Steps after which a pixel stays where it is; hardly any needs so many."""
+"""Largest number of steps of a pixel, which is rarely reached."""
 MIN_SHIFT_PX = 0.01
-"""A step shorter than this share of a pixel is the last; larger, and pixels stop on their way."""
+"""Length of a step, in pixels, below which a pixel stops; larger limits stop it too early."""
 
 
 class MeanShift(Method):
-    """Segments of pixels that climb to one mode of position and grey value.
+    """Segments of pixels that are shifted to the same mode of position and grey value.
 
     Parameters
     ----------
     radius : float
-        Of the kernel in space, in pixels.
+        Radius of the kernel in space, in pixels.
     contrast : float
-        Radius of the kernel in grey value, where 1 is the contrast of objects to background.
+        Radius of the kernel in grey value, where 1 is the contrast of objects to the background.
 
     Notes
     -----
-    The others are those of `septum.classical.base.Method`.
+    The other parameters are those of `septum.classical.base.Method`.
     """
 
     radius: Annotated[float, Field(ge=1)] = 5.0
@@ -73,7 +73,7 @@ class MeanShift(Method):
 def modes(
     grey: np.ndarray, steps: np.ndarray, *, radius: float, contrast: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Shift every pixel to the mode it climbs to.
+    """Shift every pixel to a mode of the density of pixels.
 
     Parameters
     ----------
@@ -81,22 +81,22 @@ def modes(
     steps : (axes,) array
         Distance between pixel centres, in the unit of ``radius``.
     radius, contrast : float
-        Of the flat kernel, in space and in grey value.
+        Radii of the flat kernel, in space and in grey value.
 
     Returns
     -------
     positions : (axes, *spatial) float64 array
-        In the unit of ``radius``; the first pixel lies at 0.
+        Positions of the modes in the unit of ``radius``; the first pixel lies at 0.
     values : (*spatial) float64 array
-        Grey values.
+        Grey values of the modes.
     """
-    # NaN is near to no grey value: the kernel never reaches over the border
+    # NaN is close to no grey value, so that pixels beyond the border are not counted
     margin = np.ceil(radius / steps).astype(int) + 1
     padded = np.pad(grey.astype(float), [(m, m) for m in margin], constant_values=np.nan)
     strides = np.array(padded.strides) // padded.itemsize
     reach = np.stack(np.meshgrid(*[np.arange(-m, m + 1) for m in margin], indexing="ij"), -1)
     reach = reach.reshape(-1, grey.ndim)
-    # the kernel's centre lies up to half a pixel off the pixel it is counted from
+    # the centre of the kernel lies up to half a pixel from the pixel that offsets start at
     farthest = radius + np.linalg.norm(steps) / 2
     reach = reach[np.linalg.norm(reach * steps, axis=1) <= farthest]
     starts = np.stack(np.meshgrid(*map(np.arange, grey.shape), indexing="ij"), -1)
@@ -128,43 +128,43 @@ def _climb(
 ) -> np.ndarray:
     ndim = steps.size
     ends = np.empty((len(starts), ndim + 1))
-    here, total = np.empty(ndim), np.empty(ndim)
-    away = np.empty(ndim)
+    position, total = np.empty(ndim), np.empty(ndim)
+    residual = np.empty(ndim)
     for pixel in range(len(starts)):
-        here[:] = starts[pixel] * steps
+        position[:] = starts[pixel] * steps
         value = grey[(starts[pixel] * strides).sum()]
         for _ in range(MAX_SHIFTS):
-            # the pixel under the kernel's centre, and how far the centre lies off it
+            # the pixel that is nearest to the kernel's centre, and its offset from the centre
             centre = 0
             for axis in range(ndim):
-                nearest = int(np.floor(here[axis] / steps[axis] + 0.5))
+                nearest = int(np.floor(position[axis] / steps[axis] + 0.5))
                 centre += nearest * strides[axis]
-                away[axis] = nearest * steps[axis] - here[axis]
+                residual[axis] = nearest * steps[axis] - position[axis]
             total[:] = 0.0
             sum_of_values, count = 0.0, 0
             for k in range(offsets.size):
-                other = grey[centre + offsets[k]]
-                if not abs(other - value) <= contrast:
+                neighbour = grey[centre + offsets[k]]
+                if not abs(neighbour - value) <= contrast:
                     continue
                 square = 0.0
                 for axis in range(ndim):
-                    square += (reach[k, axis] + away[axis]) ** 2
+                    square += (reach[k, axis] + residual[axis]) ** 2
                 if square <= radius * radius:
                     count += 1
-                    sum_of_values += other
+                    sum_of_values += neighbour
                     for axis in range(ndim):
-                        total[axis] += reach[k, axis] + away[axis]
+                        total[axis] += reach[k, axis] + residual[axis]
             if count == 0:
                 break
             shift = 0.0
             for axis in range(ndim):
-                here[axis] += total[axis] / count
+                position[axis] += total[axis] / count
                 shift += (total[axis] / count) ** 2
             change = abs(sum_of_values / count - value)
             value = sum_of_values / count
             if shift < MIN_SHIFT_PX**2 and change < MIN_SHIFT_PX * contrast:
                 break
-        ends[pixel, :ndim] = here
+        ends[pixel, :ndim] = position
         ends[pixel, ndim] = value
     return ends
 
@@ -172,16 +172,18 @@ def _climb(
 def _segments(
     positions: np.ndarray, values: np.ndarray, bright: np.ndarray, radius: float, contrast: float
 ) -> np.ndarray:
-    """Join bright neighbours (through faces) whose modes lie within both radii, from 1 on."""
+    """Label the components of bright face neighbours whose modes lie within both radii."""
     ids = np.arange(values.size).reshape(values.shape)
     pairs = []
     for axis in range(values.ndim):
         before = tuple(slice(None, -1 if a == axis else None) for a in range(values.ndim))
         after = tuple(slice(int(a == axis), None) for a in range(values.ndim))
-        square = ((positions[:, *before] - positions[:, *after]) ** 2).sum(0)
-        near = (square <= radius**2) & (np.abs(values[before] - values[after]) <= contrast)
-        near &= bright[before] & bright[after]
-        pairs.append((ids[before][near], ids[after][near]))
+        squared_distance = ((positions[:, *before] - positions[:, *after]) ** 2).sum(0)
+        close = (squared_distance <= radius**2) & (
+            np.abs(values[before] - values[after]) <= contrast
+        )
+        close &= bright[before] & bright[after]
+        pairs.append((ids[before][close], ids[after][close]))
     first, second = (np.concatenate(side) for side in zip(*pairs, strict=True))
     joined = coo_array((np.ones(len(first), bool), (first, second)), shape=(ids.size, ids.size))
     return connected_components(joined, directed=False)[1].reshape(values.shape) + 1

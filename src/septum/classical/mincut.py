@@ -1,11 +1,11 @@
-"""The minimum cut of a pixel grid: the one place where PyMaxflow is used, which is GPL.
+"""Minimum cuts of pixel grids. This is the only module that uses PyMaxflow, which is GPL.
 
 The energy of a labelling L (object or background) is
 
     E(L) = Σ_p cost of p's label + Σ_pq weight_pq · [L_p ≠ L_q]
 
-over pixels p and neighbours pq; its exact minimum is a minimum cut (Greig, Porteous and
-Seheult 1989), found by the algorithm of Boykov and Kolmogorov (IEEE TPAMI 2004).
+over pixels p and pairs of neighbours pq. Its global minimum is a minimum cut (Greig, Porteous
+and Seheult 1989), which is found by the algorithm of Boykov and Kolmogorov (IEEE TPAMI 2004).
 """
 
 from __future__ import annotations
@@ -35,11 +35,12 @@ class Edges:
     Parameters
     ----------
     offset : tuple of int
-        From a pixel to its neighbour, -1, 0 or 1 along each axis.
+        Offset from a pixel to its neighbour, -1, 0 or 1 along each axis.
     length : float
-        Between the centres of the two.
+        Distance between the centres of the two.
     weights : (*spatial) float64 array, >= 0
-        Of the edge that begins at each pixel; without effect where it leads out of the image.
+        Weight of the edge that begins at each pixel; it has no effect where the edge leaves the
+        image.
     """
 
     offset: tuple[int, ...]
@@ -59,11 +60,11 @@ class Edges:
 
 
 def contrast_edges(grey: np.ndarray, steps: np.ndarray, *, connectivity: int) -> list[Edges]:
-    """Weight edges by how alike neighbours are: exp(−(I_p − I_q)² / (2 σ²)) / distance.
+    """Weight edges by the similarity of neighbours, exp(−(I_p − I_q)² / (2 σ²)) / distance.
 
-    σ² is the mean of the squared differences of neighbours that share a face (Boykov and Jolly,
-    ICCV 2001, who leave it open; Rother et al., SIGGRAPH 2004), so that an edge of the picture
-    is what is steep in this picture.
+    Boykov and Jolly (ICCV 2001) do not define σ². As in Rother et al. (SIGGRAPH 2004), it is the
+    mean squared difference of neighbours that share a face, so that weights adapt to the
+    contrast of the image.
 
     Parameters
     ----------
@@ -71,24 +72,24 @@ def contrast_edges(grey: np.ndarray, steps: np.ndarray, *, connectivity: int) ->
     steps : (axes,) array
         Distance between pixel centres along each axis.
     connectivity : int
-        Axes along which neighbours may differ: 1 for faces only.
+        Largest number of axes along which neighbours differ; 1 for neighbours through faces.
 
     Returns
     -------
     list of Edges
-        Each pair of neighbours once.
+        Edges of every direction, where each pair of neighbours occurs once.
     """
     squares = [np.diff(grey.astype(float), axis=axis) ** 2 for axis in range(grey.ndim)]
     variance = sum(s.sum() for s in squares) / max(1, sum(s.size for s in squares))
     by_offset = []
     for offset in itertools.product((-1, 0, 1), repeat=grey.ndim):
-        # of a direction and its opposite, the one that points forwards
+        # only the forward one of two opposite directions
         if not 0 < np.count_nonzero(offset) <= connectivity or offset < (0,) * grey.ndim:
             continue
         edges = Edges(offset, float(np.linalg.norm(offset * steps)), np.zeros(grey.shape))
-        here, there = edges.ends(grey.astype(float))
-        alike = np.exp(-((here - there) ** 2) / (2 * variance)) if variance else 1.0
-        edges.ends(edges.weights)[0][...] = alike / edges.length
+        begin, end = edges.ends(grey.astype(float))
+        similarity = np.exp(-((begin - end) ** 2) / (2 * variance)) if variance else 1.0
+        edges.ends(edges.weights)[0][...] = similarity / edges.length
         by_offset.append(edges)
     return by_offset
 
@@ -96,21 +97,21 @@ def contrast_edges(grey: np.ndarray, steps: np.ndarray, *, connectivity: int) ->
 def minimum_cut(
     as_background: np.ndarray, as_object: np.ndarray, edges: list[Edges]
 ) -> tuple[np.ndarray, float]:
-    """Label the pixels so that the energy is least.
+    """Return the labelling of minimum energy.
 
     Parameters
     ----------
     as_background, as_object : (*spatial) float arrays, >= 0
-        Cost of each label of each pixel.
+        Costs of the two labels of each pixel.
     edges : list of Edges
-        What it costs where the two ends of an edge differ.
+        Edges whose weights are the costs of different labels at their ends.
 
     Returns
     -------
     mask : (*spatial) bool array
-        The pixels of objects.
+        Pixels of objects.
     energy : float
-        The least energy.
+        Minimum energy.
     """
     shape = as_background.shape
     graph = maxflow.Graph[float](as_background.size, len(edges) * as_background.size)
@@ -119,7 +120,7 @@ def minimum_cut(
         structure = np.zeros((3,) * len(shape))
         structure[tuple(o + 1 for o in directed.offset)] = 1
         graph.add_grid_edges(nodes, directed.weights, structure, symmetric=True)
-    # objects lie on the source's side: a pixel on the sink's side pays for being background
+    # objects are on the side of the source; pixels on the side of the sink are background
     graph.add_grid_tedges(nodes, as_background, as_object)
     energy = graph.maxflow()
     return ~graph.get_grid_segments(nodes), energy

@@ -1,14 +1,14 @@
-"""Normalised cuts of a graph of superpixels: Shi and Malik, IEEE TPAMI 2000.
+"""Normalised cuts of a graph of superpixels (Shi and Malik, IEEE TPAMI 2000).
 
 https://doi.org/10.1109/34.868688
 
-Superpixels (SLIC; Achanta et al., IEEE TPAMI 2012) are the nodes; two that touch are joined by
-a weight, how alike they are in grey value times the share of a face over which they touch. The
-graph is cut in two as long as the normalised cut is below ``cut``
-(`skimage.graph.cut_normalized`). Departures: the first cut of such a picture is the one
-between objects and background, and it would need the eigenvectors of the whole image; the
-threshold makes it here, and each connected piece of the foreground is a graph of its own. A
-piece has at most `MAX_NODES` superpixels, which are larger in a larger piece.
+The nodes are superpixels (SLIC; Achanta et al., IEEE TPAMI 2012). Edges connect touching
+superpixels; their weight is the similarity of grey values times the relative area of contact.
+The graph is divided recursively while the normalised cut is below ``cut``
+(`skimage.graph.cut_normalized`). Departures: objects are separated from the background by the
+threshold, since this first cut would need the eigenvectors of the whole image; each connected
+component of the foreground is a graph of its own. A component has at most `MAX_NODES`
+superpixels, so that they are larger in large components.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from skimage.segmentation import slic
 from septum.classical.base import Length, Method
 
 MAX_NODES = 500
-"""Superpixels of one piece: finding their eigenvectors takes a second."""
+"""Largest number of superpixels of a component, whose eigenvectors take a second to compute."""
 COMPACTNESS = 0.3
-"""How far the shape of a superpixel counts against its grey values, which SLIC brings to 0…1."""
+"""Weight of spatial proximity relative to grey values, which SLIC scales to 0…1."""
 
 
 class NormalizedCut(Method):
@@ -38,14 +38,14 @@ class NormalizedCut(Method):
     superpixel : float
         Edge of a superpixel, in pixels.
     contrast : float
-        Difference of grey value at which the likeness of two superpixels has fallen to 0.6,
-        where 1 is the contrast of objects to background.
+        Difference of grey values at which the similarity of two superpixels is 0.6, where 1 is
+        the contrast of objects to the background.
     cut : float
-        Normalised cut (0 to 2) below which a piece is cut in two; 0 parts nothing.
+        Normalised cut (0 to 2) below which a component is cut in two; 0 for no cuts.
 
     Notes
     -----
-    The others are those of `septum.classical.base.Method`.
+    The other parameters are those of `septum.classical.base.Method`.
     """
 
     superpixel: Annotated[float, Field(ge=1)] = 3.0
@@ -67,34 +67,34 @@ class NormalizedCut(Method):
 
     def find(self, grey: np.ndarray, steps: np.ndarray) -> np.ndarray:
         """Return a label map (`septum.classical.base.Method.find`)."""
-        pieces, count = ndimage.label(grey > self.level)
+        components, count = ndimage.label(grey > self.level)
         if not self.cut:
-            return pieces
-        for number, box in enumerate(ndimage.find_objects(pieces), start=1):
-            here = pieces[box] == number
-            parts = self._cut(grey[box], here, steps)
-            # the first part keeps the number of the piece
-            pieces[box][parts > 1] = count + parts[parts > 1] - 1
+            return components
+        for number, box in enumerate(ndimage.find_objects(components), start=1):
+            mask = components[box] == number
+            parts = self._cut(grey[box], mask, steps)
+            # the first part keeps the number of its component
+            components[box][parts > 1] = count + parts[parts > 1] - 1
             count += parts.max() - 1
-        return pieces
+        return components
 
     def _cut(self, grey: np.ndarray, mask: np.ndarray, steps: np.ndarray) -> np.ndarray:
-        """Return the parts of one connected piece, from 1 on."""
+        """Return the label map of the parts of one connected component, numbered from 1."""
         volume = mask.sum() * np.prod(steps)
         nodes = min(MAX_NODES, round(volume / self.superpixel**grey.ndim))
-        whole = mask.astype(int)
+        labels = mask.astype(int)
         if nodes < 2 or min(mask.shape) < 2:
-            return whole
+            return labels
         superpixels = slic(
             grey, nodes, COMPACTNESS, mask=mask, spacing=steps, channel_axis=None, start_label=1
         )
         graph = self._graph(grey, superpixels, steps)
         parts = cut_normalized(superpixels, graph, thresh=self.cut, rng=0)
-        whole[mask] = np.unique(parts[mask], return_inverse=True)[1] + 1
-        return whole
+        labels[mask] = np.unique(parts[mask], return_inverse=True)[1] + 1
+        return labels
 
     def _graph(self, grey: np.ndarray, superpixels: np.ndarray, steps: np.ndarray) -> RAG:
-        """Return the graph of superpixels, weighted by likeness and contact (0 to 1)."""
+        """Return the graph of superpixels, weighted by similarity and contact (0 to 1)."""
         count = superpixels.max()
         means = ndimage.mean(grey, superpixels, np.arange(1, count + 1))
         edge = ((superpixels > 0).sum() * np.prod(steps) / count) ** (1 / grey.ndim)
@@ -107,6 +107,6 @@ class NormalizedCut(Method):
         graph = RAG()
         graph.add_nodes_from((n, {"labels": [n]}) for n in range(1, count + 1))
         for a, b in np.argwhere(contact[1:, 1:]) + 1:
-            alike = np.exp(-((means[a - 1] - means[b - 1]) ** 2) / (2 * self.contrast**2))
-            graph.add_edge(int(a), int(b), weight=float(contact[a, b] * alike))
+            similarity = np.exp(-((means[a - 1] - means[b - 1]) ** 2) / (2 * self.contrast**2))
+            graph.add_edge(int(a), int(b), weight=float(contact[a, b] * similarity))
         return graph

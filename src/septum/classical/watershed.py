@@ -1,9 +1,9 @@
-"""Threshold and watershed: the floor that any network must beat.
+"""Thresholding followed by a watershed of the distance transform.
 
 Pixels above the threshold (Otsu, IEEE Trans. SMC 1979; `septum.classical.base`) are foreground.
-The peaks of its distance transform that rise ``h`` above the saddles to higher ones (h-maxima;
-Soille, Morphological Image Analysis, 2003, section 6.3.3) are the seeds of a watershed
-(Meyer, Signal Processing 1994) on the negative distance, which parts objects at their necks.
+The peaks of its distance transform that rise ``h`` above the saddles to higher peaks (h-maxima;
+Soille, Morphological Image Analysis, 2003, section 6.3.3) are the markers of a watershed
+(Meyer, Signal Processing 1994) of the negative distance, which splits objects at their necks.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ class Watershed(Method):
     Parameters
     ----------
     h : float
-        Height of a peak above the saddle to a higher one, in pixels; 0 parts nothing.
+        Height of a peak above the saddle to a higher one, in pixels; 0 for no splitting.
 
     Notes
     -----
-    The others are those of `septum.classical.base.Method`.
+    The other parameters are those of `septum.classical.base.Method`.
     """
 
     h: Length = 1.0
@@ -45,7 +45,7 @@ class Watershed(Method):
 
 
 def split_at_necks(mask: np.ndarray, h: float, steps: np.ndarray) -> np.ndarray:
-    """Part a foreground into objects.
+    """Split a foreground into objects at its necks.
 
     Parameters
     ----------
@@ -58,15 +58,15 @@ def split_at_necks(mask: np.ndarray, h: float, steps: np.ndarray) -> np.ndarray:
     Returns
     -------
     (*spatial) int32 array
-        1 … n, 0 outside the mask. Pixels are connected through faces.
+        Ids 1 … n, 0 outside the mask. Pixels are connected through faces.
     """
     if not h:
         return ndimage.label(mask)[0]
     distance = ndimage.distance_transform_edt(mask, sampling=steps)
-    # so deep a background that no piece is too low to have a peak
+    # the background is so deep that every component has a peak
     surface = np.where(mask, distance, -1 - h)
     faces = ndimage.generate_binary_structure(mask.ndim, 1)
-    # not skimage's h_maxima, which finds equal peaks however shallow the saddle between them
+    # skimage's h_maxima is not used: it finds equal peaks however shallow the saddle between them
     peaks = local_maxima(reconstruction(surface - h, surface, footprint=faces), footprint=faces)
     seeds, _ = ndimage.label(peaks & mask)
     return watershed(-distance, seeds, mask=mask)
