@@ -1,7 +1,9 @@
 """Pairs of overlapping boxes of two lists, without comparing each with each.
 
 Boxes that share a pixel share a cell of a grid, and only those that share a cell are compared:
-an array of all pairs would grow with the square of the number of objects.
+an array of all pairs would grow with the square of the number of objects. The few boxes that
+cover many cells are compared with all others instead: what is in memory grows neither with their
+size nor with the number of cells that two of them share.
 """
 
 from __future__ import annotations
@@ -9,6 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 Boxes = tuple[np.ndarray, np.ndarray]
+MAX_CELLS_PER_BOX = 64
+"""Cells of the grid, in all, that a box may cover to be sought by the grid."""
 
 
 def overlapping_boxes(first: Boxes, second: Boxes) -> np.ndarray:
@@ -44,24 +48,48 @@ def overlapping_boxes(first: Boxes, second: Boxes) -> np.ndarray:
     extents = np.concatenate([stop_a - start_a, stop_b - start_b])
     edge = np.ceil(extents.mean(axis=0)).astype(np.int64)
     grid = np.maximum(stop_a.max(axis=0), stop_b.max(axis=0)) // edge + 1
-    box_a, cell_a = _cells(start_a // edge, (stop_a - 1) // edge, grid)
-    box_b, cell_b = _cells(start_b // edge, (stop_b - 1) // edge, grid)
+    cells_a, cells_b = (
+        (start_a // edge, (stop_a - 1) // edge),
+        (start_b // edge, (stop_b - 1) // edge),
+    )
+    large_a, large_b = _covers_many(*cells_a), _covers_many(*cells_b)
+    box_a, cell_a = _cells(*cells_a, np.flatnonzero(~large_a), grid)
+    box_b, cell_b = _cells(*cells_b, np.flatnonzero(~large_b), grid)
     order = np.argsort(cell_b, kind="stable")
     begin = np.searchsorted(cell_b[order], cell_a, side="left")
     count = np.searchsorted(cell_b[order], cell_a, side="right") - begin
     a = np.repeat(box_a, count)
     b = box_b[order[np.repeat(begin, count) + _ranges(count)]]
     overlap = (np.maximum(start_a[a], start_b[b]) < np.minimum(stop_a[a], stop_b[b])).all(axis=1)
-    # pairs that share several cells were met in each of them
-    number = np.unique(a[overlap] * len(start_b) + b[overlap])
+    numbers = [a[overlap] * len(start_b) + b[overlap]]
+    for i in np.flatnonzero(large_a):
+        numbers.append(i * len(start_b) + _overlaps(start_a[i], stop_a[i], start_b, stop_b))
+    for i in np.flatnonzero(large_b):
+        numbers.append(_overlaps(start_b[i], stop_b[i], start_a, stop_a) * len(start_b) + i)
+    # pairs that share several cells were met in each of them, and two large boxes from either side
+    number = np.unique(np.concatenate(numbers))
     return np.stack([full[0][number // len(start_b)], full[1][number % len(start_b)]], axis=1)
 
 
-def _cells(low: np.ndarray, high: np.ndarray, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return every cell from the lowest to the highest of each box, and which box it is of."""
+def _covers_many(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Return which boxes cover too many cells to be sought by the grid."""
+    return (high - low + 1).prod(axis=1) > MAX_CELLS_PER_BOX
+
+
+def _overlaps(
+    start: np.ndarray, stop: np.ndarray, starts: np.ndarray, stops: np.ndarray
+) -> np.ndarray:
+    """Return the positions of the boxes that one box overlaps."""
+    return np.flatnonzero((np.maximum(start, starts) < np.minimum(stop, stops)).all(axis=1))
+
+
+def _cells(
+    low: np.ndarray, high: np.ndarray, boxes: np.ndarray, grid: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return every cell from the lowest to the highest of some boxes, and which box it is of."""
     spread = high - low + 1
-    count = spread.prod(axis=1)
-    box = np.repeat(np.arange(len(low)), count)
+    count = spread[boxes].prod(axis=1)
+    box = np.repeat(boxes, count)
     step, cell, stride = _ranges(count), np.zeros(len(box), np.int64), 1
     for axis in range(low.shape[1]):
         cell += (low[box, axis] + step % spread[box, axis]) * stride
