@@ -1,6 +1,6 @@
 # From a folder of images to trained networks and a per-case report:
 #
-#   prepare -> augment -> weights -> train -> predict -> evaluate -> report
+#   prepare -> augment -> weights -> train -> tune -> predict -> evaluate -> report
 #
 # `snakemake --cores 8` runs what config.yaml describes; docs/workflow.md explains the rules.
 
@@ -24,8 +24,12 @@ include: "pipeline/merge.smk"
 include: "pipeline/evaluate.smk"
 
 
+# Not by a dry run, which writes nothing; a run with --no-hooks does not write them either.
 onstart:
-    asked.write_handed_files()
+    try:
+        asked.write_handed_files()
+    except SeptumError as error:
+        raise WorkflowError(f"the run cannot start\n{error}") from None
 
 
 wildcard_constraints:

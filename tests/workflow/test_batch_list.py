@@ -55,4 +55,4 @@ def test_a_bad_file_is_named(tmp_path, content, where, what):
     (found,) = error.value.problems
     assert found.where == f"{path}{where}"
     assert what in found.what
-    assert "Snakemake writes it" in found.remedy
+    assert "run snakemake without --no-hooks" in found.remedy

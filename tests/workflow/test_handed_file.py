@@ -43,7 +43,7 @@ def test_a_bad_file_is_named(tmp_path, content, where, what):
     (found,) = error.value.problems
     assert found.where == f"{path}{where}"
     assert what in found.what
-    assert "Snakemake writes it" in found.remedy
+    assert "run snakemake without --no-hooks" in found.remedy
 
 
 def test_an_unchanged_file_keeps_its_time(tmp_path):

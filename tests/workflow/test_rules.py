@@ -81,6 +81,19 @@ def test_handed_files_are_written_where_they_changed(tmp_path, monkeypatch):
     assert [case.name for case in read_batch_list(lists[0])] == ["c", "d"]
 
 
+@pytest.mark.workflow
+def test_handed_files_that_cannot_be_written_are_named_with_a_remedy(tmp_path):
+    (tmp_path / "results/demo_nuclei").mkdir(parents=True)
+    (tmp_path / "results/demo_nuclei/batches").touch()
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    command += ["--directory", str(tmp_path), "--cores", "1", "data"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "the run cannot start\nresults/demo_nuclei/batches/1of1.json: cannot" in done.stderr
+    assert "-> check the path" in done.stderr
+    assert "septum/io/atomic.py" not in done.stderr
+
+
 def test_a_thousand_cases_in_one_job(tmp_path):
     names = [f"{i:04d}" for i in range(1000)]
     asked = Rules(small_settings(tmp_path, *names, jobs={"cases_per_job": 1000}), [], context())
@@ -117,6 +130,18 @@ def test_rule_files_hold_rules_and_no_functions():
         assert not re.search(r"^\s*(def|class) |\blambda\b", file.read_text(), flags=re.M), file
     lines = (ROOT / "pipeline/common.smk").read_text().splitlines()
     assert len(lines) <= 100
+
+
+def test_the_profile_of_a_cluster_names_every_rule_that_asks_for_a_gpu():
+    asking = {
+        rule
+        for file in (ROOT / "pipeline").glob("*.smk")
+        for rule, text in RULES.findall(file.read_text())
+        if "gpu=" in text
+    }
+    assert asking == {"train", "tune", "predict"}
+    profile = (ROOT / "profiles/slurm/config.yaml").read_text()
+    assert set(re.findall(r"^#   (\w+): \{slurm_partition: gpu\}$", profile, flags=re.M)) == asking
 
 
 RULES = re.compile(r"^rule (\w+):\n(.*?)(?=^rule |\Z)", flags=re.M | re.S)

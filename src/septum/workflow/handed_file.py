@@ -17,7 +17,10 @@ from septum.config.section import Section
 from septum.errors import SeptumError, problem
 from septum.io.atomic import write_text
 
-REMEDY = "Snakemake writes it when a run starts; docs/workflow.md says what is in it"
+REMEDY = (
+    "run snakemake without --no-hooks, which writes it when a run starts; "
+    "docs/workflow.md says what is in it"
+)
 
 AnySection = TypeVar("AnySection", bound=Section)
 
