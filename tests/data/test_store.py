@@ -22,6 +22,7 @@ from septum.data.store import Case, Geometry
 from septum.data.store_attributes import IntensityStatistics, LabelCounts, PredictionAttributes
 from septum.errors import SeptumError
 from septum.io.atomic import TEMPORARY_PREFIX
+from septum.io.zarr_arrays import write_array
 
 STATISTICS = IntensityStatistics({"0": [0.0], "100": [9.0]}, mean=[1.5], std=[0.5])
 DTYPES = ["uint8", "int16", "uint16", "int32", "uint32", "float16", "float32", ">u2", ">f4"]
@@ -195,6 +196,11 @@ def test_cases_are_found_by_the_users_name(tmp_path):
     assert all(path.name.isascii() and "<" not in path.name for path in found.values())
 
 
+def test_a_weight_map_is_found_by_the_name_of_its_case(tmp_path):
+    write_array(tmp_path / "w.zarr", "weights", np.ones((3, 4)), attributes={"name": "cell 1"})
+    assert store.case_paths([tmp_path]) == {"cell 1": tmp_path / "w.zarr"}
+
+
 def test_no_two_cases_share_a_folder_on_any_disk():
     names = ["a", "A", "slide", "Slide", "SLIDE", "ä", "Ä", "<b>", "<B>", "b", "x" * 251]
     paths = [store.case_path("cases", name).name.lower() for name in names]
@@ -229,6 +235,74 @@ def test_damage_is_found(tmp_path, part, harm):
         store.read_case(tmp_path / "c.zarr")
 
 
+def change(path, *keys, value=None):
+    """Change one value among the attributes of a store, or leave it out."""
+    file = path / "zarr.json"
+    document = json.loads(file.read_text())
+    place = document["attributes"]["septum"]
+    for key in keys[:-1]:
+        place = place[key]
+    if value is None:
+        del place[keys[-1]]
+    else:
+        place[keys[-1]] = value
+    file.write_text(json.dumps(document))
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "reason"),
+    [
+        (["name"], None, "it lacks 'name'"),
+        (["labels"], None, "it lacks 'labels'"),
+        (["labels"], 3, "'int' object is not iterable"),
+        (["geometry"], None, "it lacks 'geometry'"),
+        (["geometry", "spacing"], None, "it lacks 'spacing'"),
+        (["geometry", "spacing"], 1.0, "'float' object is not iterable"),
+        (["geometry", "colour"], "red", "unexpected keyword argument 'colour'"),
+        (["statistics"], "many", "dictionary update sequence"),
+        (["statistics", "mean"], None, "it lacks 'mean'"),
+        (["statistics", "labels"], 3, "'int' object is not iterable"),
+    ],
+)
+def test_attributes_of_a_case_that_are_damaged(tmp_path, keys, value, reason):
+    store.write_case(tmp_path / "c.zarr", make_case(np.ones((1, 6, 7), np.uint8)))
+    change(tmp_path / "c.zarr", *keys, value=value)
+    with pytest.raises(SeptumError) as caught:
+        store.open_case(tmp_path / "c.zarr")
+    (problem,) = caught.value.problems
+    assert problem.where == str(tmp_path / "c.zarr")
+    assert problem.what.startswith("is damaged (")
+    assert reason in problem.what
+    assert problem.remedy == "delete it, and run the workflow again"
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "reason"),
+    [
+        (["labels"], [], "it lacks 'semantic'"),
+        (["scores"], None, "it lacks 'scores'"),
+        (["attributes"], 3, "'int' object is not iterable"),
+        (["attributes", "classes"], ["cell"], "'list' object has no attribute 'items'"),
+        (["attributes", "classes"], {"cell": 1}, "invalid literal for int"),
+    ],
+)
+def test_attributes_of_a_prediction_that_are_damaged(tmp_path, keys, value, reason):
+    case, path = make_case(np.ones((1, 6, 7), np.uint8)), tmp_path / "p.zarr"
+    maps = {"semantic": case.semantic, "instance": case.instance}
+    store.write_prediction(path, **maps, geometry=case.geometry, name="cell 1", scores=[0.5])
+    change(path, *keys, value=value)
+    with pytest.raises(SeptumError, match=r"p\.zarr: is damaged \(") as caught:
+        store.open_prediction(path)
+    assert reason in str(caught.value)
+
+
+def test_a_case_without_a_name_is_not_found(tmp_path):
+    store.write_case(tmp_path / "c.zarr", make_case(np.ones((1, 6, 7), np.uint8)))
+    change(tmp_path / "c.zarr", "name", value=["a"])
+    with pytest.raises(SeptumError, match="does not say of which case it is"):
+        store.case_paths([tmp_path])
+
+
 def test_missing_case(tmp_path):
     with pytest.raises(SeptumError, match=r"nowhere\.zarr: is not there"):
         store.open_case(tmp_path / "nowhere.zarr")
@@ -256,11 +330,12 @@ def test_a_killed_writer_leaves_nothing_half_written(tmp_path):
         time.sleep(delay)
         os.kill(writer.pid, signal.SIGSTOP)
         # The state any kill at this moment would leave: nothing, or a whole case.
-        if (tmp_path / "c.zarr").exists():
+        path = tmp_path / "c.zarr"
+        if path.exists():
             case = store.read_case(tmp_path / "c.zarr")
             np.testing.assert_array_equal(case.instance.max(), 400 * 400 - 1)
             whole += 1
-        assert set(store.case_paths([tmp_path])) <= {"cell 1"}
+        assert store.case_paths([tmp_path]) == ({"cell 1": path} if path.exists() else {})
         os.kill(writer.pid, signal.SIGCONT)
     # stop it in the midst of writing, leaving a temporary folder behind
     for _ in range(1000):
@@ -273,7 +348,7 @@ def test_a_killed_writer_leaves_nothing_half_written(tmp_path):
     assert whole
     leftovers = [name for name in os.listdir(tmp_path) if name.startswith(TEMPORARY_PREFIX)]
     assert leftovers
-    assert set(store.case_paths([tmp_path])) <= {"cell 1"}
+    assert store.case_paths([tmp_path]) == ({"cell 1": path} if path.exists() else {})
     store.write_case(tmp_path / "c.zarr", make_case(np.ones((1, 3, 3), np.uint8)))
     assert os.listdir(tmp_path) == ["c.zarr"]
 

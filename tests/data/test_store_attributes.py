@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 
 from septum.data.store import Case, Geometry, open_case, write_case
 from septum.data.store_attributes import IntensityStatistics, LabelCounts, PredictionAttributes
@@ -61,3 +62,10 @@ def test_what_is_not_known_is_left_out_and_what_a_newer_version_adds_is_passed_o
     assert PredictionAttributes(parameters={}).to_json() == {"parameters": {}}
     assert PredictionAttributes.from_json({"fold": "0", "colour": 3}).fold == "0"
     assert LabelCounts.from_json({"objects": 4, "colour": 3}) == LabelCounts(objects=4)
+
+
+def test_what_is_always_written_must_be_there():
+    with pytest.raises(KeyError, match="std"):
+        IntensityStatistics.from_json({"percentiles": {}, "mean": [1.0]})
+    with pytest.raises(TypeError):
+        LabelCounts.from_json(3)

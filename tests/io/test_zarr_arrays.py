@@ -69,6 +69,15 @@ def test_a_newer_format_is_named_with_what_to_do(tmp_path):
     assert problem.remedy.startswith("update Septum")
 
 
+@pytest.mark.parametrize("version", ["2", "one", [1], {}])
+def test_a_format_that_is_no_number_is_damage(tmp_path, version):
+    path = tmp_path / "w.zarr"
+    write_array(path, "weights", np.ones((2, 3)))
+    rewrite(path, format_version=version)
+    with pytest.raises(SeptumError, match=r"w\.zarr: is no case of Septum, or damaged \("):
+        read_attributes(path)
+
+
 def test_what_is_not_there_or_damaged(tmp_path):
     with pytest.raises(SeptumError, match=r"a\.zarr: is not there"):
         read_attributes(tmp_path / "a.zarr")

@@ -8,8 +8,9 @@ give equal bytes.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from septum.io.zarr_arrays import (
 Array = np.ndarray | zarr.Array
 VOID = 2**16 - 1
 """Value in the class map of a case for pixels that no loss and no score counts."""
+REMEDY_FOR_DAMAGE = "delete it, and run the workflow again"
 LABEL_TYPES = {"semantic": np.dtype("uint16"), "instance": np.dtype("uint32")}
 
 
@@ -158,17 +160,18 @@ def open_case(path: str | Path) -> Case:
         If there is no whole case at ``path``.
     """
     own = read_attributes(path, "case")
-    arrays = {name: open_array(path, f"labels/{name}/0") for name in own["labels"]}
-    return Case(
-        name=own["name"],
-        image=open_array(path, "0"),
-        semantic=arrays.get("semantic"),
-        instance=arrays.get("instance"),
-        geometry=_geometry(own["geometry"]),
-        statistics=IntensityStatistics.from_json(own["statistics"]),
-        parent=own["parent"],
-        label_counts=LabelCounts.from_json(own["statistics"].get("labels", {})),
-    )
+    with _damage_is_named(path):
+        arrays = {name: open_array(path, f"labels/{name}/0") for name in own["labels"]}
+        return Case(
+            name=own["name"],
+            image=open_array(path, "0"),
+            semantic=arrays.get("semantic"),
+            instance=arrays.get("instance"),
+            geometry=_geometry(own["geometry"]),
+            statistics=IntensityStatistics.from_json(own["statistics"]),
+            parent=own["parent"],
+            label_counts=LabelCounts.from_json(own["statistics"].get("labels", {})),
+        )
 
 
 def read_case(path: str | Path) -> Case:
@@ -220,17 +223,24 @@ def write_prediction(
 
 
 def open_prediction(path: str | Path) -> Prediction:
-    """Open predicted labels; the arrays are read on demand."""
+    """Open predicted labels; the arrays are read on demand.
+
+    Raises
+    ------
+    SeptumError
+        If there is no whole prediction at ``path``.
+    """
     own = read_attributes(path, "prediction")
-    arrays = {name: open_array(path, f"labels/{name}/0") for name in own["labels"]}
-    return Prediction(
-        name=own["name"],
-        semantic=arrays["semantic"],
-        instance=arrays.get("instance"),
-        geometry=_geometry(own["geometry"]),
-        scores=own["scores"],
-        attributes=PredictionAttributes.from_json(own["attributes"]),
-    )
+    with _damage_is_named(path):
+        arrays = {name: open_array(path, f"labels/{name}/0") for name in own["labels"]}
+        return Prediction(
+            name=own["name"],
+            semantic=arrays["semantic"],
+            instance=arrays.get("instance"),
+            geometry=_geometry(own["geometry"]),
+            scores=own["scores"],
+            attributes=PredictionAttributes.from_json(own["attributes"]),
+        )
 
 
 def read_prediction(path: str | Path) -> Prediction:
@@ -270,9 +280,8 @@ def case_paths(folders: Iterable[str | Path]) -> dict[str, Path]:
                 continue
             path = Path(folder) / entry
             name = read_attributes(path).get("name")
-            if name is None:
-                what = "does not say of which case it is"
-                problems.add(path, what, "delete it, and run the workflow again")
+            if not isinstance(name, str):
+                problems.add(path, "does not say of which case it is", REMEDY_FOR_DAMAGE)
             elif name in by_name:
                 what = f"holds the case {name!r}, and so does {by_name[name]}"
                 problems.add(path, what, "remove the one that is out of date")
@@ -323,9 +332,19 @@ def _load(record: Any, path: str | Path, names: Iterable[str]) -> Any:
             setattr(record, name, array[...])
         except Exception as error:  # codecs raise what they like
             what = f"is damaged: {name} cannot be read ({error})"
-            raise problem(path, what, "delete it, and run the workflow again") from error
+            raise problem(path, what, REMEDY_FOR_DAMAGE) from error
     return record
 
 
 def _geometry(plain_geometry: Mapping[str, Any]) -> Geometry:
     return Geometry(**{**plain_geometry, "spacing": tuple(plain_geometry["spacing"])})
+
+
+@contextlib.contextmanager
+def _damage_is_named(path: str | Path) -> Iterator[None]:
+    """Raise a `SeptumError` where the attributes of a store are not as they were written."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else error
+        raise problem(path, f"is damaged ({reason})", REMEDY_FOR_DAMAGE) from None

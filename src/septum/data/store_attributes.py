@@ -7,7 +7,7 @@ know are passed over when they are read.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, Self
 
 from pydantic import JsonValue
@@ -23,9 +23,16 @@ class _Record:
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> Self:
-        """Make a record of what `to_json` returned."""
-        names = [field.name for field in fields(cls)]
-        return cls(**{name: plain[name] for name in names if name in plain})
+        """Make a record of what `to_json` returned.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If something is missing, or ``plain`` is no JSON object.
+        """
+        plain = dict(plain)
+        names = [f.name for f in fields(cls) if f.name in plain or f.default is MISSING]
+        return cls(**{name: plain[name] for name in names})
 
 
 @dataclass(frozen=True)
@@ -132,7 +139,7 @@ class PredictionAttributes(_Record):
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> Self:
-        """Make a record of what `to_json` returned."""
+        """Make a record of what `to_json` returned; errors as of any record."""
         plain = dict(plain)
         if "classes" in plain:
             plain["classes"] = {int(number): name for number, name in plain["classes"].items()}

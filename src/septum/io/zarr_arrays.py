@@ -116,13 +116,14 @@ def read_attributes(path: str | Path, kind: str | None = None) -> dict[str, Any]
     try:
         with open(os.path.join(path, "zarr.json"), "rb") as file:
             attributes = dict(json.load(file)["attributes"]["septum"])
+        version = attributes.get("format_version", 1)
+        is_newer = version > FORMAT_VERSION
     except FileNotFoundError:
         raise problem(path, "is not there, or no case of Septum", "run `septum prepare`") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         what = f"is no case of Septum, or damaged ({error})"
         raise problem(path, what, "delete it, and run the workflow again") from None
-    version = attributes.get("format_version", 1)
-    if version > FORMAT_VERSION:
+    if is_newer:
         what = f"has format {version}, but this Septum reads formats up to {FORMAT_VERSION}"
         remedy = "update Septum to the version that wrote it, or delete it and run again"
         raise problem(path, what, remedy)

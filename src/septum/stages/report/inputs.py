@@ -14,10 +14,8 @@ from typing import Any
 from septum.classical.fitted import Fitted, Record, common_baseline, read_record
 from septum.config.schema import IntensityScheme, Merge, Normalisation, Run, Weights
 from septum.data.plan import Plan, read_plan
-from septum.data.store import case_paths
-from septum.data.store_attributes import PredictionAttributes
+from septum.data.store import case_paths, open_prediction
 from septum.errors import problem
-from septum.io.zarr_arrays import read_attributes
 from septum.networks.model_header import count_weights, read_header
 from septum.stages.leaderboard.scores import Row, Scores, read_rows, read_scores
 from septum.stages.merge.record import Merged
@@ -260,7 +258,6 @@ def _read_used(predicted: Mapping[str, Path], plan: Plan) -> dict[str, Used]:
     for names in (*plan.folds, [*plan.test, *plan.unlabelled]):
         predicted_paths = [predicted[name] for name in names if name in predicted]
         if predicted_paths:
-            plain = read_attributes(predicted_paths[0], "prediction")["attributes"]
-            attributes = PredictionAttributes.from_json(plain)
+            attributes = open_prediction(predicted_paths[0]).attributes
             used[str(attributes.fold)] = Used(attributes.decoder or {}, attributes.tile or ())
     return used
