@@ -30,8 +30,7 @@ def digest_table() -> dict[str, list[str]]:
     """
     table = {}
     for file in sorted(PIPELINE.glob("*.smk")):
-        pattern = r"^rule (\w+):.*?code=code\.(\w+)\((.*?)\)"
-        for rule, kind, text in re.findall(pattern, file.read_text(), flags=re.M | re.S):
+        for rule, kind, text in rules_with_code(file.read_text()):
             stages = re.findall(r'"(septum\.[\w.]+)"', text)
             decodes = "decodes=False" not in text
             for name, addresses in _looked_up(kind, decodes).items():
@@ -41,6 +40,17 @@ def digest_table() -> dict[str, list[str]]:
         modules = _modules(WEIGHTS_CODE, *addresses, without=VALUES_CODE)
         table[f"fingerprint of weights ({network})"] = modules
     return dict(sorted(table.items()))
+
+
+def rules_with_code(text: str) -> list[tuple[str, str, str]]:
+    """Return the rules of a Snakefile: name, and function and arguments of its ``code=``."""
+    rules = []
+    for block in re.split(r"^rule ", text, flags=re.M)[1:]:
+        name = block.partition(":")[0]
+        found = re.findall(r"\bcode=code\.(\w+)\((.*?)\)", block, flags=re.S)
+        assert len(found) == 1, f"the rule {name} has {len(found)} digests of code"
+        rules.append((name, *found[0]))
+    return rules
 
 
 def _looked_up(kind: str, decodes: bool) -> dict[str, list[str]]:

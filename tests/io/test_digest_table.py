@@ -6,11 +6,20 @@ import json
 from pathlib import Path
 
 import pytest
-from digest_table import digest_table
+from digest_table import digest_table, rules_with_code
 
 TABLE = json.loads((Path(__file__).parent / "digest_table.json").read_text())
 NOW = digest_table()
 UPDATE = "decide, then: python tests/helpers/digest_table.py > tests/io/digest_table.json"
+
+
+def test_a_rule_without_a_digest_does_not_borrow_the_next_ones():
+    one = 'rule one:\n    params:\n        code=code.of("septum.stages.a"),\n'
+    two = 'rule two:\n    output:\n        "b",\n'
+    three = one.replace("one", "three")
+    assert rules_with_code(one + three)[1] == ("three", "of", '"septum.stages.a"')
+    with pytest.raises(AssertionError, match="the rule two has 0 digests"):
+        rules_with_code(one + two + three)
 
 
 def test_every_rule_stands_in_the_table():
