@@ -31,6 +31,11 @@ def test_a_decoder_survives_json_with_its_numbers_as_they_were():
         ("flows", {**FLOWS, "overlap": 0.5}, "flows has no overlap"),
         ("argmax", {"threshold": 0.5}, "argmax has no threshold"),
         ("guess", {}, "no way of decoding 'guess'"),
+        ("flows", {**FLOWS, "threshold": 7.5}, "threshold 7.5: Input should be less than 1"),
+        ("flows", {**FLOWS, "threshold": 0}, "threshold 0: Input should be greater than 0"),
+        ("flows", {**FLOWS, "min_size": -3}, "min_size -3: .*greater than or equal to 0"),
+        ("flows", {**FLOWS, "min_size": 2.5}, "min_size 2.5: .*valid integer"),
+        ("flows", {**FLOWS, "flow_error": float("inf")}, "finite number"),
     ],
 )
 def test_other_parameters_are_refused(method, parameters, message):
@@ -41,3 +46,32 @@ def test_other_parameters_are_refused(method, parameters, message):
 def test_stuff_has_a_limit_in_panoptic_annotation_only():
     assert "min_stuff" not in Decoder(method="flows", parameters=FLOWS).parameters
     assert Decoder(method="flows", parameters={**FLOWS, "min_stuff": 9})["min_stuff"] == 9
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters", "head", "annotation"),
+    [
+        ("flows", FLOWS, "flows", "instance"),
+        ("flows", {**FLOWS, "min_stuff": 0}, "flows", "panoptic"),
+        ("argmax", {}, "semantic", "semantic"),
+        ("components", {"threshold": 0.5, "min_size": 0}, "border", "instance"),
+    ],
+)
+def test_a_decoder_fits_its_head_and_annotation(method, parameters, head, annotation):
+    Decoder(method=method, parameters=parameters).require_fit(head, annotation)
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters", "head", "annotation", "message"),
+    [
+        ("flows", FLOWS, "semantic", "instance", "by components, watershed, not by flows"),
+        ("flows", FLOWS, "flows", "semantic", "by argmax, not by flows"),
+        ("argmax", {}, "flows", "instance", "by flows, not by argmax"),
+        ("flows", FLOWS, "flows", "panoptic", "lacks min_stuff"),
+        ("flows", {**FLOWS, "min_stuff": 0}, "flows", "instance", "for panoptic annotation only"),
+    ],
+)
+def test_a_decoder_that_does_not_fit_is_refused(method, parameters, head, annotation, message):
+    decoder = Decoder(method=method, parameters=parameters)
+    with pytest.raises(ValueError, match=message):
+        decoder.require_fit(head, annotation)

@@ -129,6 +129,11 @@ def _edited(**changes):
     return lambda path, _: rewrite_header(path, lambda header: header.update(changes))
 
 
+def _decoded_by(method, **parameters):
+    parameters = {"threshold": 0.5, "min_size": 2, **parameters}
+    return _edited(decoder={"method": method, "parameters": parameters})
+
+
 def _renamed(path, state):
     state = {n.replace("logits", "scores"): t for n, t in state.items()}
     save_model(path, state, _header())
@@ -152,7 +157,11 @@ def _half(path, state):
         (_edited(surprise=1), ["broken header", "surprise"]),
         (_edited(spatial_dims="two"), ["broken header", "spatial_dims"]),
         (_edited(network="hourglass"), ["hourglass", "dense_unet, "]),
-        (_edited(head="heart"), ["heart", "semantic, border"]),
+        (_edited(head="heart"), ["broken header (there is no head 'heart'", "semantic, border"]),
+        (_decoded_by("flows", flow_error=0.4), ["is decoded by components, watershed, not by"]),
+        (_decoded_by("components"), ["broken header (components lacks min_stuff"]),
+        (_decoded_by("components", min_stuff=-1), ["(decoder: min_stuff -1: Input should be"]),
+        (_decoded_by("components", min_stuff=0, threshold=7.5), ["less than 1"]),
         (_edited(options={"wide": 4}), ["options.wide", "did you mean 'width'"]),
         # 6 convolutions with batch normalisation, an up-convolution and the logits: 40 tensors
         (_edited(in_channels=3), ["1 of 40 tensors do not fit", "4×2×3×3 instead of 4×3×3×3"]),

@@ -151,7 +151,7 @@ def test_stuff_fills_what_objects_leave():
     stuff = np.array([[5, 5, 5, 0], [5, 5, 0, 7]], np.uint16)
     found = [Detection((0, 0), np.ones((2, 1), bool), 0.9, 1)]
     semantic, instance, scores = decode_scene(
-        Scene(found, stuff), (2, 4), CLASSES, decoder("objects")
+        Scene(found, stuff), (2, 4), CLASSES, decoder("objects", min_stuff=0)
     )
     assert semantic.tolist() == [[2, 5, 5, 0], [2, 5, 0, 7]]
     assert semantic.dtype == np.uint16

@@ -25,15 +25,14 @@ def decode_fields(methods: Iterable[registry.Method]) -> dict[str, Any]:
     for parameter in (p for method in methods for p in method.parameters):
         if parameters.setdefault(parameter.name, parameter) != parameter:
             raise ValueError(f"{parameter.name} differs between ways of decoding")
-    fields: dict[str, Any] = {}
-    for name, parameter in parameters.items():
-        bounds = Field(
-            gt=parameter.above, ge=parameter.least, lt=parameter.below, le=parameter.most
-        )
-        number = int if parameter.kind == "count" else float
-        value = Annotated[number, bounds]
-        fields[name] = (value | Auto, "auto") if parameter.auto else (value, ...)
-    return fields
+    return {name: (value_type(parameter) | Auto, "auto") for name, parameter in parameters.items()}
+
+
+def value_type(parameter: registry.Parameter) -> Any:
+    """Return the type of a parameter's values for pydantic, with their bounds."""
+    bounds = Field(gt=parameter.above, ge=parameter.least, lt=parameter.below, le=parameter.most)
+    number = int if parameter.kind == "count" else float
+    return Annotated[number, bounds]
 
 
 class _Decode(Section):

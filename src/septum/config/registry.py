@@ -81,6 +81,8 @@ class Head(Record):
 class Parameter:
     """A parameter of a way of decoding, as the section ``decode`` accepts it.
 
+    It may be ``auto`` as well, and is by default: tuned on the validation cases.
+
     Parameters
     ----------
     name : str
@@ -88,8 +90,6 @@ class Parameter:
         A count is a whole number.
     above, least, below, most : float, optional
         Bounds; ``above`` and ``below`` are excluded, ``least`` and ``most`` are included.
-    auto : bool
-        Whether it may be ``auto`` (and is by default): tuned on the validation cases.
     """
 
     name: str
@@ -98,7 +98,6 @@ class Parameter:
     least: float | None = None
     below: float | None = None
     most: float | None = None
-    auto: bool = True
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Literal, NoReturn
 
-from pydantic import BeforeValidator, Field, JsonValue, ValidationError
+from pydantic import BeforeValidator, Field, JsonValue, ValidationError, model_validator
 
 from septum import __version__
 from septum.config import registry
@@ -145,6 +145,15 @@ class ModelHeader(Section):
     predict: Predict = Predict()
     digests: dict[str, str] = Field(default_factory=dict)
     trained: TrainingRecord | None = None
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> ModelHeader:
+        if self.head not in registry.HEADS:
+            known = ", ".join(registry.HEADS)
+            raise ValueError(f"there is no head {self.head!r}, but {known}")
+        if self.decoder is not None:
+            self.decoder.require_fit(self.head, self.annotation)
+        return self
 
 
 def read_header(path: str | Path) -> ModelHeader:

@@ -68,9 +68,8 @@ def test_settings_of_the_training_hold_unless_said_otherwise(models, tmp_path):
 
 def test_stuff_and_things_of_a_panoptic_model(tmp_path):
     segmenter, header = trained(0)
-    header = header.model_copy(
-        update={"annotation": "panoptic", "decoder": decoder(threshold=0.5, min_size=9)}
-    )
+    panoptic = decoder(threshold=0.5, min_size=9, min_stuff=0)
+    header = header.model_copy(update={"annotation": "panoptic", "decoder": panoptic})
     save_model(tmp_path / "m", segmenter.state_dict(), header)
     image, _ = scene(7)
     model = load_models([tmp_path / "m"], torch.device("cpu"))
