@@ -13,7 +13,7 @@ from septum.config.schema import ClassSpec, Merge, Normalisation, Run, Weights
 from septum.stages.leaderboard.scores import Scores
 from septum.stages.merge.record import Merged
 from septum.stages.report.decoders import LABELS, TunedRow, tuned_rows
-from septum.stages.report.inputs import Dataset, Experiment, Model, Used
+from septum.stages.report.inputs import Dataset, Experiment, ShownModel, Used
 
 WATERSHED = {
     "method": "watershed",
@@ -41,7 +41,7 @@ def results(key, **others):
 def network(*decoders, head="border", together=None, **decode):
     """Return a network with a decoder a fold."""
     models = {
-        fold: Model("unet", head, {}, decoder, {}, (32, 32), 12)
+        fold: ShownModel("unet", head, {}, decoder, {}, (32, 32), 12)
         for fold, decoder in enumerate(decoders)
     }
     of = {"dataset": "cells", "experiment": "net", "network": "unet", "options": {}}

@@ -11,7 +11,7 @@ from septum.classical.fitted import Fitted
 from septum.config.schema import ClassSpec
 from septum.stages.leaderboard.scores import Scores
 from septum.stages.report.description import data_rows, network_row
-from septum.stages.report.inputs import Experiment, Model
+from septum.stages.report.inputs import Experiment, ShownModel
 
 PLAN = make_plan("cells", 2, "instance", {1: ClassSpec(name="nucleus")}, {})
 
@@ -49,7 +49,7 @@ def test_images_without_objects_say_nothing_of_them():
 
 
 def network(histories, **options):
-    model = Model("unet", "border", options, {}, {}, (32, 32), 7_762_465)
+    model = ShownModel("unet", "border", options, {}, {}, (32, 32), 7_762_465)
     scores = Scores("net", [], [])
     return Experiment("net", "net", scores, histories, dict.fromkeys(histories or [0], model), {})
 

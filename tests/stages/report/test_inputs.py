@@ -12,7 +12,7 @@ from report_page import render
 
 from septum.config.schema import PercentileScaling
 from septum.errors import SeptumError
-from septum.stages.report.inputs import Model, Used, read_dataset, read_model
+from septum.stages.report.inputs import ShownModel, Used, read_dataset, read_shown_model
 
 
 def test_folds_of_an_earlier_configuration_are_not_shown(results):
@@ -61,7 +61,7 @@ def test_a_broken_model_file_is_named(results):
 
 def test_a_model_file_is_read_without_its_weights(nuclei):
     (folder,) = (nuclei.folder / dataset.folder for dataset in nuclei.contents.datasets)
-    assert read_model(folder / "good/fold0/model.safetensors") == Model(
+    assert read_shown_model(folder / "good/fold0/model.safetensors") == ShownModel(
         network="unet",
         head="semantic",
         options={"width": 8},

@@ -24,7 +24,7 @@ from septum.config.schema import (
 from septum.networks.create import fitted_options
 from septum.stages.leaderboard.scores import Scores
 from septum.stages.plan.rules import derive_normalisation
-from septum.stages.report.inputs import Dataset, Experiment, Model, Used
+from septum.stages.report.inputs import Dataset, Experiment, ShownModel, Used
 from septum.stages.report.settings import OPTIONS, setting_rows, used_settings
 
 PERCENTILES = PercentileScaling(lower=1.0, upper=99.8)
@@ -33,7 +33,7 @@ CT = WindowScaling(low=-150.0, high=250.0, mean=40.0, std=12.5)
 
 def network(name="net", *, patch=(32, 32), options=None, normalisation=None, tile=(64, 64), **run):
     """Return an experiment, its settings those that are given."""
-    model = Model(
+    model = ShownModel(
         network="unet",
         head="semantic",
         options=options or {},

@@ -26,7 +26,7 @@ Value = bool | int | float | str | list[Any] | None
 
 
 @dataclass(frozen=True)
-class Model:
+class ShownModel:
     """What the report shows of a model file.
 
     Parameters
@@ -81,7 +81,7 @@ class Experiment:
         Of test and validation cases.
     histories : dict of int to list of rows
         By fold; a fold that left none is absent.
-    models : dict of int to Model
+    models : dict of int to ShownModel
         By fold.
     predicted : dict of str to Path
         Predictions by case.
@@ -102,7 +102,7 @@ class Experiment:
     name: str
     scores: Scores
     histories: dict[int, list[Row]]
-    models: dict[int, Model]
+    models: dict[int, ShownModel]
     predicted: dict[str, Path]
     run: Run | None = None
     record: Record | None = None
@@ -180,11 +180,8 @@ def read_dataset(results: Path, reported: ReportedDataset) -> Dataset:
     )
 
 
-def read_model(path: Path) -> Model:
-    """Read the header of a model file, without the weights and without PyTorch.
-
-    A safetensors file starts with the length of its header (8 bytes, little endian) and the
-    header, which lists the tensors and keeps our own header under ``__metadata__``.
+def read_shown_model(path: Path) -> ShownModel:
+    """Read what the report shows of a model file, without its weights and without PyTorch.
 
     Raises
     ------
@@ -195,7 +192,7 @@ def read_model(path: Path) -> Model:
     decoder = {}
     if header.decoder is not None:
         decoder = {**header.decoder.described(), "score": header.decoder.score}
-    return Model(
+    return ShownModel(
         network=header.network,
         head=header.head,
         options=header.options,
@@ -242,7 +239,7 @@ def _read_experiment(
     return Experiment(
         name=reported.name,
         histories=histories,
-        models={fold: read_model(path / "model.safetensors") for fold, path in paths.items()},
+        models={fold: read_shown_model(path / "model.safetensors") for fold, path in paths.items()},
         run=reported.run,
         used=_read_used(predicted, plan),
         **results,

@@ -20,7 +20,7 @@ from septum.config.schema import (
 )
 from septum.data.plan import Plan
 from septum.io.units import SYMBOLS
-from septum.stages.report.inputs import Dataset, Experiment, Model
+from septum.stages.report.inputs import Dataset, Experiment, ShownModel
 from septum.stages.report.text import size_text, value_text
 
 SET_BY_USER = "set by you"
@@ -137,7 +137,7 @@ def _owners_text(owners: Sequence[str], networks: Sequence[str]) -> str:
     return ", ".join(owners)
 
 
-def _normalisation(model: Model, plan: Plan, settings: Normalisation) -> Setting:
+def _normalisation(model: ShownModel, plan: Plan, settings: Normalisation) -> Setting:
     """Return the normalisation of intensities: its scheme and the parameters of the scheme."""
     used = model.normalisation
     # the plan says why the scheme, then why the window
@@ -165,7 +165,7 @@ def _normalisation(model: Model, plan: Plan, settings: Normalisation) -> Setting
     return Setting("normalisation", "Intensities", value, "; ".join(sources))
 
 
-def _patch(model: Model, plan: Plan, run: Run) -> Setting:
+def _patch(model: ShownModel, plan: Plan, run: Run) -> Setting:
     is_set = run.train.patch != "auto"
     requested = tuple(run.train.patch if is_set else plan.patch)
     source = SET_BY_USER if is_set else f"derived: {plan.derived['patch']}"
@@ -190,7 +190,7 @@ def _weights(dataset: Dataset) -> Iterator[Setting]:
     yield Setting("weights.class_balance", "Class weights", weights, source)
 
 
-def _options(model: Model, plan: Plan, run: Run) -> Iterator[Setting]:
+def _options(model: ShownModel, plan: Plan, run: Run) -> Iterator[Setting]:
     """Yield the options of a network that follow the objects."""
     for option, (name, why) in OPTIONS.items():
         value = model.options.get(option)
@@ -208,7 +208,7 @@ def _options(model: Model, plan: Plan, run: Run) -> Iterator[Setting]:
         yield Setting(f"options.{option}", name, f"{text}{unit}", source)
 
 
-def _tile(experiment: Experiment, model: Model, run: Run) -> Iterator[Setting]:
+def _tile(experiment: Experiment, model: ShownModel, run: Run) -> Iterator[Setting]:
     """Yield the window of predictions, one for all folds."""
     for used in [used for used in experiment.used.values() if used.tile][:1]:
         source = SET_BY_USER
@@ -218,7 +218,7 @@ def _tile(experiment: Experiment, model: Model, run: Run) -> Iterator[Setting]:
         yield Setting("predict.tile", "Window of prediction", f"{size_text(used.tile)} px", source)
 
 
-def _smallest_object(model: Model, plan: Plan, settings: Decode) -> Iterator[Setting]:
+def _smallest_object(model: ShownModel, plan: Plan, settings: Decode) -> Iterator[Setting]:
     """Yield what the tuning of the smallest object starts from, where it is tuned."""
     if settings.min_size == "auto" and model.decoder.get("min_size") is not None:
         name, source = "Smallest object, before tuning", f"derived: {plan.derived['min_size']}"
