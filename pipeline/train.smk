@@ -1,4 +1,4 @@
-# One network of one fold. Checkpoints lie beside the model, undeclared, so that a training
+# One network of one fold. Checkpoints lie beside the weights file, undeclared, so that a training
 # that was cut off resumes from them: Snakemake deletes declared outputs of a failed job.
 
 
@@ -54,7 +54,7 @@ rule tune:
         experiment=one_of(study.of_kind("network")),
     conda:
         ENVIRONMENT
-    threads: resources.train_threads
+    threads: resources.tune_threads
     resources:
         mem_mb=resources.mem_mb(16000),
         runtime=240,

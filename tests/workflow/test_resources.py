@@ -106,3 +106,13 @@ def test_on_a_node_of_a_cluster_a_job_has_its_threads_to_itself(tmp_path, no_gpu
 
 def test_on_a_gpu_a_job_has_its_threads_to_itself(tmp_path, one_gpu):
     assert make(tmp_path, networks=6, cores=8).train_threads(PIXELS) == 16
+
+
+def test_a_tuning_takes_its_threads_by_the_device_that_predicts(tmp_path, one_gpu):
+    # two cores for each of four jobs on the processor; on a GPU a job shares none
+    on_processor = {"networks": 6, "cores": 8, "device": "auto", "predict": {"device": "cpu"}}
+    asked = make(tmp_path, **on_processor)
+    assert (asked.train_threads(PIXELS), asked.tune_threads(PIXELS)) == (16, 2)
+    on_gpu = {"networks": 6, "cores": 8, "device": "cpu", "predict": {"device": "gpu"}}
+    asked = make(tmp_path, **on_gpu)
+    assert (asked.train_threads(PIXELS), asked.tune_threads(PIXELS)) == (2, 16)

@@ -116,6 +116,11 @@ class Resources:
         at_once = min(self._study.trainings(), MAX_TRAININGS_AT_ONCE)
         return self._share_of_cores(wildcards, "train", at_once, MAX_TRAIN_THREADS)
 
+    def tune_threads(self, wildcards: Wildcards) -> int:
+        """Return the threads of the tuning of a decoder, which predicts after each training."""
+        at_once = min(self._study.trainings(), MAX_TRAININGS_AT_ONCE)
+        return self._share_of_cores(wildcards, "predict", at_once, MAX_TRAIN_THREADS)
+
     def predict_threads(self, wildcards: Wildcards) -> int:
         """Return the threads of a prediction."""
         return self._share_of_cores(wildcards, "predict", PREDICTIONS_AT_ONCE, MAX_PREDICT_THREADS)
