@@ -6,7 +6,7 @@ from made_results import make_plan
 
 from septum.config.schema import ClassSpec
 from septum.stages.report.colours import (
-    NETWORKS,
+    NETWORK_COLOURS,
     OBJECT_MARKS,
     PIXEL_MARKS,
     class_colours,
@@ -24,7 +24,7 @@ def test_lines_have_a_dash_beside_their_colour():
     assert network_style(0) == ("#4477aa", "")
     assert network_style(1) == ("#ee6677", "6 3")
     # there are seven of each: the eighth is as the first
-    assert len(NETWORKS) == 7
+    assert len(NETWORK_COLOURS) == 7
     assert network_style(7) == network_style(0)
 
 

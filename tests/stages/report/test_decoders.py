@@ -12,7 +12,7 @@ from septum.config.registry import METHODS
 from septum.config.schema import ClassSpec, Merge, Normalisation, Run, Weights
 from septum.stages.leaderboard.scores import Scores
 from septum.stages.merge.record import Merged
-from septum.stages.report.decoders import LABELS, TunedRow, tuned_rows
+from septum.stages.report.decoders import PARAMETER_LABELS, TunedRow, tuned_rows
 from septum.stages.report.inputs import Dataset, Experiment, ShownModel, Used
 
 WATERSHED = {
@@ -63,7 +63,7 @@ def test_what_was_tuned_is_told_in_the_order_of_its_weight():
 
 def test_every_parameter_of_a_decoder_has_a_label():
     names = {parameter.name for method in METHODS.values() for parameter in method.parameters}
-    assert names <= LABELS.keys()
+    assert names <= PARAMETER_LABELS.keys()
 
 
 def test_what_the_configuration_sets_is_not_called_tuned():

@@ -25,7 +25,7 @@ from septum.networks.create import fitted_options
 from septum.stages.leaderboard.scores import Scores
 from septum.stages.plan.rules import derive_normalisation
 from septum.stages.report.inputs import Dataset, Experiment, ShownModel, Used
-from septum.stages.report.settings import OPTIONS, setting_rows, used_settings
+from septum.stages.report.settings import OPTION_TEXTS, setting_rows, used_settings
 
 PERCENTILES = PercentileScaling(lower=1.0, upper=99.8)
 CT = WindowScaling(low=-150.0, high=250.0, mean=40.0, std=12.5)
@@ -241,7 +241,7 @@ def test_every_option_that_a_network_derives_is_known():
     derived = set()
     for name in NETWORKS:
         derived |= fitted_options(name, {}, DIAMETERS, (3.0, 1.0, 1.0)).keys()
-    assert derived == OPTIONS.keys()
+    assert derived == OPTION_TEXTS.keys()
 
 
 def owners(*experiments):

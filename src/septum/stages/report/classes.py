@@ -1,4 +1,4 @@
-"""Scores by class: a comparison of all experiments, and each of them with its confusion matrix."""
+"""Scores by class: a comparison of all experiments, and the confusion matrix of each of them."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from septum.stages.leaderboard.stage import has_scores
 from septum.stages.report.colours import class_colours
 from septum.stages.report.inputs import Dataset, Experiment
 from septum.stages.report.tables import Cell, Column
-from septum.stages.report.text import NOTHING, number_text
+from septum.stages.report.text import UNDEFINED_TEXT, number_text
 
-IOU = Column("iou", "IoU", 3, "intersection / union of the pixels of all cases together")
-PANOPTIC = (
+IOU_COLUMN = Column("iou", "IoU", 3, "intersection / union of the pixels of all cases together")
+PANOPTIC_COLUMNS = (
     Column("pq", "PQ", 3, "panoptic quality of the segments of all cases together: SQ × RQ"),
     Column("sq", "SQ", 3, "segmentation quality: mean IoU of the matched segments"),
     Column("rq", "RQ", 3, "recognition quality: TP / (TP + FP/2 + FN/2)"),
 )
-COUNTS = (
+COUNT_COLUMNS = (
     Column("tp", "TP", 0, "matched segments (IoU above 0.5)"),
     Column("fp", "FP", 0, "predicted segments without a match"),
     Column("fn", "FN", 0, "true segments without a match"),
 )
-COCO = (
+COCO_COLUMNS = (
     Column("coco_ap", "COCO AP", 3, "COCO's average precision of masks, IoU 0.50 to 0.95"),
     Column("coco_ap50", "COCO AP50", 3, "COCO's average precision of masks at IoU 0.50"),
     Column("coco_ap75", "COCO AP75", 3, "COCO's average precision of masks at IoU 0.75"),
     Column("coco_box_ap", "box AP", 3, "COCO's average precision of bounding boxes"),
 )
-GROUPS = {"things": "All things", "stuff": "All stuff", "all": "All classes"}
+GROUP_NAMES = {"things": "All things", "stuff": "All stuff", "all": "All classes"}
 
 
 @dataclass(frozen=True)
 class ClassRow:
-    """A class, or a group of classes (no colour), and its cells."""
+    """A class, or a group of classes without colour, and its cells."""
 
     name: str
     colour: str
@@ -48,7 +48,10 @@ class ClassRow:
 
 @dataclass(frozen=True)
 class ConfusionRow:
-    """A row of a confusion matrix: (share as text, share, description) of each predicted class."""
+    """A true class of a confusion matrix.
+
+    Its cells are (share as text, share, description) for each predicted class.
+    """
 
     name: str
     cells: list[tuple[str, float, str]]
@@ -66,7 +69,7 @@ class ClassBlock:
 
 @dataclass(frozen=True)
 class ByClass:
-    """Scores by class; ``matrix`` has a row for each of several experiments, else it is empty."""
+    """Scores by class; ``matrix`` has a row for each experiment, and is empty if there is one."""
 
     score: Column
     heads: list[tuple[str, str]]
@@ -82,7 +85,7 @@ def by_class(dataset: Dataset) -> ByClass | None:
     if not (several or stuff) or not all(pooled.values()):
         return None
     colours = class_colours(dataset.plan)
-    score = PANOPTIC[0] if dataset.has_objects else IOU
+    score = PANOPTIC_COLUMNS[0] if dataset.has_objects else IOU_COLUMN
     rows_of_first = next(iter(pooled.values()))
     return ByClass(
         score=score,
@@ -103,11 +106,11 @@ def confusion_shares(rows: Sequence[Row], classes: Sequence[int]) -> tuple[np.nd
         Class ids, in the order of the result. A row of shares sums to 1; it is NaN if the class
         is not annotated.
     """
-    place = {class_id: i for i, class_id in enumerate(classes)}
-    pixels = np.zeros((len(place), len(place)))
+    index = {class_id: i for i, class_id in enumerate(classes)}
+    pixels = np.zeros((len(index), len(index)))
     for row in rows:
         true, predicted = int(number(row, "true")), int(number(row, "predicted"))
-        pixels[place[true], place[predicted]] += number(row, "pixels")
+        pixels[index[true], index[predicted]] += number(row, "pixels")
     return pixels, ratios(pixels, pixels.sum(axis=1, keepdims=True))
 
 
@@ -140,8 +143,8 @@ def _matrix(
     ]
     cells: list[list[Cell]] = [[] for _ in pooled]
     for texts in columns:
-        shown = {text for text in texts if text != NOTHING}
-        best = max(shown) if len(set(texts)) > 1 and shown else None  # as the leaderboard marks it
+        shown = {text for text in texts if text != UNDEFINED_TEXT}
+        best = max(shown) if len(set(texts)) > 1 and shown else None  # as in the leaderboard
         for row, text in zip(cells, texts, strict=True):
             row.append(Cell(text, best=text == best))
     return [(e.name, row) for e, row in zip(dataset.experiments, cells, strict=True)]
@@ -154,10 +157,14 @@ def _block(
     pixels, shares = confusion_of(dataset, experiment)
     # absent classes are not shown, such as background if all pixels are labelled
     shown = [i for k, i in enumerate(ids) if pixels[k].any() or pixels[:, k].any()]
-    columns = [*PANOPTIC, IOU, *COUNTS] if dataset.has_objects else [IOU]
+    columns = [IOU_COLUMN]
+    if dataset.has_objects:
+        columns = [*PANOPTIC_COLUMNS, IOU_COLUMN, *COUNT_COLUMNS]
     ranked = next(r for r in dataset.leaderboard if r["experiment"] == experiment.key)
     if has_scores(ranked):
-        columns += [c for c in COCO if any(math.isfinite(number(row, c.key)) for row in pooled)]
+        columns += [
+            c for c in COCO_COLUMNS if any(math.isfinite(number(row, c.key)) for row in pooled)
+        ]
     return ClassBlock(
         name=experiment.name,
         columns=columns,
@@ -179,9 +186,9 @@ def _confusion(
     for true in shown:
         cells = []
         for predicted in shown:
-            at = ids.index(true), ids.index(predicted)
-            count = f"{pixels[at]:,.0f} pixels of {name(true)} predicted as {name(predicted)}"
-            cells.append((_percent(shares[at]), float(np.nan_to_num(shares[at])), count))
+            pair = ids.index(true), ids.index(predicted)
+            count = f"{pixels[pair]:,.0f} pixels of {name(true)} predicted as {name(predicted)}"
+            cells.append((_percent(shares[pair]), float(np.nan_to_num(shares[pair])), count))
         rows.append(ConfusionRow(name(true), cells))
     return rows
 
@@ -198,7 +205,7 @@ def _cell(row: Row, column: Column) -> Cell:
 
 
 def _name(row: Row) -> str:
-    return str(row["class_name"]) if row["class"] else GROUPS[str(row["class_name"])]
+    return str(row["class_name"]) if row["class"] else GROUP_NAMES[str(row["class_name"])]
 
 
 def _colour(row: Row, colours: dict[int, str]) -> str:

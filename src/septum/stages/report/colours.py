@@ -16,15 +16,15 @@ from septum.data.plan import Plan
 
 @dataclass(frozen=True)
 class Mark:
-    """How one kind of object or pixel is drawn.
+    """The drawing style of a kind of objects or pixels.
 
     Parameters
     ----------
     colour : str
-        ``#rrggbb``.
+        Colour as ``#rrggbb``.
     filling : {"none", "solid", "hatched", "dotted"}
     meaning : str
-        For the legend.
+        Text of the legend.
     """
 
     colour: str
@@ -45,30 +45,39 @@ PIXEL_MARKS = {
     "confused": Mark("#b18cff", "dotted", "pixels of another class"),
 }
 
-NETWORKS = ("#4477aa", "#ee6677", "#228833", "#aa3377", "#b8a02a", "#2f9fc4", "#777777")
-DASHES = ("", "6 3", "2 3", "8 3 2 3", "12 4", "4 2 1 2", "1 2")
+NETWORK_COLOURS = ("#4477aa", "#ee6677", "#228833", "#aa3377", "#b8a02a", "#2f9fc4", "#777777")
+DASH_PATTERNS = ("", "6 3", "2 3", "8 3 2 3", "12 4", "4 2 1 2", "1 2")
 
 # without cyan and sand, which resemble the blue and yellow of errors
-_CLASSES = ("#44aa99", "#332288", "#999933", "#cc6677", "#117733", "#882255", "#aa4499", "#dddddd")
-_GOLDEN = 0.6180339887498949
+_CLASS_COLOURS = (
+    "#44aa99",
+    "#332288",
+    "#999933",
+    "#cc6677",
+    "#117733",
+    "#882255",
+    "#aa4499",
+    "#dddddd",
+)
+_GOLDEN_RATIO = 0.6180339887498949
 
 
 def network_style(index: int) -> tuple[str, str]:
     """Return colour and dash pattern of a network's line."""
-    return NETWORKS[index % len(NETWORKS)], DASHES[index % len(DASHES)]
+    return NETWORK_COLOURS[index % len(NETWORK_COLOURS)], DASH_PATTERNS[index % len(DASH_PATTERNS)]
 
 
 def class_colours(plan: Plan) -> dict[int, str]:
     """Return the colour of each class: the declared one, or one of the scheme."""
     return {
-        number: spec.colour or _CLASSES[i % len(_CLASSES)]
+        number: spec.colour or _CLASS_COLOURS[i % len(_CLASS_COLOURS)]
         for i, (number, spec) in enumerate(sorted(plan.classes.items()))
     }
 
 
 def object_colour(number: int) -> tuple[int, int, int]:
     """Return the colour of an object, which differs from those of similar numbers."""
-    red, green, blue = colorsys.hls_to_rgb((number * _GOLDEN) % 1, 0.62, 0.85)
+    red, green, blue = colorsys.hls_to_rgb((number * _GOLDEN_RATIO) % 1, 0.62, 0.85)
     return round(255 * red), round(255 * green), round(255 * blue)
 
 

@@ -8,7 +8,7 @@ from septum.config.arguments import add_out, add_path, add_seed
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Declare what is shown; results are read from the folder that the report is written to."""
+    """Declare the arguments; results are read from the folder of the report."""
     what = "JSON file that says which results are shown, and how (docs/workflow.md)"
     add_path(parser, "contents", what)
     add_seed(parser)

@@ -16,7 +16,7 @@ from septum.stages.report.verdict import SCORE_NAMES
 
 @dataclass(frozen=True)
 class CostChart:
-    """A chart of accuracy against a cost, and the experiments that are missing in it."""
+    """A chart of accuracy against cost, and the experiments that it does not show."""
 
     picture: Markup
     caption: str
@@ -24,21 +24,21 @@ class CostChart:
 
 
 def cost_table(dataset: Dataset) -> list[list[str]]:
-    """Return parameters, time and memory of training, and speed of inference: a row a network.
+    """Return parameters, time and memory of training, and speed of inference of each network.
 
-    Empty if no costs were measured.
+    The table is empty if no costs were measured.
     """
     rows = [list(cost_texts(row).values()) for row in dataset.leaderboard]
     return rows if any(text != UNKNOWN_TEXT for row in rows for text in row) else []
 
 
 def cost_charts(dataset: Dataset) -> list[CostChart]:
-    """Draw the ranking score over the time of training, and over that of inference.
+    """Draw the ranking score over the training time, and over the inference time.
 
     Charts of a single experiment are left out, since they compare nothing.
     """
     training = [number(row, "training_s") for row in dataset.leaderboard]
-    # time and not speed, so that less is better on both axes
+    # time instead of speed, so that small costs are better in both charts
     inference = [_inverse(number(row, "mpx_per_s")) for row in dataset.leaderboard]
     charts = [
         _chart(dataset, training, "time of training", "Training, all folds together"),
@@ -52,9 +52,9 @@ def devices(dataset: Dataset) -> str:
     measured = []
     for key, what in (("device", "training"), ("predict_device", "inference")):
         names = dict.fromkeys(str(row.get(key) or "") for row in dataset.leaderboard)
-        named = " and ".join(name for name in names if name)
-        if named:
-            measured.append(f"{what} on {named}")
+        devices_text = " and ".join(name for name in names if name)
+        if devices_text:
+            measured.append(f"{what} on {devices_text}")
     return "; ".join(measured)
 
 

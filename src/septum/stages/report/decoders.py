@@ -11,7 +11,7 @@ from septum.data.plan import Plan
 from septum.stages.report.inputs import Dataset, Experiment, Value
 from septum.stages.report.text import value_text
 
-LABELS = {
+PARAMETER_LABELS = {
     "threshold": "threshold",
     "mask_threshold": "threshold of masks",
     "seed_threshold": "threshold of seeds",
@@ -20,8 +20,8 @@ LABELS = {
     "min_size": "smallest object",
     "min_stuff": "smallest area of stuff",
 }
-"""Names of the parameters of decoders in the report, in their order."""
-IN_PIXELS = ("min_size", "min_stuff")
+"""Names of the parameters of decoders in the order of the report."""
+PARAMETERS_IN_PX = ("min_size", "min_stuff")
 
 
 @dataclass
@@ -73,7 +73,7 @@ def _decoder(
     owner: str, decoder: Mapping[str, Value], head: str, plan: Plan, settings: Decode
 ) -> TunedRow:
     row = TunedRow(owner)
-    for name in dict.fromkeys(("method", *LABELS, *sorted(decoder))):
+    for name in dict.fromkeys(("method", *PARAMETER_LABELS, *sorted(decoder))):
         value = decoder.get(name)
         if value is None or name == "score":
             continue
@@ -96,7 +96,7 @@ def _reason(name: str, value: Value, head: str, plan: Plan) -> str:
         return f"the only method of the head {head}"
     if name == "mask_threshold" and plan.spatial_dims == 2:
         return "always, in 2-D"
-    if name in IN_PIXELS and plan.min_size == 0:
+    if name in PARAMETERS_IN_PX and plan.min_size == 0:
         return plan.derived["min_size"]
     return ""
 
@@ -106,11 +106,11 @@ def _parameters(experiment: Experiment) -> TunedRow:
     row = TunedRow(experiment.name)
     for name, value in experiment.record.parameters.items():
         if value is not None:
-            place = row.configured if name in experiment.options else row.tuned
-            place.append(_text(name, value))
+            texts = row.configured if name in experiment.options else row.tuned
+            texts.append(_text(name, value))
     return row
 
 
 def _text(name: str, value: Value) -> str:
-    unit = " px" if name in IN_PIXELS else ""
-    return f"{LABELS.get(name, name.replace('_', ' '))} {value_text(value)}{unit}"
+    unit = " px" if name in PARAMETERS_IN_PX else ""
+    return f"{PARAMETER_LABELS.get(name, name.replace('_', ' '))} {value_text(value)}{unit}"

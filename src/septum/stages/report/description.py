@@ -9,11 +9,11 @@ from septum.data.plan import Plan
 from septum.io.units import SYMBOLS
 from septum.stages.leaderboard.scores import Row, number
 from septum.stages.report.inputs import Experiment
-from septum.stages.report.text import NOTHING, size_text, value_text
+from septum.stages.report.text import UNDEFINED_TEXT, size_text, value_text
 
 
 def data_rows(plan: Plan) -> list[tuple[str, str]]:
-    """Return the fingerprint of a dataset as (what, value)."""
+    """Return the fingerprint of a dataset as pairs of name and value."""
     fingerprint = plan.fingerprint
     rows = [
         ("Cases", f"{fingerprint['cases']}, of them {fingerprint['annotated']} annotated"),
@@ -50,11 +50,11 @@ def data_rows(plan: Plan) -> list[tuple[str, str]]:
 def network_row(experiment: Experiment) -> list[str]:
     """Return network, head, size, epochs, best validation IoU, time and speed of training.
 
-    Of a baseline or a merge only what it is.
+    For a baseline or a merge, only its method and kind are given.
     """
     if experiment.record is not None:
         merge = experiment.merge
-        return [experiment.record.method, str(merge or "classical"), *[NOTHING] * 5]
+        return [experiment.record.method, str(merge or "classical"), *[UNDEFINED_TEXT] * 5]
     model = next(iter(experiment.models.values()))
     histories = list(experiment.histories.values())
     best = [max(finite) for rows in histories if (finite := _finite(rows, "val_iou"))]
@@ -65,15 +65,15 @@ def network_row(experiment: Experiment) -> list[str]:
         model.network + (f" ({options})" if options else ""),
         model.head,
         f"{model.weights:,}",
-        f"{len(histories)} × {max(map(len, histories))}" if histories else NOTHING,
-        ", ".join(f"{value:.3f}" for value in best) or NOTHING,
-        f"{minutes:.1f} min" if minutes else NOTHING,
-        f"{sorted(speeds)[len(speeds) // 2]:.3g}" if speeds else NOTHING,
+        f"{len(histories)} × {max(map(len, histories))}" if histories else UNDEFINED_TEXT,
+        ", ".join(f"{value:.3f}" for value in best) or UNDEFINED_TEXT,
+        f"{minutes:.1f} min" if minutes else UNDEFINED_TEXT,
+        f"{sorted(speeds)[len(speeds) // 2]:.3g}" if speeds else UNDEFINED_TEXT,
     ]
 
 
 def _options(options: Mapping[str, object]) -> str:
-    """Return options as text; a list of them is no size along the axes, and stands in brackets."""
+    """Return options as text, where lists are in brackets to distinguish them from sizes."""
     texts = {
         key: f"[{', '.join(map(value_text, value))}]"
         if isinstance(value, list)

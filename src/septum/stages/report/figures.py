@@ -1,6 +1,6 @@
-"""Figures as inline SVG: they scale, print, and follow the page's colours.
+"""Figures as inline SVG, which can be scaled and printed and follow the colours of the page.
 
-Text of a user's (names of networks) is escaped by `markupsafe`.
+User-defined text, such as names of networks, is escaped by `markupsafe`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from septum.stages.report.colours import network_style
 
 Point = tuple[float, float]
 BAR_WIDTH = 210
-"""Of a bar in a table."""
-MAX_LETTERS = 24
-"""Of a name beside a chart."""
+"""Width of a bar in a table, in units of the drawing."""
+MAX_LABEL_LETTERS = 24
+"""Largest number of letters of a label in a chart."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Line:
     points : list of (float, float)
         Points that are not finite interrupt the line.
     style : int
-        Which colour and dash.
+        Index of colour and dash pattern (`septum.stages.report.colours.network_style`).
     band : list of (x, low, high), optional
-        An interval around it.
+        An interval around the line.
     """
 
     label: str
@@ -43,7 +43,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis of a chart: its range, its ticks and their text, and what it shows."""
+    """The range, the ticks with their labels, and the title of an axis of a chart."""
 
     low: float
     high: float
@@ -53,7 +53,7 @@ class Axis:
     text: Callable[[float], str] = "{:g}".format
 
     def place(self, value: float) -> float:
-        """Return where a value lies, 0 to 1."""
+        """Return the position of a value along the axis, from 0 to 1."""
         low, high = self.low, self.high
         if self.logarithmic:
             low, high, value = math.log(low), math.log(high), math.log(max(value, 1e-300))
@@ -76,20 +76,20 @@ def chart(
     lines : sequence of Line
     x, y : Axis
     label : str
-        What it shows, for readers who do not see it.
+        Description of the chart, for screen readers.
     width, height : int
-        Units of the drawing.
+        Size in units of the drawing.
     """
-    longest = max((min(len(line.label), MAX_LETTERS) for line in lines), default=0)
+    longest = max((min(len(line.label), MAX_LABEL_LETTERS) for line in lines), default=0)
     left, right, top, bottom = 46, 44 + round(6.6 * longest), 10, 40
     inner = width - left - right, height - top - bottom
 
-    def at(point: Point) -> Point:
+    def to_drawing(point: Point) -> Point:
         return left + inner[0] * x.place(point[0]), top + inner[1] * (1 - y.place(point[1]))
 
-    parts = [grid(x, y, at, inner, (left, top))]
-    parts += [_band(line, at) for line in lines if line.band]
-    parts += [_line(line, at) for line in lines]
+    parts = [grid(x, y, to_drawing, inner, (left, top))]
+    parts += [_band(line, to_drawing) for line in lines if line.band]
+    parts += [_line(line, to_drawing) for line in lines]
     parts += _legend(lines, left + inner[0] + 10, top)
     return svg(parts, width, height, label)
 
@@ -97,7 +97,7 @@ def chart(
 def interval_bar(
     value: float, low: float, high: float, style: int, *, best: bool, span: Point
 ) -> Markup:
-    """Draw one value and its interval on an axis, to be stacked row by row in a table."""
+    """Draw a value and its interval on the axis of a table column (`interval_axis`)."""
     colour, _ = network_style(style)
     parts = [
         Markup('<line class="axis" x1="{:.1f}" x2="{:.1f}" y1="0" y2="24"/>').format(x, x)
@@ -120,7 +120,7 @@ def interval_bar(
 
 
 def interval_axis(span: Point) -> Markup:
-    """Draw the axis over a column of `interval_bar`."""
+    """Draw the axis above a table column of `interval_bar`."""
     parts = [
         Markup('<text x="{:.1f}" y="12" text-anchor="middle">{:g}</text>').format(
             _across(tick, span), tick
@@ -136,14 +136,14 @@ def _across(value: float, span: Point) -> float:
 
 
 def score_range(values: Iterable[float]) -> Point:
-    """Return a common axis for scores: from a round number below the lowest, up to 1."""
+    """Return the range of a common axis of scores, from a round number below the lowest to 1."""
     finite = [value for value in values if math.isfinite(value)]
-    # below 1 also where every score is 1: an axis needs a length
+    # at most 0.8, so that the axis has a length even if all scores are 1
     return (min(max(0.0, math.floor(5 * min(finite)) / 5), 0.8) if finite else 0.0, 1.0)
 
 
 def stacked_bar(parts: Sequence[tuple[str, float, str]], *, width: int = 150) -> Markup:
-    """Draw shares of a whole: (label, amount, CSS class)."""
+    """Draw the shares of a whole, each given as (label, amount, CSS class)."""
     total = sum(amount for _, amount, _ in parts)
     drawn, start = [], 0.0
     for _, amount, css in parts:
@@ -166,7 +166,7 @@ def ap_axes() -> tuple[Axis, Axis]:
 
 
 def value_axis(values: Iterable[float], title: str) -> Axis:
-    """Return an axis for positive values; logarithmic where they span more than tenfold."""
+    """Return an axis of positive values, which is logarithmic if they span over a factor of 10."""
     finite = [value for value in values if math.isfinite(value)]
     low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
     if low > 0 and high > 10 * low:
@@ -180,27 +180,29 @@ def value_axis(values: Iterable[float], title: str) -> Axis:
 
 
 def epoch_axis(last: float) -> Axis:
-    """Return the axis of epochs 1 to ``last``."""
+    """Return the axis of the epochs 1 to ``last``."""
     ticks = [tick for tick in steps(0, max(last, 2), 5) if tick == int(tick) and 1 <= tick <= last]
     return Axis(1, max(last, 2), [1, *(tick for tick in ticks if tick > 1)], "epoch")
 
 
 def steps(low: float, high: float, count: int) -> list[float]:
     """Return round numbers that cover a range in about ``count`` steps."""
-    raw = (high - low) / count or 1.0
-    size = 10.0 ** math.floor(math.log10(raw))
-    step = next(m * size for m in (1, 2, 2.5, 5, 10) if m * size >= raw * 0.999)
+    exact_step = (high - low) / count or 1.0
+    power = 10.0 ** math.floor(math.log10(exact_step))
+    step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= exact_step * 0.999)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [round(i * step, 10) for i in range(first, last + 1)]
 
 
-def grid(x: Axis, y: Axis, at: Callable[[Point], Point], inner: Point, corner: Point) -> Markup:
-    """Draw lines at the ticks of ``y``, and the texts of both axes."""
+def grid(
+    x: Axis, y: Axis, to_drawing: Callable[[Point], Point], inner: Point, corner: Point
+) -> Markup:
+    """Draw grid lines at the ticks of ``y``, and the tick labels and titles of both axes."""
     left, top = corner
     right, bottom = left + inner[0], top + inner[1]
     parts = []
     for tick in y.ticks:
-        _, height = at((x.low, tick))
+        _, height = to_drawing((x.low, tick))
         parts.append(
             Markup(
                 '<line class="axis" x1="{:.1f}" x2="{:.1f}" y1="{:.1f}" y2="{:.1f}"/>'
@@ -208,7 +210,7 @@ def grid(x: Axis, y: Axis, at: Callable[[Point], Point], inner: Point, corner: P
             ).format(left, right, height, height, left - 6, height + 4, y.text(tick))
         )
     for tick in x.ticks:
-        across, _ = at((tick, y.low))
+        across, _ = to_drawing((tick, y.low))
         parts.append(
             Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="middle">{}</text>').format(
                 across, bottom + 16, x.text(tick)
@@ -223,17 +225,17 @@ def grid(x: Axis, y: Axis, at: Callable[[Point], Point], inner: Point, corner: P
     return Markup("").join(parts)
 
 
-def _line(line: Line, at: Callable[[Point], Point]) -> Markup:
+def _line(line: Line, to_drawing: Callable[[Point], Point]) -> Markup:
     colour, dash = network_style(line.style)
     pieces: list[list[Point]] = [[]]
     for point in line.points:
         if all(math.isfinite(value) for value in point):
-            pieces[-1].append(at(point))
+            pieces[-1].append(to_drawing(point))
         elif pieces[-1]:
             pieces.append([])
     drawn = []
     for piece in pieces:
-        if len(piece) == 1:  # a line alone would not show
+        if len(piece) == 1:  # a polyline of a single point is invisible
             drawn.append(
                 Markup('<circle cx="{:.1f}" cy="{:.1f}" r="3.5" fill="{}"/>').format(
                     *piece[0], colour
@@ -250,10 +252,10 @@ def _line(line: Line, at: Callable[[Point], Point]) -> Markup:
     return Markup("").join(drawn)
 
 
-def _band(line: Line, at: Callable[[Point], Point]) -> Markup:
+def _band(line: Line, to_drawing: Callable[[Point], Point]) -> Markup:
     finite = [(x, low, high) for x, low, high in line.band if math.isfinite(low + high)]
-    outline = [at((x, high)) for x, _, high in finite]
-    outline += [at((x, low)) for x, low, _ in reversed(finite)]
+    outline = [to_drawing((x, high)) for x, _, high in finite]
+    outline += [to_drawing((x, low)) for x, low, _ in reversed(finite)]
     path = " ".join(f"{px:.1f},{py:.1f}" for px, py in outline)
     return Markup('<polygon points="{}" fill="{}" opacity="0.13"/>').format(
         path, network_style(line.style)[0]
@@ -261,12 +263,16 @@ def _band(line: Line, at: Callable[[Point], Point]) -> Markup:
 
 
 def _legend(lines: Sequence[Line], x: float, top: float) -> list[Markup]:
-    """Name the lines beside the chart, in their order; a name that occurs twice once."""
+    """Draw the labels of the lines beside the chart, in their order and without repetition."""
     texts = []
-    for place, line in enumerate({line.label: line for line in lines}.values()):
+    for row, line in enumerate({line.label: line for line in lines}.values()):
         colour, dash = network_style(line.style)
-        y = top + 8 + 17 * place
-        name = line.label if len(line.label) <= MAX_LETTERS else line.label[: MAX_LETTERS - 1] + "…"
+        y = top + 8 + 17 * row
+        name = (
+            line.label
+            if len(line.label) <= MAX_LABEL_LETTERS
+            else line.label[: MAX_LABEL_LETTERS - 1] + "…"
+        )
         texts.append(
             Markup(
                 '<line x1="{:.1f}" x2="{:.1f}" y1="{:.1f}" y2="{:.1f}" stroke="{}"'
@@ -278,7 +284,7 @@ def _legend(lines: Sequence[Line], x: float, top: float) -> list[Markup]:
 
 
 def svg(parts: Sequence[Markup], width: int, height: int, label: str) -> Markup:
-    """Put parts of a drawing together; ``label`` is for readers who do not see it."""
+    """Return an SVG element of the parts of a drawing; ``label`` is for screen readers."""
     return Markup(
         '<svg viewBox="0 0 {} {}" width="{}" height="{}" role="img" aria-label="{}">{}</svg>'
     ).format(width, height, width, height, label, Markup("").join(parts))

@@ -1,4 +1,4 @@
-"""The gallery: each case as image, truth and predictions, the worst cases first."""
+"""The gallery, which shows image, annotation and predictions of cases, the worst cases first."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ class Pane:
     Parameters
     ----------
     experiment, name : str
-        Its folder, and what the configuration calls it.
+        The folder of the network, and its name in the configuration.
     overlay : str
-        Data URI.
+        Data URI of the prediction.
     alt : str
-        What is seen.
+        Description of the picture.
     caption : str
-        Its scores.
+        Scores of the prediction.
     rank : int
-        The case's place among this network's, the worst first.
+        Rank of the case among those of this network, the worst first.
     """
 
     experiment: str
@@ -51,7 +51,7 @@ class Pane:
 
 @dataclass(frozen=True)
 class Card:
-    """One case; ``truth`` is empty where it is not annotated."""
+    """The pictures of a case; ``truth`` is empty if the case is not annotated."""
 
     case: str
     subset: str
@@ -66,7 +66,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Gallery:
-    """The cases shown, and how many there would be without the limit."""
+    """The cases shown, and the numbers of cases without the limit."""
 
     scored: list[Card]
     scored_in_all: int
@@ -77,18 +77,18 @@ class Gallery:
 def make_gallery(dataset: Dataset, limit: int) -> Gallery:
     """Draw the cases of a dataset.
 
-    Scored cases come test cases first, then validation cases, each the worst first. Every
-    network's worst cases are among the ``limit`` that are shown.
+    Of the scored cases, test cases precede validation cases, each in order from the worst to the
+    best. The worst cases of every network are among the ``limit`` cases shown.
 
     Parameters
     ----------
     dataset : Dataset
     limit : int
-        Cases shown, scored ones and new ones each.
+        Largest number of scored cases, and of new cases.
     """
     ranks = {e.key: case_ranks(e, dataset.has_objects) for e in dataset.experiments}
     scored = sorted({name for of_network in ranks.values() for name in of_network})
-    # the worst of one network, the worst of the next, their second worst, …
+    # the worst cases of all networks, then their second worst cases, …
     scored.sort(key=lambda name: (min(r.get(name, math.inf) for r in ranks.values()), name))
     new = [name for name in dataset.plan.unlabelled if name in dataset.cases]
     first = ranks[dataset.experiments[0].key] if dataset.experiments else {}
@@ -102,27 +102,27 @@ def make_gallery(dataset: Dataset, limit: int) -> Gallery:
 
 
 def case_ranks(experiment: Experiment, objects: bool) -> dict[str, int]:
-    """Return the place of each case: test before validation, then the worst first.
+    """Return the rank of each case, where test cases precede validation cases.
 
-    By mean AP where there are objects, else by Dice; a case without a score (nothing there
-    and nothing predicted) is last.
+    Cases are ranked from the worst to the best, by mean AP if there are objects, else by Dice.
+    Cases without a score, where nothing is annotated and nothing predicted, are last.
     """
     score = "ap" if objects else "dice"
 
-    def badness(row: Row) -> tuple[bool, float, str]:
+    def worst_first(row: Row) -> tuple[bool, float, str]:
         value = number(row, score)
         return row["subset"] != "test", math.inf if math.isnan(value) else value, str(row["case"])
 
-    ordered = sorted(experiment.scores.cases, key=badness)
-    return {str(row["case"]): place for place, row in enumerate(ordered)}
+    ordered = sorted(experiment.scores.cases, key=worst_first)
+    return {str(row["case"]): rank for rank, row in enumerate(ordered)}
 
 
 def find_errors(
     plan: Plan, true: Case | Prediction, pred: Case | Prediction
 ) -> ObjectErrors | None:
-    """Return what went wrong with each object, as ``cases.csv`` counts it.
+    """Return the errors of the objects, as they are counted in ``cases.csv``.
 
-    None where single objects are not told apart.
+    Return None if either side has no instances.
     """
     if true.instance is None or pred.instance is None:
         return None
@@ -148,7 +148,7 @@ def _card(dataset: Dataset, name: str, ranks: dict[str, int]) -> Card:
         e.key: next((row for row in e.scores.cases if row["case"] == name), None)
         for e in dataset.experiments
     }
-    # only what was scored is compared with its annotation
+    # a prediction that was not scored is not compared with the annotation
     scored = any(rows.values())
     case = read_case(dataset.cases[name]) if scored else open_case(dataset.cases[name])
     predictions = {
@@ -159,14 +159,14 @@ def _card(dataset: Dataset, name: str, ranks: dict[str, int]) -> Card:
     frame = _frame(case, predictions, scored)
     colours = class_colours(dataset.plan)
     panes = []
-    for place, experiment in enumerate(dataset.experiments):
+    for position, experiment in enumerate(dataset.experiments):
         prediction = predictions.get(experiment.key)
         if prediction is not None:
             row = rows[experiment.key]
             overlay = _prediction_overlay(dataset.plan, case, prediction, frame, row, colours)
             caption = _caption(row, prediction)
             alt = f"Prediction of {experiment.name} for {name}: {caption}"
-            rank = ranks.get(experiment.key, place)
+            rank = ranks.get(experiment.key, position)
             panes.append(Pane(experiment.key, experiment.name, overlay, alt, caption, rank))
     row = next((row for row in rows.values() if row), None)
     height, width = frame.shown
@@ -233,5 +233,5 @@ def _note(case: Case, frame: Frame) -> str:
     if not frame.section:
         return f"{size} px"
     depth = case.image.shape[1 : 1 + len(frame.section)]
-    place = ", ".join(f"{i + 1} of {n}" for i, n in zip(frame.section, depth, strict=True))
-    return f"{size} px, section {place} (the one with most objects); counts are of the volume"
+    position = ", ".join(f"{i + 1} of {n}" for i, n in zip(frame.section, depth, strict=True))
+    return f"{size} px, section {position} (the one with most objects); counts are of the volume"

@@ -1,6 +1,6 @@
-"""What the report shows: the results of the datasets, experiments and folds it is given.
+"""Reading of the results that the report shows, for given datasets, experiments and folds.
 
-Folders of an earlier configuration may lie beside them, so nothing is found by looking around.
+Folders are not searched, since they may hold results of an earlier configuration.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from septum.stages.merge.record import Merged
 from septum.workflow.report_contents import ReportedDataset, ReportedExperiment
 
 Value = bool | int | float | str | list[Any] | None
-"""Of an option or a parameter, as JSON has it."""
+"""The JSON value of an option or a parameter."""
 
 
 @dataclass(frozen=True)
 class ShownModel:
-    """What the report shows of a model file.
+    """The content of a model file that the report shows.
 
     Parameters
     ----------
     network, head : str
     options, decoder : dict
-        By name; what is not used is None, or absent.
+        Values by name; values that are not used are None or absent.
     normalisation : IntensityScheme
-        How intensities become its input.
+        Normalisation of intensities.
     patch : tuple of int
-        The training patch, in pixels.
+        Size of the training patch, in pixels.
     weights : int
-        How many numbers were learnt.
+        Number of trained parameters.
     """
 
     network: str
@@ -53,14 +53,14 @@ class ShownModel:
 
 @dataclass(frozen=True)
 class Used:
-    """What predicted some case, as it is written beside the prediction.
+    """The settings of a prediction, as they are recorded with it.
 
     Parameters
     ----------
     decoder : dict
-        Of several folds together the common one.
+        The decoder, which is the common one if several folds predict together.
     tile : tuple of int
-        Window of the prediction, in pixels; empty where an older version did not say it.
+        Window of the prediction, in pixels; empty if an older version did not record it.
     """
 
     decoder: dict[str, Value]
@@ -74,28 +74,29 @@ class Experiment:
     Parameters
     ----------
     key : str
-        Name of its folder, and in ``leaderboard.csv``.
+        Name of the experiment's folder and in ``leaderboard.csv``.
     name : str
-        What the configuration calls it; of a baseline also that it is one.
+        Name in the configuration; for a baseline or a merge followed by its kind.
     scores : Scores
-        Of test and validation cases.
+        Scores of test and validation cases.
     histories : dict of int to list of rows
-        By fold; a fold that left none is absent.
+        Training histories by fold; folds without a history are absent.
     models : dict of int to ShownModel
-        By fold.
+        Models by fold.
     predicted : dict of str to Path
         Predictions by case.
     run : Run, optional
-        The settings of a network.
+        Settings of a network.
     record : Record, optional
-        Of a baseline or a merge, which has neither histories nor models: what predicts its
-        test cases.
+        Parameters with which a baseline or a merge, which has neither histories nor models,
+        predicts its test cases.
     options : dict
-        The parameters of a baseline that the configuration gives.
+        Parameters of a baseline that are set in the configuration.
     used : dict of str to Used
-        By what predicted: a fold, or ``ensemble``. Of a network only.
+        Settings of a network's predictions, by fold or ``ensemble``.
     pooled, confusion : list of rows
-        Of ``pooled.csv``, scores by class, and of ``confusion.csv``, pixels by pair of classes.
+        Rows of ``pooled.csv``, scores by class, and of ``confusion.csv``, pixels by pair of
+        classes.
     """
 
     key: str
@@ -113,16 +114,16 @@ class Experiment:
 
     @property
     def merge(self) -> Merge | None:
-        """The two experiments that it merges, if it does."""
+        """The two experiments that are merged; None if this is not a merge."""
         return self.record.merge if isinstance(self.record, Merged) else None
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """The results of one dataset; experiments in the order of the leaderboard.
+    """The results of one dataset, with experiments in the order of the leaderboard.
 
-    ``plan`` has the weights that were used; ``normalisation`` and ``weights`` are the sections
-    of the configuration.
+    ``plan`` holds the settings of weight maps that were used; ``normalisation`` and ``weights``
+    are sections of the configuration.
     """
 
     name: str
@@ -140,17 +141,17 @@ class Dataset:
 
     @property
     def ranked_by(self) -> str:
-        """The column of the leaderboard that decides."""
+        """The column of the leaderboard that determines the rank."""
         return str(self.leaderboard[0]["ranked_by"]) if self.leaderboard else "dice"
 
     @property
     def has_objects(self) -> bool:
-        """Whether single objects are told apart."""
+        """Whether experiments predict single objects."""
         return any(experiment.scores.has_objects for experiment in self.experiments)
 
 
 def read_dataset(results: Path, reported: ReportedDataset) -> Dataset:
-    """Read all that the report shows of a dataset.
+    """Read the results of a dataset that the report shows.
 
     Raises
     ------
@@ -159,9 +160,9 @@ def read_dataset(results: Path, reported: ReportedDataset) -> Dataset:
     """
     folder = Path(results) / reported.folder
     leaderboard = read_rows(folder / "leaderboard.csv", {"experiment", "subset", "ranked_by"})
-    place = {str(row["experiment"]): i for i, row in enumerate(leaderboard)}
+    rank = {str(row["experiment"]): i for i, row in enumerate(leaderboard)}
     shown = reported.experiments
-    missing = sorted(set(shown) - set(place))
+    missing = sorted(set(shown) - set(rank))
     if missing:
         what = f"has no row for {', '.join(missing)}"
         raise problem(folder / "leaderboard.csv", what, "run the stage that writes it again")
@@ -174,19 +175,19 @@ def read_dataset(results: Path, reported: ReportedDataset) -> Dataset:
         leaderboard=[row for row in leaderboard if row["experiment"] in shown],
         experiments=[
             _read_experiment(folder / key, shown[key], reported.batches, plan)
-            for key in sorted(shown, key=lambda key: place[key])
+            for key in sorted(shown, key=lambda key: rank[key])
         ],
         cases=case_paths(folder / "cases" / batch for batch in reported.batches),
     )
 
 
 def read_shown_model(path: Path) -> ShownModel:
-    """Read what the report shows of a model file, without its weights and without PyTorch.
+    """Read the header of a model file, without its weights and without PyTorch.
 
     Raises
     ------
     SeptumError
-        If it is no such file.
+        If the file is not a model file.
     """
     header = read_header(path)
     decoder = {}
@@ -247,9 +248,10 @@ def _read_experiment(
 
 
 def _read_used(predicted: Mapping[str, Path], plan: Plan) -> dict[str, Used]:
-    """Return what each fold predicted with, and what all of them together did.
+    """Return the settings of the predictions of each fold, and of all folds together.
 
-    Cases of a kind are predicted alike, so that one of each is looked at.
+    They are read from one case of each fold and one test case, since they are equal for the
+    others.
     """
     used = {}
     for names in (*plan.folds, [*plan.test, *plan.unlabelled]):

@@ -1,8 +1,8 @@
 """Pictures of a case as data URIs: the image, and transparent overlays of labels and errors.
 
-The image is stored once a case and the overlays are laid over it by the page, so that a
-prediction costs a few kilobytes. Of a volume one section is shown, small images are enlarged
-and large ones reduced to `MAX_SIDE_PX` pixels.
+The image is stored once for each case, and the page lays the overlays over it, so that a
+prediction takes a few kilobytes. One section of a volume is shown. Small images are enlarged, and
+large ones are reduced to `MAX_SIDE_PX` pixels.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ Canvas = np.ndarray  # (height, width, 4) uint8, RGBA
 
 @dataclass(frozen=True)
 class Frame:
-    """Which part of a case is shown, and how large.
+    """The section of a case that is shown, and its size.
 
     Parameters
     ----------
     section : tuple of int
         Index along each axis before the last two.
     size : (int, int)
-        Height and width of the section, pixels of the case.
+        Height and width of the section, in pixels of the case.
     """
 
     section: tuple[int, ...]
@@ -41,7 +41,7 @@ class Frame:
 
     @property
     def shown(self) -> tuple[int, int]:
-        """Height and width on the page; whole multiples where enlarged."""
+        """Height and width on the page; enlargement is by an integer factor."""
         longest = max(self.size)
         if longest > MAX_SIDE_PX:
             height, width = (max(1, round(n * MAX_SIDE_PX / longest)) for n in self.size)
@@ -69,7 +69,7 @@ class Frame:
 
 
 def choose_frame(labels: np.ndarray) -> Frame:
-    """Choose the section with the most objects (or the most classes, then the most pixels).
+    """Choose the section with the most labels, and of these the one with the most labelled pixels.
 
     Parameters
     ----------
@@ -88,11 +88,11 @@ def choose_frame(labels: np.ndarray) -> Frame:
 
 
 def picture(image: np.ndarray, frame: Frame) -> str:
-    """Return the section of an image (C, *spatial) as a data URI, contrast stretched.
+    """Return the section of an image (C, *spatial) as a data URI, with stretched contrast.
 
-    Three channels of bytes are taken for colours as they are. Otherwise each channel is
-    stretched from its 0.5 to its 99.8 percentile: one is gray, two are magenta and green, of
-    more the first three are red, green and blue.
+    Three channels of uint8 are colours and remain unchanged. Otherwise the contrast of each
+    channel is stretched from its 0.5 to its 99.8 percentile. A single channel is grey, two are
+    magenta and green, and the first three of several are red, green and blue.
     """
     channels = np.asarray(image[(slice(None), *frame.section)])
     if channels.shape[0] == 3 and channels.dtype == np.uint8:
@@ -116,7 +116,7 @@ def draw_labels(
 ) -> str:
     """Return an overlay of labels, with the borders of objects.
 
-    Of one class each object has a colour of its own; of several it has that of its class.
+    Objects have colours of their own if there is one class, else the colours of their classes.
     """
     canvas = _canvas(frame)
     objects = None if instance is None else frame.labels(instance)
@@ -146,17 +146,17 @@ def draw_errors(
     frame: Frame,
     colours: dict[int, str],
 ) -> str:
-    """Return an overlay of a prediction with its errors marked.
+    """Return an overlay of a prediction in which errors are marked.
 
     Parameters
     ----------
     true, pred : (semantic, instance) pairs of (*spatial) arrays
     errors : ObjectErrors or None
-        None where no single objects are told apart.
+        None if there are no instances.
     frame : Frame
     colours : dict of int to str
-        By class. Where there are several, borders have the colour of the class, and an object
-        with an error has the colour of the error within it.
+        Colours of classes. If there are several classes, borders have the colour of the class,
+        and objects with an error are outlined inside in the colour of the error.
     """
     canvas = _canvas(frame)
     true_classes, pred_classes = frame.labels(true[0]), frame.labels(pred[0])
@@ -178,7 +178,7 @@ def draw_errors(
 
 
 def outlines(labels: np.ndarray, width: int) -> np.ndarray:
-    """Return the inner boundary of every label, so that neighbours keep a line each."""
+    """Return the inner boundaries of labels, so that both of two neighbours have one."""
     square = (2 * width + 1,) * 2
     low = ndimage.minimum_filter(labels, size=square)
     high = ndimage.maximum_filter(labels, size=square)
@@ -200,11 +200,11 @@ def _draw_object_errors(
         mark, area = OBJECT_MARKS[kind], np.isin(pred_objects, errors.pred(kind))
         _paint(canvas, area, mark)
         _border(canvas, pred_objects, area, pred_classes, mark, colours, line)
-    # the walls that a merged object lacks
+    # the boundaries between true objects that the prediction merges
     merged = np.isin(true_objects, errors.true("merged"))
     merged &= np.isin(pred_objects, errors.pred("merged"))
-    walls = outlines(true_objects, line) & merged & ~outlines(pred_objects, line)
-    _fill(canvas, walls, "#ffffff", 0.85)
+    missing_boundaries = outlines(true_objects, line) & merged & ~outlines(pred_objects, line)
+    _fill(canvas, missing_boundaries, "#ffffff", 0.85)
     missed = np.isin(true_objects, errors.true("missed"))
     _paint(canvas, missed, OBJECT_MARKS["missed"])
     _border(canvas, true_objects, missed, true_classes, OBJECT_MARKS["missed"], colours, line)
@@ -219,14 +219,18 @@ def _border(
     colours: dict[int, str],
     line: int,
 ) -> None:
-    """Draw the borders of the objects of an area: of the error, and of the class around it."""
-    edge = outlines(objects, line) & area
+    """Draw the borders of the objects of an area.
+
+    They have the colour of the error, or, if there are several classes, the colour of the class
+    with that of the error inside.
+    """
+    border = outlines(objects, line) & area
     if len(colours) < 2:
-        _fill(canvas, edge, mark.colour, 1.0)
+        _fill(canvas, border, mark.colour, 1.0)
         return
     if mark.filling != "none":
         _fill(canvas, outlines(objects, 2 * line) & area, mark.colour, 1.0)
-    _fill_classes(canvas, edge, classes, colours)
+    _fill_classes(canvas, border, classes, colours)
 
 
 def _draw_pixel_errors(

@@ -1,4 +1,4 @@
-"""What the page shows, as typed records; the template only lays them out."""
+"""The content of the page as typed records, which the template lays out."""
 
 from __future__ import annotations
 
@@ -37,23 +37,24 @@ from septum.stages.report.verdict import SCORE_NAMES, cautions, verdict
 
 @dataclass(frozen=True)
 class LeaderboardRow:
-    """An experiment in the leaderboard.
+    """The row of an experiment in the leaderboard.
 
     Parameters
     ----------
     name, colour : str
     cells : list of Cell
-        One a column.
+        A cell for each column.
     score : str
-        The one that ranks.
+        The score that determines the rank.
     bar : Markup
-        Its picture.
+        Figure of the score and its interval.
     behind, behind_interval : str
-        How far it is behind the best.
+        Difference of the score from the best one, and its interval.
     apart : bool or None
-        Whether the cases tell it from the best; None where they are too few.
+        Whether the difference from the best experiment is significant; None if there are too few
+        cases.
     against : str
-        What it is worth against the best baseline; empty where there is nothing to say.
+        Comparison with the best baseline; empty if there is none.
     """
 
     name: str
@@ -69,7 +70,7 @@ class LeaderboardRow:
 
 @dataclass(frozen=True)
 class ErrorRow:
-    """What an experiment does to the true objects, and a picture of it."""
+    """The errors of an experiment at the true objects, and a figure of them."""
 
     name: str
     bar: Markup
@@ -78,7 +79,7 @@ class ErrorRow:
 
 @dataclass(frozen=True)
 class CaseRow:
-    """The scores of a case by an experiment."""
+    """The scores of an experiment for a case."""
 
     experiment: Experiment
     case: str
@@ -97,16 +98,16 @@ class ClassKey:
 
 @dataclass(frozen=True)
 class DatasetPart:
-    """The part of the page that is about one dataset; texts but for what is said here.
+    """The part of the page about a dataset, as texts and the following values.
 
     Parameters
     ----------
     infinite : bool
-        Whether a distance of the leaderboard is infinite in some case.
+        Whether a distance in the leaderboard is infinite for some case.
     several : bool
         Whether there are several classes.
     stuff : list of str
-        Names of the classes that are stuff.
+        Names of the stuff classes.
     baseline : str or None
         The name of the first baseline.
     has_baseline : bool
@@ -163,7 +164,7 @@ class MatrixColumn:
 
 @dataclass(frozen=True)
 class MatrixCell:
-    """The score of a network on a dataset; ``level``: not told from the best."""
+    """The score of a network on a dataset; ``level`` if it does not differ from the best."""
 
     value: str
     interval: str
@@ -173,7 +174,7 @@ class MatrixCell:
 
 @dataclass(frozen=True)
 class Matrix:
-    """The leaderboard over all datasets: a row a network, None where it has no score."""
+    """The leaderboard of all datasets, a row for each network; None for missing scores."""
 
     columns: list[MatrixColumn]
     rows: list[tuple[str, list[MatrixCell | None]]]
@@ -187,13 +188,13 @@ def dataset_part(
     Parameters
     ----------
     index : int
-        Its place among the datasets.
+        Index of the dataset.
     dataset : Dataset
     gallery : Gallery
     report : Report
-        The section of the configuration.
+        Section of the configuration.
     seed : int
-        Of the bootstrap of differences.
+        Seed of the bootstrap of differences.
     """
     columns, leaderboard = case_columns(dataset), _leaderboard(dataset)
     classes, colours = dataset.plan.classes, class_colours(dataset.plan)
@@ -240,7 +241,7 @@ def dataset_part(
 
 
 def matrix(datasets: Sequence[Dataset]) -> Matrix:
-    """Return the leaderboard over all datasets: networks by datasets."""
+    """Return the leaderboard of networks by datasets."""
     names: dict[str, None] = {}
     cells: dict[tuple[str, int], MatrixCell] = {}
     for index, dataset in enumerate(datasets):
@@ -272,16 +273,16 @@ def _leaderboard(dataset: Dataset) -> list[LeaderboardRow]:
     return [
         LeaderboardRow(
             name=experiment.name,
-            colour=network_style(place)[0],
-            cells=[column[place] for column in cells],
+            colour=network_style(rank)[0],
+            cells=[column[rank] for column in cells],
             score=number_text(number(row, dataset.ranked_by)),
-            bar=bars[place],
+            bar=bars[rank],
             behind=number_text(number(row, "behind_best")),
             behind_interval=interval_text(row, "behind_best"),
             apart=told_apart(row),
             against=against_baseline(row),
         )
-        for place, (experiment, row) in enumerate(
+        for rank, (experiment, row) in enumerate(
             zip(dataset.experiments, dataset.leaderboard, strict=True)
         )
     ]

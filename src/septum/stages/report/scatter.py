@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from septum.stages.leaderboard.cost_text import duration_text
 from septum.stages.report.colours import network_style
-from septum.stages.report.figures import MAX_LETTERS, Axis, Point, grid, steps, svg
+from septum.stages.report.figures import MAX_LABEL_LETTERS, Axis, Point, grid, steps, svg
 from septum.stages.report.labels import Box, leader, place_labels
 
 # marks of an axis of times, in seconds
@@ -133,7 +133,7 @@ def _round_duration(seconds: float) -> str:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= MAX_LETTERS else name[: MAX_LETTERS - 1] + "…"
+    return name if len(name) <= MAX_LABEL_LETTERS else name[: MAX_LABEL_LETTERS - 1] + "…"
 
 
 def _anchored(place: Point, box: Box) -> tuple[float, float, str]:

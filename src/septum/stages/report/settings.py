@@ -1,8 +1,8 @@
-"""The settings that follow the data, as they were used, and where each comes from.
+"""The settings that are derived from the data by default, with the source of their values.
 
-The value is read from what used it: the model file, what is written beside the predictions, the
-plan's weight maps. The configuration says whether it was given; else it was derived, and the plan
-says why. What is tuned is in `septum.stages.report.decoders`.
+Values that were used are read from model files, the attributes of predictions, and the plan. A
+value is set by the user if the configuration gives it, else it was derived for the reason that
+the plan states. Tuned parameters are shown by `septum.stages.report.decoders`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from septum.stages.report.text import size_text, value_text
 
 SET_BY_USER = "set by you"
 
-OPTIONS = {
+OPTION_TEXTS = {
     "anchor_sizes": (
         "Sizes of anchor boxes",
         "an octave apart, from the diameters of small objects ({smallest}) to those of large ones "
@@ -37,13 +37,13 @@ OPTIONS = {
     ),
     "proportions": ("Proportions of anchor boxes", "a pixel is not as long along every axis"),
 }
-"""Options of networks that follow the objects: what they are, and why they have their values."""
-KEYS = (
+"""Description and reason of the options of networks that are derived from the objects."""
+SETTING_KEYS = (
     *("normalisation", "train.patch", "weights.sigma", "weights.class_balance"),
-    *(f"options.{option}" for option in OPTIONS),
+    *(f"options.{option}" for option in OPTION_TEXTS),
     *("predict.tile", "decode.min_size"),
 )
-"""The order of the settings."""
+"""Keys of the settings in the order of the report."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +53,14 @@ class Setting:
     Parameters
     ----------
     key : str
-        Its place in the configuration; sections may stand at the top, or in a dataset or an
+        Key in the configuration, whose section may be at the top level, or in a dataset or an
         experiment.
     name : str
-        What it is.
+        Description of the setting.
     value : str
-        What was used.
+        Value that was used.
     source : str
-        Where that comes from: ``derived: why`` or ``set by you``.
+        Source of the value, ``derived: why`` or ``set by you``.
     """
 
     key: str
@@ -71,7 +71,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class SettingValue:
-    """A value of a setting, where it comes from, and who has it (empty: all networks)."""
+    """A value of a setting, its source, and the networks that use it (empty for all of them)."""
 
     value: str
     source: str
@@ -80,7 +80,7 @@ class SettingValue:
 
 @dataclass(frozen=True)
 class SettingRows:
-    """A setting and the values that it has in a dataset."""
+    """A setting and its values in a dataset."""
 
     key: str
     name: str
@@ -88,7 +88,7 @@ class SettingRows:
 
 
 def setting_rows(dataset: Dataset) -> list[SettingRows]:
-    """Return the settings of all experiments of a dataset, equal ones put together."""
+    """Return the settings of all experiments of a dataset, grouped by value."""
     owners: dict[tuple[str, str], dict[tuple[str, str], list[str]]] = {}
     for experiment in dataset.experiments:
         for setting in used_settings(dataset, experiment):
@@ -100,18 +100,19 @@ def setting_rows(dataset: Dataset) -> list[SettingRows]:
             key,
             name,
             [
-                SettingValue(value, source, _owners_text(who, networks))
-                for (value, source), who in owners[key, name].items()
+                SettingValue(value, source, _owners_text(experiments, networks))
+                for (value, source), experiments in owners[key, name].items()
             ],
         )
-        for key, name in sorted(owners, key=lambda named: KEYS.index(named[0]))
+        for key, name in sorted(owners, key=lambda pair: SETTING_KEYS.index(pair[0]))
     ]
 
 
 def used_settings(dataset: Dataset, experiment: Experiment) -> list[Setting]:
-    """Return the settings of an experiment that follow the data: of a network, or none.
+    """Return the settings of a network that are derived from the data by default.
 
-    What is tuned is told by `septum.stages.report.decoders`.
+    There are none for other experiments. Tuned parameters are shown by
+    `septum.stages.report.decoders`.
     """
     if experiment.run is None:
         return []
@@ -128,7 +129,7 @@ def used_settings(dataset: Dataset, experiment: Experiment) -> list[Setting]:
 
 
 def _owners_text(owners: Sequence[str], networks: Sequence[str]) -> str:
-    """Return who has a value; empty where all networks have."""
+    """Return the networks that use a value as text, which is empty for all networks."""
     other_networks = [name for name in networks if name not in owners]
     if not other_networks:
         return ""
@@ -140,13 +141,13 @@ def _owners_text(owners: Sequence[str], networks: Sequence[str]) -> str:
 def _normalisation(model: ShownModel, plan: Plan, settings: Normalisation) -> Setting:
     """Return the normalisation of intensities: its scheme and the parameters of the scheme."""
     used = model.normalisation
-    # the plan says why the scheme, then why the window
+    # the plan states the reason for the scheme, then that for the window
     why_scheme, _, why_window = plan.derived["normalisation"].partition("; ")
     sources = [SET_BY_USER if settings.scheme != "auto" else f"derived: {why_scheme}"]
     if isinstance(used, PercentileScaling):
         value = f"percentiles {value_text(used.lower)} to {value_text(used.upper)}"
-        usual = Normalisation()
-        changed = (settings.lower, settings.upper) != (usual.lower, usual.upper)
+        defaults = Normalisation()
+        changed = (settings.lower, settings.upper) != (defaults.lower, defaults.upper)
         if changed and settings.scheme == "auto":
             sources.append(f"percentiles {SET_BY_USER}")
     elif isinstance(used, WindowScaling):
@@ -175,12 +176,12 @@ def _patch(model: ShownModel, plan: Plan, run: Run) -> Setting:
 
 
 def _weights(dataset: Dataset) -> Iterator[Setting]:
-    """Yield what the weight maps follow the data in."""
+    """Yield the settings of weight maps that are derived from the data."""
     plan, settings = dataset.plan, dataset.weights
     sigma = f"{value_text(plan.weights.sigma)} {SYMBOLS[plan.unit]}"
     source = SET_BY_USER if settings.sigma != "auto" else f"derived: {plan.derived['sigma']}"
     yield Setting("weights.sigma", "σ of the border weights", sigma, source)
-    if settings.mode == "lmb":  # has a balance of its own
+    if settings.mode == "lmb":  # this mode balances classes itself
         return
     weights = ", ".join(
         f"{'background' if key == '0' else plan.classes[int(key)].name} {value_text(weight)}"
@@ -191,8 +192,8 @@ def _weights(dataset: Dataset) -> Iterator[Setting]:
 
 
 def _options(model: ShownModel, plan: Plan, run: Run) -> Iterator[Setting]:
-    """Yield the options of a network that follow the objects."""
-    for option, (name, why) in OPTIONS.items():
+    """Yield the options of a network that are derived from the objects."""
+    for option, (name, why) in OPTION_TEXTS.items():
         value = model.options.get(option)
         if value is None:
             continue
@@ -209,17 +210,17 @@ def _options(model: ShownModel, plan: Plan, run: Run) -> Iterator[Setting]:
 
 
 def _tile(experiment: Experiment, model: ShownModel, run: Run) -> Iterator[Setting]:
-    """Yield the window of predictions, one for all folds."""
+    """Yield the window of prediction, which is the same for all folds."""
     for used in [used for used in experiment.used.values() if used.tile][:1]:
         source = SET_BY_USER
         if run.predict.tile == "auto":
-            grown = "" if used.tile == model.patch else ", doubled as long as memory allows"
-            source = f"derived: the training patch{grown}"
+            doubled = "" if used.tile == model.patch else ", doubled as long as memory allows"
+            source = f"derived: the training patch{doubled}"
         yield Setting("predict.tile", "Window of prediction", f"{size_text(used.tile)} px", source)
 
 
 def _smallest_object(model: ShownModel, plan: Plan, settings: Decode) -> Iterator[Setting]:
-    """Yield what the tuning of the smallest object starts from, where it is tuned."""
+    """Yield the initial value of the smallest object size, if it is tuned."""
     if settings.min_size == "auto" and model.decoder.get("min_size") is not None:
         name, source = "Smallest object, before tuning", f"derived: {plan.derived['min_size']}"
         yield Setting("decode.min_size", name, f"{plan.min_size} px", source)

@@ -1,6 +1,6 @@
-"""The report as one HTML file: no address is fetched, every picture is inside.
+"""Writing of the report as a single HTML file that contains all pictures and loads no URL.
 
-The same results give the same bytes: no date, no random order.
+The same results give the same bytes, since the file has neither dates nor a random order.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ def write_report(*, contents: ReportContents, results: Path, seed: int, out: Pat
     Parameters
     ----------
     contents : ReportContents
-        Which results are shown, and how.
+        The results that are shown, and the settings of the report.
     results : Path
         The folder of results.
     seed : int
-        Of the bootstrap of differences between networks.
+        Seed of the bootstrap of differences between networks.
     out : Path
         The HTML file.
 
@@ -63,14 +63,16 @@ def write_report(*, contents: ReportContents, results: Path, seed: int, out: Pat
         ],
         object_marks=OBJECT_MARKS,
         pixel_marks=PIXEL_MARKS,
-        pictures=_weigh(galleries),
+        pictures=_picture_sizes(galleries),
     )
     write_text(out, html)
-    log.info("%s: %.1f MB, %d pictures", out, len(html.encode()) / 1e6, _weigh(galleries)[0])
+    log.info(
+        "%s: %.1f MB, %d pictures", out, len(html.encode()) / 1e6, _picture_sizes(galleries)[0]
+    )
 
 
-def _weigh(galleries: Sequence[Gallery]) -> tuple[int, float]:
-    """Return how many pictures there are, and their size in megabytes."""
+def _picture_sizes(galleries: Sequence[Gallery]) -> tuple[int, float]:
+    """Return the number of pictures and their total size in megabytes."""
     uris = []
     for gallery in galleries:
         for card in (*gallery.scored, *gallery.new):

@@ -1,4 +1,4 @@
-"""Tables of the report, as rows of text; the page only lays them out."""
+"""Tables of the report as rows of text, which the page lays out."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from septum.stages.leaderboard.scores import Row, number
 from septum.stages.leaderboard.stage import difference, has_scores, says_something
 from septum.stages.report.inputs import Dataset
-from septum.stages.report.text import NOTHING, interval_text, number_text
+from septum.stages.report.text import UNDEFINED_TEXT, interval_text, number_text
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of scores: its name in the CSV files, its title, digits, and what it means."""
+    """A column of scores: its name in the CSV files, title, number of digits and meaning."""
 
     key: str
     title: str
@@ -23,7 +23,7 @@ class Column:
     higher_is_better: bool = True
 
 
-SCORES = (
+SCORE_COLUMNS = (
     Column("pq_pooled", "PQ pooled", 3, "panoptic quality of the objects of all cases together"),
     Column("pq_things_pooled", "PQ things", 3, "pooled PQ, mean over the thing classes"),
     Column("pq_stuff_pooled", "PQ stuff", 3, "pooled PQ, mean over the stuff classes"),
@@ -40,7 +40,7 @@ SCORES = (
     Column("hd95", "HD95", 2, "95 % Hausdorff distance of surfaces", higher_is_better=False),
     Column("assd", "ASSD", 2, "average symmetric surface distance", higher_is_better=False),
 )
-COUNTS = (
+COUNT_COLUMNS = (
     Column("n_true", "True", 0, "annotated objects"),
     Column("n_pred", "Pred.", 0, "predicted objects", higher_is_better=False),
     Column("missed", "Missed", 0, "true objects not found", higher_is_better=False),
@@ -48,7 +48,7 @@ COUNTS = (
     Column("split", "Split", 0, "true objects split into several", higher_is_better=False),
     Column("spurious", "Spurious", 0, "predicted objects not there", higher_is_better=False),
 )
-IN_LEADERBOARD = (
+LEADERBOARD_KEYS = (
     *("pq_pooled", "pq_things_pooled", "pq_stuff_pooled"),
     *("ap50", "ap75", "ap90", "coco_ap", "iou", "dice", "hd95"),
 )
@@ -56,7 +56,7 @@ IN_LEADERBOARD = (
 
 @dataclass(frozen=True)
 class Cell:
-    """A value as text, its interval, the number to sort by (NaN: none), and a remark."""
+    """A value as text, the number to sort by (NaN for none), its interval, and a remark."""
 
     text: str
     value: float = math.nan
@@ -67,16 +67,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class ErrorCounts:
-    """What happened to the true objects.
+    """The numbers of true objects by kind of error.
 
     Parameters
     ----------
     n_true : str
-        How many there are.
-    parts : list of (kind, amount, class of style)
-        They add up to the true objects.
+        Number of true objects.
+    parts : list of (kind, amount, CSS class)
+        Kinds of true objects, whose amounts add up to their number.
     cells : list of (kind, count, share of the true objects)
-        The parts, and what is predicted beside them.
+        The same kinds, and the spurious objects.
     """
 
     n_true: str
@@ -85,39 +85,39 @@ class ErrorCounts:
 
 
 def leaderboard_columns(dataset: Dataset) -> list[Column]:
-    """Return the columns that hold a number; the one that ranks comes first.
+    """Return the columns that hold a number, beginning with the one that determines the rank.
 
-    The column of a distance that is infinite in every case is included, too.
+    Columns of distances that are infinite for all cases are included, too.
     """
-    candidates = [c for c in _meaningful(dataset) if c.key in IN_LEADERBOARD]
+    candidates = [c for c in _meaningful(dataset) if c.key in LEADERBOARD_KEYS]
     rows = dataset.leaderboard
     columns = [
         c
         for c in candidates
-        if says_something(rows, c.key) or any(_infinite(row, c) for row in rows)
+        if says_something(rows, c.key) or any(_infinite_cases(row, c) for row in rows)
     ]
     return sorted(columns, key=lambda column: column.key != dataset.ranked_by)
 
 
 def leaderboard_cells(rows: Sequence[Row], column: Column) -> list[Cell]:
-    """Return one cell a row, the best value marked.
+    """Return a cell for each row, with the best value marked.
 
     A distance is a mean over the cases where it is finite, shown with the number of other cases.
     If this number differs between networks, no value is marked, since their means are over
     different cases.
     """
-    values = [_told(row, column) for row in rows]
-    infinite = [_infinite(row, column) for row in rows]
+    values = [_shown_score(row, column) for row in rows]
+    infinite = [_infinite_cases(row, column) for row in rows]
     finite = [value for value in values if math.isfinite(value)]
     best = (max if column.higher_is_better else min)(finite, default=math.nan)
     texts = [number_text(value, column.digits) for value in values]
     # values that look equal are not marked as better
-    differ = len({text for text in texts if text != NOTHING}) > 1 and len(set(infinite)) == 1
+    differ = len({text for text in texts if text != UNDEFINED_TEXT}) > 1 and len(set(infinite)) == 1
     return [
         Cell(
             text,
             value,
-            interval_text(row, column.key, column.digits) if text != NOTHING else "",
+            interval_text(row, column.key, column.digits) if text != UNDEFINED_TEXT else "",
             differ and text == number_text(best, column.digits),
             f"{count} infinite" if count else "",
         )
@@ -126,10 +126,10 @@ def leaderboard_cells(rows: Sequence[Row], column: Column) -> list[Cell]:
 
 
 def pair_rows(dataset: Dataset, bootstrap: int, seed: int) -> list[tuple[str, list[Cell]]]:
-    """Return each network's score minus each other's, with paired intervals.
+    """Return the differences of scores between pairs of networks, with paired intervals.
 
-    Empty where there are fewer than three: the leaderboard says it all. ``best`` marks an
-    interval that excludes 0.
+    The table is empty if there are fewer than three, since the leaderboard shows the difference
+    of two. ``best`` marks an interval that excludes 0.
     """
     if len(dataset.experiments) < 3:
         return []
@@ -144,7 +144,7 @@ def pair_rows(dataset: Dataset, bootstrap: int, seed: int) -> list[tuple[str, li
             gap = difference(
                 row_scores, column_scores, dataset.ranked_by, bootstrap, (seed, dataset.name)
             )
-            text = NOTHING if math.isnan(gap.value) else f"{gap.value:+.3f}"
+            text = UNDEFINED_TEXT if math.isnan(gap.value) else f"{gap.value:+.3f}"
             has_interval = not math.isnan(gap.low)
             interval = f"{gap.low:+.3f} to {gap.high:+.3f}" if has_interval else ""
             cells.append(Cell(text, gap.value, interval, gap.excludes_zero))
@@ -157,12 +157,12 @@ def case_columns(dataset: Dataset) -> list[Column]:
     rows = [row for experiment in dataset.experiments for row in experiment.scores.cases]
     scores = _meaningful(dataset)
     counts_after = [column.key for column in scores].index("dice") + 1
-    ordered = [*scores[:counts_after], *COUNTS, *scores[counts_after:]]
+    ordered = [*scores[:counts_after], *COUNT_COLUMNS, *scores[counts_after:]]
     return [column for column in ordered if _any(rows, column.key)]
 
 
 def case_cells(row: Row, columns: Sequence[Column]) -> list[Cell]:
-    """Return the cells of one case; an undefined score is an empty field, infinity ``inf``."""
+    """Return the cells of a case; undefined scores are empty, infinite ones are ``inf``."""
     values = [number(row, column.key) for column in columns]
     return [
         Cell("" if math.isnan(value) else f"{value:.{column.digits}f}", value)
@@ -171,7 +171,7 @@ def case_cells(row: Row, columns: Sequence[Column]) -> list[Cell]:
 
 
 def error_counts(row: Row) -> ErrorCounts | None:
-    """Return how many objects went wrong in which way; None where there are no true objects."""
+    """Return the numbers of objects by kind of error; None if there are no true objects."""
     total = number(row, "n_true")
     if not total > 0:
         return None
@@ -189,22 +189,25 @@ def error_counts(row: Row) -> ErrorCounts | None:
 
 
 def _meaningful(dataset: Dataset) -> list[Column]:
-    """Return the scores that say something: PQ of one segment a class is but its IoU."""
-    return [c for c in SCORES if dataset.has_objects or not c.key.startswith("pq")]
+    """Return the columns of scores, without PQ if there are no single objects.
+
+    PQ of a single segment of each class adds nothing to its IoU.
+    """
+    return [c for c in SCORE_COLUMNS if dataset.has_objects or not c.key.startswith("pq")]
 
 
 def _any(rows: Sequence[Row], key: str) -> bool:
     return any(not math.isnan(number(row, key)) for row in rows)
 
 
-def _told(row: Row, column: Column) -> float:
-    """Return a score; NaN for an average precision of objects without scores."""
+def _shown_score(row: Row, column: Column) -> float:
+    """Return a score; NaN for the average precision of objects without scores."""
     if column.key.startswith("coco_") and not has_scores(row):
         return math.nan
     return number(row, column.key)
 
 
-def _infinite(row: Row, column: Column) -> int:
-    """Return in how many cases a distance is infinite; 0 for other scores."""
+def _infinite_cases(row: Row, column: Column) -> int:
+    """Return the number of cases for which a distance is infinite; 0 for other scores."""
     count = number(row, f"{column.key}_infinite")
     return 0 if math.isnan(count) else int(count)

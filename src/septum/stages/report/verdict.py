@@ -1,4 +1,4 @@
-"""What the numbers say, in sentences: which network to trust, by how much, where it fails."""
+"""Conclusions in sentences: which network is best, by how much, and where it fails."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from septum.stages.report.inputs import Dataset
 from septum.stages.report.text import interval_text, number_text, subset_name
 
 MIN_CASES_INTERVAL = 10
-"""Cases below which a bootstrap interval is a rough one."""
-
+"""Number of cases below which bootstrap intervals are inaccurate."""
 SCORE_NAMES = {"pq_pooled": "pooled PQ", "dice": "Dice"}
 
 
@@ -31,7 +30,7 @@ def verdict(dataset: Dataset) -> list[str]:
 
 
 def cautions(dataset: Dataset) -> list[str]:
-    """Return what a reader must bear in mind."""
+    """Return the limitations of the scores of a dataset."""
     if not dataset.leaderboard or dataset.subset == "none":
         return []
     remarks = []
@@ -60,7 +59,7 @@ def cautions(dataset: Dataset) -> list[str]:
 
 
 def _never_predicted(dataset: Dataset) -> list[str]:
-    """Name the classes that an experiment cannot tell, such as stuff where it finds objects."""
+    """Name the classes that an experiment never predicts, such as stuff for a detector."""
     remarks = []
     for experiment in dataset.experiments:
         pixels, _ = confusion_of(dataset, experiment)
@@ -107,18 +106,18 @@ def _behind(row: Row, names: dict[str, str]) -> str:
 
 
 def _against_baseline(dataset: Dataset, names: dict[str, str]) -> list[str]:
-    """Name the networks that the best classical baseline makes superfluous, or may."""
-    floor = best_baseline(dataset.leaderboard)
+    """Name the networks that are not significantly better than the best classical baseline."""
+    best_row = best_baseline(dataset.leaderboard)
     networks = [row for row in dataset.leaderboard if row.get("kind") != "classical"]
     compared = [row for row in networks if not math.isnan(number(row, "over_baseline"))]
-    if floor is None or not compared:
+    if best_row is None or not compared:
         return []
-    baseline = names[str(floor["experiment"])]
+    baseline = names[str(best_row["experiment"])]
 
-    def named(verdict: bool | None) -> list[str]:
-        return [names[str(r["experiment"])] for r in compared if beats_baseline(r) is verdict]
+    def names_with(better: bool | None) -> list[str]:
+        return [names[str(r["experiment"])] for r in compared if beats_baseline(r) is better]
 
-    worse, level = named(False), named(None)
+    worse, level = names_with(False), names_with(None)
     if len(worse) == len(compared):
         return [f"No network beats {baseline}, which needs no training."]
     sentences = []
