@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
 
 import pytest
-from made_results import add_nuclei
+from made_results import add_baseline, add_nuclei, squares
 from report_page import render
 
-from septum.config.schema import PercentileScaling
+from septum.config.schema import Merge, PercentileScaling
 from septum.errors import SeptumError
 from septum.stages.report.inputs import ShownModel, Used, read_dataset, read_shown_model
 
@@ -77,6 +78,25 @@ def test_what_predicted_is_read_from_a_prediction_of_each_kind(nuclei):
     decoder = {"method": "components", "threshold": 0.45, "min_size": 16, "score": 0.5}
     expected = {"0": Used(decoder, (64, 128))}
     assert [experiment.used for experiment in dataset.experiments] == [expected, expected]
+
+
+def test_the_limits_of_a_merge_are_those_that_all_folds_together_merge_with(results):
+    add_baseline(results, floor=squares(), net=squares())
+    folder = results.folder / "cells/floor"
+    fitted = json.loads((folder / "fold0/parameters.json").read_text())
+    merge = {"instances": "net", "semantic": "other"}
+    for fold, (threshold, least) in enumerate([(0.3, 64), (0.7, 0), (0.5, 16)]):
+        limits = {"threshold": threshold, "min_stuff": least}
+        changes = {"method": "panoptic_merge", "merge": merge, "parameters": limits}
+        (folder / f"fold{fold}").mkdir(exist_ok=True)
+        path = folder / f"fold{fold}/parameters.json"
+        path.write_text(json.dumps({**fitted, **changes}))
+    reported = results.settings["datasets"][0]["experiments"]
+    reported["floor"] = {"name": "both", "folds": [0, 1, 2]}
+    dataset = read_dataset(results.folder, results.contents.datasets[0])
+    (merged,) = (experiment for experiment in dataset.experiments if experiment.key == "floor")
+    assert str(merged.merge) == str(Merge(**merge))
+    assert merged.record.parameters == {"threshold": 0.5, "min_stuff": 16}
 
 
 def test_the_report_reads_model_files_without_pytorch():

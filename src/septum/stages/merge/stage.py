@@ -19,7 +19,6 @@ import numpy as np
 from septum.classical.fitted import data_of, read_record
 from septum.config.schema import Merge
 from septum.data.fold_cases import find_validation_cases
-from septum.data.fold_values import common_parameters
 from septum.data.plan import Plan
 from septum.data.store import (
     VOID,
@@ -42,7 +41,7 @@ from septum.io.usage import (
     write_costs,
 )
 from septum.metrics.panoptic import panoptic_quality
-from septum.stages.merge.record import Merged
+from septum.stages.merge.record import Merged, common_merge
 from septum.stages.predict.batch import file_by_fold, files_of_fold, write_batch
 from septum.stages.tune.coordinate_descent import descend, mean_score
 from septum.stages.tune.subsample import central_windows
@@ -163,18 +162,17 @@ def merge_batch(
     jobs = _jobs(objects, pixels, semantic)
 
     def predict(name: str, path: Path, fold: str) -> Prediction:
-        used = [records[file] for file in files_of_fold(fold, by_fold)]
-        limits = common_parameters([record.parameters for record in used])
+        used = common_merge([records[file] for file in files_of_fold(fold, by_fold)])
         with_objects, with_classes = read_prediction(path), read_prediction(pixels[name])
         if with_objects.instance is None:
             what = "holds no objects to be merged with classes of pixels"
             raise problem(path, what, "name an experiment that finds objects under merge.instances")
         object_maps = (with_objects.semantic, with_objects.instance, with_objects.scores)
-        merged = panoptic_merge(object_maps, with_classes.semantic, used[0].classes, **limits)
+        merged = panoptic_merge(object_maps, with_classes.semantic, used.classes, **used.parameters)
         attributes = replace(
             with_objects.attributes,
-            merge=used[0].merge.model_dump(),
-            parameters=limits,
+            merge=used.merge.model_dump(),
+            parameters=used.parameters,
             models=(*with_objects.attributes.models, *with_classes.attributes.models),
             # these are of the objects alone
             decoder=None,

@@ -18,7 +18,7 @@ from septum.data.store import case_paths, open_prediction
 from septum.errors import problem
 from septum.networks.model_header import count_weights, read_header
 from septum.stages.leaderboard.scores import Row, Scores, read_rows, read_scores
-from septum.stages.merge.record import Merged
+from septum.stages.merge.record import Merged, common_merge
 from septum.workflow.report_contents import ReportedDataset, ReportedExperiment
 
 Value = bool | int | float | str | list[Any] | None
@@ -204,7 +204,8 @@ def read_shown_model(path: Path) -> ShownModel:
     )
 
 
-_RECORDS = {"classical": Fitted, "merged": Merged}
+_RECORDS = {"classical": (Fitted, common_baseline), "merged": (Merged, common_merge)}
+"""By the kind of experiment, the record of a fold, and what makes one record of several folds'."""
 
 
 def _read_experiment(
@@ -223,12 +224,13 @@ def _read_experiment(
     }
     kind = reported.kind
     if kind in _RECORDS:
-        tuned = [read_record(path / "parameters.json", _RECORDS[kind]) for path in paths.values()]
+        record, common = _RECORDS[kind]
+        tuned = [read_record(path / "parameters.json", record) for path in paths.values()]
         return Experiment(
             name=f"{reported.name} ({kind})",
             histories={},
             models={},
-            record=common_baseline(tuned),
+            record=common(tuned),
             options=reported.baseline.options if reported.baseline else {},
             **results,
         )
