@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from septum.cli import COMMANDS
 from septum.errors import SeptumError
 from septum.stages.leaderboard.scores import read_rows, read_scores
 
+PIPELINE = Path(__file__).resolve().parents[3] / "pipeline"
 CASES = """case,fold,subset,dice,n_true,hd95
 b,0,val,0.5,1,
 a,1,test,0.25,2,inf
@@ -91,7 +95,29 @@ def test_what_is_no_table_of_scores(tmp_path, text):
     path.write_text(text)
     with pytest.raises(SeptumError, match="is no table of scores") as caught:
         read_rows(path)
-    assert caught.value.problems[0].remedy == "run `septum leaderboard` again"
+    assert caught.value.problems[0].remedy == "run `septum rank` again"
+
+
+@pytest.mark.parametrize(
+    ("table", "output"),
+    [
+        ("leaderboard.csv", "paths.leaderboard()"),
+        ("cases.csv", 'paths.table("cases")'),
+        ("classes.csv", 'paths.table("classes")'),
+        ("pooled.csv", 'paths.table("pooled")'),
+        ("confusion.csv", 'paths.table("confusion")'),
+        # beside the weights
+        ("history.csv", "paths.trained_weights()"),
+    ],
+)
+def test_the_command_that_is_named_writes_the_table(tmp_path, table, output):
+    with pytest.raises(SeptumError) as caught:
+        read_rows(tmp_path / table)
+    (command,) = re.findall(r"`septum ([\w-]+)`", caught.value.problems[0].remedy)
+    assert command in COMMANDS
+    rules = "".join(path.read_text() for path in sorted(PIPELINE.glob("*.smk")))
+    (rule,) = (r for r in re.split(r"^rule ", rules, flags=re.M) if f"septum {command} " in r)
+    assert output in rule.partition("output:")[2].partition("log:")[0]
 
 
 def test_numbers_and_names(tmp_path):

@@ -42,7 +42,7 @@ CLASS_COLUMNS = (
 DISTANCE_SCORES = ("hd95", "assd")
 """Scores that are infinite if a class is only annotated or only predicted."""
 NAN = float("nan")
-COMMAND_BY_TABLE = {"leaderboard.csv": "leaderboard", "history.csv": "train"}
+COMMAND_BY_TABLE = {"leaderboard.csv": "rank", "history.csv": "train"}
 """The command that writes a table; ``evaluate`` writes all others."""
 
 Row = dict[str, str | float]
