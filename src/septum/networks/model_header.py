@@ -22,6 +22,7 @@ from septum.config.schema import ClassSpec, IntensityScheme, Predict
 from septum.config.section import Section
 from septum.decoding.parameters import ARGMAX, PANOPTIC_PARAMETERS, Decoder
 from septum.errors import problem
+from septum.networks.start_weights import StartWeights
 
 FORMAT_VERSION = 2
 METADATA_KEY = "septum"
@@ -37,31 +38,6 @@ _FORMAT_1_PARAMETERS = {
     "min_size": 0,
     "min_stuff": 0,
 }
-
-
-class StartWeights(Section):
-    """The weights that a training started from (`septum.stages.train.initial_weights`).
-
-    Attributes
-    ----------
-    source
-        A checkpoint, or the name of another experiment.
-    sha256
-        Of the checkpoint's file, or of the weights of the other experiment.
-    taken
-        Number of tensors that were taken.
-    new, unused
-        Tensors of the network that kept their random weights; tensors that fit nothing.
-    adapted
-        By tensor, how it was made to fit.
-    """
-
-    source: str
-    sha256: str
-    taken: int
-    new: list[str] = Field(default_factory=list)
-    unused: list[str] = Field(default_factory=list)
-    adapted: dict[str, str] = Field(default_factory=dict)
 
 
 class TrainingRecord(Section):

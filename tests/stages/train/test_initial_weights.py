@@ -70,7 +70,7 @@ def test_the_backbone_starts_with_the_values_of_the_file(data, checkpoint):
     assert torch.equal(ours["fc7.bias"], state["classifier.3.bias"])
     random = started(data, fcn("fcn32s")).segmenter.network.state_dict()
     assert not torch.equal(random["fc7.bias"], ours["fc7.bias"])
-    assert training.start == {
+    assert training.start.model_dump() == {
         "source": "nets/vgg16.pth",
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "taken": 30,
@@ -104,12 +104,12 @@ def test_a_stage_starts_with_the_weights_of_the_one_before(data, stage, tmp_path
         assert torch.equal(ours[name], theirs[name]), name
     assert not ours["network.score_pool4.weight"].any()
     new = {"upscore2.weight", "score_pool4.weight", "score_pool4.bias", "upscore.weight"}
-    assert set(training.start["new"]) == new
-    assert (training.start["source"], training.start["taken"]) == ("a", 32)
+    assert set(training.start.new) == new
+    assert (training.start.source, training.start.taken) == ("a", 32)
     run_training(data, tmp_path, run, start=file)
     header = read_header(tmp_path / "model.safetensors")
-    assert header.trained.start.model_dump() == training.start
-    assert header.digests["start"] == training.start["sha256"]
+    assert header.trained.start == training.start
+    assert header.digests["start"] == training.start.sha256
     assert read_header(file).trained.start is None
     assert "start" not in read_header(file).digests
 
@@ -139,7 +139,7 @@ def test_other_weights_to_start_from_are_another_training(data, stage, checkpoin
     ("network", "start", "file", "where", "says"),
     [
         ("fcn8s", {"pretrained": {"source": "v.pth"}}, None, "--start", "checkpoint v.pth"),
-        ("fcn8s", {"start_from": "a"}, None, "--start", "model file of a"),
+        ("fcn8s", {"start_from": "a"}, None, "--start", "weights file of a"),
         ("fcn8s", {}, "vgg16.pth", "--start", "neither pretrained nor start_from"),
         ("segnet", {"start_from": "a"}, "vgg16.pth", "experiments.net.start_from", "'a' cannot"),
         ("segnet", {"pretrained": {"source": "v.pth"}}, "vgg16.pth", "vgg16.pth", "do not fit"),

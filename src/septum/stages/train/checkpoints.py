@@ -1,6 +1,6 @@
 """Checkpoints of a training: the best weights, the last state, and how to resume from it.
 
-Both lie in ``checkpoints/`` beside the model file. They are no outputs of the workflow, which
+Both lie in ``checkpoints/`` beside the weights file. They are no outputs of the workflow, which
 deletes those before a job and after a failed one. ``best.safetensors`` holds the averaged
 weights of the best epoch, ``last.ckpt`` the whole state that the next epoch starts from. The
 best weights are written first, so that a run killed between the two writes repeats the epoch

@@ -1,8 +1,8 @@
 """The epochs of a training: from its settings and cases to the best weights.
 
-All code that the weights depend on is imported from here. Code that runs after the training
-(tuning, the model file) or only observes it (the recorder) is not. A training starts anew if
-this code changes, and only then (`septum.stages.train.job`).
+All code that the weights depend on is imported from here. Code that runs after the training (the
+weights file) or only observes it (the recorder) is not. A training starts anew if this code
+changes, and only then (`septum.stages.train.job`).
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def set_up(
         seed=seed_of(seed, plan.dataset, run.experiment, fold),
     )
     origin = load_start(segmenter, run, start)
-    started = {} if origin is None else {"start": origin["sha256"]}
+    started = {} if origin is None else {"start": origin.sha256}
     patch = plan.patch if run.train.patch == "auto" else run.train.patch
     return Training(
         run=run,

@@ -1,7 +1,7 @@
 """Initial weights of a training that does not start from random ones.
 
 They are either published weights of the backbone (``pretrained``) or the weights of another
-experiment's model on the same data (``start_from``), as FCN-16s starts from FCN-32s.
+experiment on the same data (``start_from``), as FCN-16s starts from FCN-32s.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,12 +19,13 @@ from septum.config.schema import Run
 from septum.errors import SeptumError, problem
 from septum.networks.pretrained import Report, load_pretrained, transfer
 from septum.networks.segmenter import Segmenter
+from septum.networks.start_weights import StartWeights
 from septum.networks.state_dict import read_state_dict
 
 log = logging.getLogger(__name__)
 
 
-def load_start(segmenter: Segmenter, run: Run, file: Path | None) -> dict[str, Any] | None:
+def load_start(segmenter: Segmenter, run: Run, file: Path | None) -> StartWeights | None:
     """Load the weights that an experiment starts from into a segmenter.
 
     Parameters
@@ -35,16 +35,14 @@ def load_start(segmenter: Segmenter, run: Run, file: Path | None) -> dict[str, A
     run : Run
         Names the weights by ``pretrained`` or ``start_from``.
     file : Path or None
-        The checkpoint, or the other experiment's model file. If None, the checkpoint is
+        The checkpoint, or the other experiment's weights file. If None, the checkpoint is
         downloaded, once, from the address that ``run.pretrained`` gives.
 
     Returns
     -------
-    dict or None
-        A record that can be written as JSON: ``source``, ``sha256`` (of a checkpoint's file, or
-        of a model's weights alone), ``taken`` (number of tensors), ``new``, ``unused`` and
-        ``adapted`` (as in `septum.networks.pretrained.Report`). None if the experiment starts
-        from random weights.
+    StartWeights or None
+        What was taken, for the header of the weights file, with the digest of a checkpoint's file,
+        or of another experiment's weights alone. None if the experiment starts from random weights.
 
     Raises
     ------
@@ -64,8 +62,14 @@ def load_start(segmenter: Segmenter, run: Run, file: Path | None) -> dict[str, A
     else:
         return None
     log.info("starting from %s (sha256 %s): %s", source, report.sha256, report)
-    counts = {"taken": len(report.taken), "new": list(report.new), "unused": list(report.unused)}
-    return {"source": source, "sha256": report.sha256, **counts, "adapted": report.adapted}
+    return StartWeights(
+        source=source,
+        sha256=report.sha256,
+        taken=len(report.taken),
+        new=list(report.new),
+        unused=list(report.unused),
+        adapted=report.adapted,
+    )
 
 
 def load_backbone(network: nn.Module, run: Run, file: Path | None) -> Report:
@@ -98,11 +102,10 @@ def take_weights(network: nn.Module, run: Run, state: Mapping[str, Tensor]) -> R
 
 def _load_model(network: nn.Module, run: Run, file: Path | None) -> Report:
     if file is None:
-        raise _missing(f"the model file of {run.start_from}")
-    # a model file holds a segmenter's weights, among which the network's have this prefix
+        raise _missing(f"the weights file of {run.start_from}")
+    # a weights file holds a segmenter's weights, among which the network's have this prefix
     state = {name.removeprefix("network."): t for name, t in read_state_dict(file).items()}
-    # The digest covers the weights alone: tuning the decoder in the same file anew must not
-    # start the training anew.
+    # the digest covers the weights alone: the header may say other things about the same weights
     return replace(take_weights(network, run, state), sha256=_weights_digest(state))
 
 

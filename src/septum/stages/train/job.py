@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from septum.config import registry
 from septum.config.schema import Run, canonical_json
@@ -13,6 +12,7 @@ from septum.data.fold_cases import FoldCases
 from septum.data.plan import Plan
 from septum.io.code_digest import code_digest
 from septum.networks.segmenter import Segmenter
+from septum.networks.start_weights import StartWeights
 from septum.stages.train.patches import PatchShape
 
 # Settings that may differ between a run and the one that resumes it, since the weights do not
@@ -28,7 +28,7 @@ PLAN_FIELDS = ("spatial_dims", "in_channels", "annotation", "classes", "normalis
 WEIGHTS_CODE = "septum.stages.train.epochs"
 # Modules that are reached as well, but only provide values, which are counted themselves. A new
 # setting of the report must not start trainings anew.
-VALUES_CODE = ("septum.config.schema",)
+VALUES_CODE = ("septum.config.schema", "septum.config.section")
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,10 @@ class Training:
         Folder of all outputs.
     digests : dict
         Digests of data and code. ``data`` and ``start`` (of the initial weights) are counted in
-        the fingerprint; that of the code, of the whole stage, is only stored in the model file.
-    start : dict, optional
+        the fingerprint; that of the code, of the whole stage, is only stored in the weights file.
+    start : StartWeights, optional
         Record of the initial weights (`septum.stages.train.initial_weights.load_start`), for the
-        model file.
+        weights file.
     """
 
     run: Run
@@ -63,7 +63,7 @@ class Training:
     shape: PatchShape
     folder: Path
     digests: dict[str, str]
-    start: dict[str, Any] | None = None
+    start: StartWeights | None = None
 
     @property
     def seed_parts(self) -> tuple[object, ...]:

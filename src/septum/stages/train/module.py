@@ -121,7 +121,7 @@ class TrainingLoop(lightning.LightningModule):
 
 
 class AveragedWeights(WeightAveraging):
-    """Exponential moving average of weights and buffers, for validation and the model file.
+    """Exponential moving average of weights and buffers, for validation and the weights file.
 
     The decay starts low, ``min(decay, (1 + step) / (10 + step))``, so that the first steps do
     not dominate the average of a short training.

@@ -26,8 +26,8 @@ class Recorder(lightning.Callback):
     """Write history.csv and curves.png, TensorBoard scalars, and a line an epoch.
 
     A second copy of the history lies among the checkpoints, since a workflow deletes the one
-    beside the model, an output of the job, before it starts the job again. The device and the
-    peak memory (``usage``) are kept there as well, so that they cover all parts of a training
+    beside the weights file, an output of the job, before it starts the job again. The device and
+    the peak memory (``usage``) are kept there as well, so that they cover all parts of a training
     that was interrupted.
 
     On a terminal the line of the running epoch is updated in place; a file (a cluster's log)
