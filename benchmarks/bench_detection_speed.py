@@ -29,17 +29,17 @@ from scipy.spatial import cKDTree
 from timing import seconds, wait
 from torch import Tensor
 
+import septum.decoding.scene
+import septum.inference.detect_tiled
+import septum.networks.detection.rpn
 from septum.config.schema import ClassSpec
-from septum.decoding import scene as scenes
 from septum.decoding.objects import Detection, to_label_map
 from septum.decoding.parameters import Decoder
-from septum.decoding.scene import Scene
-from septum.inference import detect_tiled as detecting
+from septum.decoding.scene import Scene, decode_scene
 from septum.inference.detect_tiled import detect_tiled
 from septum.inference.merge_tiles import Tile, merge_tiles
-from septum.networks import mask_rcnn as parts
+from septum.networks import mask_rcnn
 from septum.networks.create import create_network
-from septum.networks.detection import rpn as proposing
 from septum.networks.detection.anchors import anchors
 from septum.networks.detection.boxes import encode
 
@@ -83,7 +83,7 @@ class Oracle:
     What it says of a tile is kept, so that it costs nothing where time is taken.
     """
 
-    def __init__(self, network: parts.MaskRCNN, centres: np.ndarray) -> None:
+    def __init__(self, network: mask_rcnn.MaskRCNN, centres: np.ndarray) -> None:
         self.network, self.centres = network, centres
         self.known: dict[tuple, Any] = {}
         self.tile = (0, 0)
@@ -121,7 +121,7 @@ class Oracle:
             places = anchors(spatial, stride, size, **rpn.shapes, device=torch.device("cpu"))
             distance, nearest, random = self.nearest(places)
             logits = 5 - distance + torch.randn(len(places), generator=random)
-            codes = encode(nearest, places, proposing.WEIGHTS)
+            codes = encode(nearest, places, septum.networks.detection.rpn.WEIGHTS)
             codes += 0.05 * torch.randn(codes.shape, generator=random)
             self.known[key] = tuple(
                 x.reshape(1, *spatial, -1).movedim(-1, 1).contiguous().to(output)
@@ -129,7 +129,7 @@ class Oracle:
             )
         return self.known[key]
 
-    def note(self, _: Any, __: Any, output: proposing.Proposals) -> None:
+    def note(self, _: Any, __: Any, output: septum.networks.detection.rpn.Proposals) -> None:
         """Note the proposals, which the box head is not told."""
         (self.proposals,) = output.boxes
 
@@ -141,7 +141,9 @@ class Oracle:
             logits = torch.zeros(len(distance), 2)
             logits[:, 1] = 8 * (distance < DIAMETER / 4) - 4
             logits[:, 1] += torch.rand(len(distance), generator=random)
-            codes = encode(nearest, self.proposals.cpu(), parts.WEIGHTS)[:, None].expand(-1, 2, -1)
+            codes = encode(nearest, self.proposals.cpu(), mask_rcnn.WEIGHTS)[:, None].expand(
+                -1, 2, -1
+            )
             self.known[key] = tuple(x.to(output[0]) for x in (logits, codes))
         return self.known[key]
 
@@ -167,12 +169,12 @@ class Oracle:
 
 
 @contextmanager
-def watched(network: parts.MaskRCNN, watch: Watch) -> Iterator[None]:
+def watched(network: mask_rcnn.MaskRCNN, watch: Watch) -> Iterator[None]:
     """Time the stages of inference while this lasts."""
     pool = network._pool
 
     def pooled(pyramid: Any, boxes: Any, bins: Any) -> Tensor:
-        stage = "mask head" if bins is parts.MASK_BINS else "box head"
+        stage = "mask head" if bins is mask_rcnn.MASK_BINS else "box head"
         return watch.timed(stage, pool)(pyramid, boxes, bins)
 
     stages = {
@@ -181,9 +183,9 @@ def watched(network: parts.MaskRCNN, watch: Watch) -> Iterator[None]:
         (network.box_head, "forward"): "box head",
         (network, "_select"): "box head",
         (network.mask_head, "forward"): "mask head",
-        (detecting, "to_detections"): "pasting",
-        (detecting, "merge_tiles"): "joining",
-        (scenes, "to_label_map"): "resolving",
+        (septum.inference.detect_tiled, "to_detections"): "pasting",
+        (septum.inference.detect_tiled, "merge_tiles"): "joining",
+        (septum.decoding.scene, "to_label_map"): "resolving",
     }
     with mock.patch.object(network, "_pool", pooled):
         patches = [
@@ -216,7 +218,7 @@ def times(size: int, side: int) -> tuple[dict[str, float], int]:
             (found,) = detect_tiled(
                 detector, image, tile=(TILE, TILE), overlap=OVERLAP, batch=1, device=DEVICE
             )
-            _, _, scores = scenes.decode_scene(Scene(found), (size, size), classes, DECODER)
+            _, _, scores = decode_scene(Scene(found), (size, size), classes, DECODER)
         if len(scores) != side**2 or len(found) != side**2:
             raise AssertionError(f"finds {len(found)}, {len(scores)} of {side**2} objects")
         if attempt:  # in the first, all that is said of tiles was made

@@ -20,7 +20,7 @@ from PIL import Image
 from septum import cli
 from septum.data.case_files import CaseFiles
 from septum.data.store import case_paths, read_case
-from septum.networks import create as models
+from septum.networks.create import network_names
 from septum.networks.model_file import load_model, save_model, untrained_segmenter
 from septum.networks.model_header import read_header
 from septum.workflow.batch_list import batch_list_text
@@ -532,7 +532,7 @@ CONFIGURED: list[Row] = [
     ("network", checked(experiment={"network": "u_net"}), "experiments.unet.network",
      "there is no network 'u_net'", "did you mean 'unet'?"),
     ("networks", checked(experiment={"network": "gan"}), "experiments.unet.network",
-     "there is no network 'gan'", f"choose one of: {', '.join(models.network_names())}"),
+     "there is no network 'gan'", f"choose one of: {', '.join(network_names())}"),
     ("no-kind", checked(experiment={"network": None}), "experiments.unet",
      "names neither a network nor a method", "docs/baselines.md"),
     ("both-kinds", checked(experiment={"method": "watershed"}), "experiments.unet",

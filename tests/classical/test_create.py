@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 from grey_images import balls, iou, picture
 
-from septum.classical import create as classical
+from septum.classical.create import (
+    create_method,
+    method_class,
+    method_module,
+    method_names,
+    parameter_grid,
+    segment,
+)
 from septum.config import registry
 from septum.errors import SeptumError
 from septum.io.code_digest import reachable
@@ -20,17 +27,17 @@ VOLUMES = [name for name in NAMES if name != "cpmc"]
 
 @pytest.mark.parametrize("name", NAMES)
 def test_which_methods_are_for_images_only_is_known_without_importing_them(name):
-    assert (3 not in classical.method_class(name).axes) == registry.BASELINES[name].planar
+    assert (3 not in method_class(name).axes) == registry.BASELINES[name].planar
 
 
 def test_without_pymaxflow_two_methods_fail_and_say_what_to_install():
     code = (
         "import sys; sys.modules['maxflow'] = None\n"
-        "from septum.classical import create as classical\n"
+        "from septum.classical.create import method_class, method_names\n"
         "from septum.errors import SeptumError\n"
-        "for name in classical.names():\n"
+        "for name in method_names():\n"
         "    try:\n"
-        "        print(name, classical.method_class(name).__name__)\n"
+        "        print(name, method_class(name).__name__)\n"
         "    except SeptumError as error:\n"
         "        print(name, str(error).replace('\\n', ' '))\n"
     )
@@ -49,12 +56,15 @@ APART = balls((48, 56), [(12, 14), (30, 40), (36, 10)], 7)
 
 def run(name, image, spacing=None, **parameters):
     spacing = spacing or (1.0,) * (image.ndim - 1)
-    return classical.segment(name, image, spacing=spacing, **parameters)
+    return segment(name, image, spacing=spacing, **parameters)
 
 
 def test_names_are_listed_without_imports():
-    assert classical.names() == NAMES
-    code = "import sys, septum.classical.create as c; c.names(); print(*sys.modules)"
+    assert method_names() == NAMES
+    code = (
+        "import sys; from septum.classical.create import method_names; method_names(); "
+        "print(*sys.modules)"
+    )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
     assert "septum.classical.create" in loaded.split()
     assert not {"numpy", "maxflow", "skimage"} & set(loaded.split())
@@ -62,12 +72,13 @@ def test_names_are_listed_without_imports():
 
 def test_the_digest_covers_every_module_that_the_methods_load():
     code = (
-        "import sys, septum.classical.create as c; [c.create(name, {}) for name in c.names()]; "
+        "import sys; from septum.classical.create import create_method, method_names; "
+        "[create_method(name, {}) for name in method_names()]; "
         "print(*(m for m in sys.modules if m.split('.')[0] == 'septum'))"
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
     assert "septum.classical.mincut" in loaded.split()
-    counted = reachable(*map(classical.module, NAMES))
+    counted = reachable("septum.classical.create", *map(method_module, NAMES))
     loaded = {name for name in loaded.split() if name.partition(".")[0] == "septum"}
     assert loaded - {"septum.config.registry"} <= counted
 
@@ -164,7 +175,7 @@ def test_unknown_method_and_parameters():
     with pytest.raises(SeptumError, match="did you mean 'watershed'"):
         run("waterhsed", np.zeros((1, 4, 4)))
     with pytest.raises(SeptumError) as caught:
-        classical.create("watershed", {"sgima": 1, "level": 3}, where="experiments.w.options")
+        create_method("watershed", {"sgima": 1, "level": 3}, where="experiments.w.options")
     problems = {problem.where: problem for problem in caught.value.problems}
     assert problems["experiments.w.options.sgima"].remedy == "did you mean 'sigma'?"
     assert "less than 1" in str(problems["experiments.w.options.level"])
@@ -172,13 +183,13 @@ def test_unknown_method_and_parameters():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_value_of_the_grid_is_legal_and_starts_with_the_start(name):
-    grid = classical.grid(name, edge=7.3, pixels=41.5, channels=3)
+    grid = parameter_grid(name, edge=7.3, pixels=41.5, channels=3)
     assert grid["channel"] == (None, 0, 1, 2)
     assert grid["polarity"] == ("bright", "dark")
     assert grid["min_size"] == (5, 0, 3, 10, 21)
-    assert "channel" not in classical.grid(name)
+    assert "channel" not in parameter_grid(name)
     for key, values in grid.items():
         for value in values:
-            assert getattr(classical.create(name, {key: value}), key) == value
-    fields = set(type(classical.create(name, {})).model_fields)
+            assert getattr(create_method(name, {key: value}), key) == value
+    fields = set(type(create_method(name, {})).model_fields)
     assert fields - set(grid) == ({"data", "overlap"} if name == "cpmc" else set())

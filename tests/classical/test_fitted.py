@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from septum.classical.create import create
+from septum.classical.create import create_method
 from septum.classical.fitted import Fitted, common_baseline, read_fitted
 from septum.errors import SeptumError
 
@@ -14,7 +14,7 @@ from septum.errors import SeptumError
 def fitted(score=0.5, **parameters) -> Fitted:
     return Fitted(
         method="watershed",
-        parameters={**create("watershed", {}).model_dump(mode="json"), **parameters},
+        parameters={**create_method("watershed", {}).model_dump(mode="json"), **parameters},
         score=score,
         spatial_dims=2,
         in_channels=1,

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from septum.config.schema import NoScaling, PercentileScaling, StandardScaling, WindowScaling
-from septum.data import intensity as module
 from septum.data.intensity import LEVELS, normalise, percentile, statistics
 
 
@@ -47,7 +46,7 @@ def test_statistics_are_json_and_the_same_again():
 
 
 def test_large_images_are_sampled_the_extremes_are_not(monkeypatch):
-    monkeypatch.setattr(module, "MAX_SORTED", 10_000)
+    monkeypatch.setattr("septum.data.intensity.MAX_SORTED", 10_000)
     image = np.random.default_rng(0).normal(100, 10, (1, 400, 500)).astype(np.float32)
     image[0, 1, 1], image[0, 3, 3] = -50, 400
     found = statistics(image)

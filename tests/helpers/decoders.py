@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from septum.config import registry
-from septum.decoding import decode as decoding
+from septum.decoding.decode import decode as decode_maps
 from septum.decoding.parameters import ARGMAX, Decoder
 
 PARAMETERS = {
@@ -34,4 +34,4 @@ def decode(probabilities, *, head, classes, annotation, spacing=None, **how):
     if annotation == "panoptic":
         how = {"min_stuff": 0, **how}
     known = {"head": head, "classes": classes, "annotation": annotation, "spacing": spacing}
-    return decoding.decode(probabilities, decoder(**how), **known)
+    return decode_maps(probabilities, decoder(**how), **known)

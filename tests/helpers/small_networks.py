@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from septum.networks import create as models
 from septum.networks.blocks import Network
+from septum.networks.create import create_network
 
 
 def network_of(name, spatial_dims, in_channels=1, out_channels=3, seed=0, **options):
     torch.manual_seed(seed)
-    network = models.create_network(name, spatial_dims, in_channels, out_channels, **options)
+    network = create_network(name, spatial_dims, in_channels, out_channels, **options)
     for parameter in network.parameters():
         if parameter.ndim > 1 and not parameter.any():
             # FCN's scores start at zero: all before them would be hidden
@@ -22,7 +22,7 @@ def network_of(name, spatial_dims, in_channels=1, out_channels=3, seed=0, **opti
 def without_memory(name, *channels, **options):
     """Return a network whose tensors have shapes, and no values."""
     with torch.device("meta"):
-        return models.create_network(name, *channels, **options)
+        return create_network(name, *channels, **options)
 
 
 def count_parameters(name, *channels, **options):

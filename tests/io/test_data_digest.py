@@ -9,7 +9,6 @@ import pytest
 from trainings import write_dataset
 
 from septum.data.store import case_paths, read_case, write_case
-from septum.io import data_digest as module
 from septum.io.data_digest import data_digest
 
 
@@ -42,8 +41,8 @@ def test_content_names_and_number_do(stores):
 
 
 def test_of_a_large_file_both_ends_count(stores, monkeypatch):
-    monkeypatch.setattr(module, "MAX_BYTES_READ_WHOLE", 64)
-    monkeypatch.setattr(module, "BYTES_OF_AN_END", 16)
+    monkeypatch.setattr("septum.io.data_digest.MAX_BYTES_READ_WHOLE", 64)
+    monkeypatch.setattr("septum.io.data_digest.BYTES_OF_AN_END", 16)
     chunk, digests = stores[0] / "0" / "c", set()
     for place in (0, 15, 99, 84, 50):
         content = bytearray(100)

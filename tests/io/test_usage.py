@@ -9,7 +9,6 @@ import sys
 import pytest
 
 from septum.errors import SeptumError
-from septum.io import usage as measure
 from septum.io.usage import (
     CaseCosts,
     PredictionCosts,
@@ -49,7 +48,7 @@ def test_nothing_heavy_is_loaded_to_measure():
 
 def test_the_processor_has_its_name(tmp_path, monkeypatch):
     info = tmp_path / "cpuinfo"
-    monkeypatch.setattr(measure, "CPU_INFO_FILE", info)
+    monkeypatch.setattr("septum.io.usage.CPU_INFO_FILE", info)
     assert processor_name(), "elsewhere at least the architecture"
     info.write_text("processor\t: 0\nmodel name\t: Some  CPU @ 3 GHz\nmodel name\t: Other\n")
     assert processor_name() == "Some CPU @ 3 GHz"

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from septum.errors import SeptumError
-from septum.networks import create as models
 from septum.networks.attention import AttentionGate
+from septum.networks.create import create_network
 
 dims = pytest.mark.parametrize("spatial_dims", [2, 3])
 
@@ -45,8 +45,8 @@ NETWORKS = [
 @pytest.mark.parametrize(("name", "options"), NETWORKS)
 def test_open_gates_change_nothing(name, options, spatial_dims):
     torch.manual_seed(1)
-    plain = models.create_network(name, spatial_dims, 1, 2, **options).eval()
-    gated = models.create_network(name, spatial_dims, 1, 2, **options, attention=True).eval()
+    plain = create_network(name, spatial_dims, 1, 2, **options).eval()
+    gated = create_network(name, spatial_dims, 1, 2, **options, attention=True).eval()
     left = gated.load_state_dict(plain.state_dict(), strict=False)
     assert left.unexpected_keys == []
     assert all(key.startswith("gates.") for key in left.missing_keys)
@@ -62,8 +62,8 @@ def test_open_gates_change_nothing(name, options, spatial_dims):
 @dims
 def test_all_skips_but_the_topmost_are_gated(spatial_dims):
     with torch.device("meta"):
-        unet = models.create_network("unet", spatial_dims, 1, 2, width=8, depth=4, attention=True)
-        dense = models.create_network(
+        unet = create_network("unet", spatial_dims, 1, 2, width=8, depth=4, attention=True)
+        dense = create_network(
             "dense_unet",
             spatial_dims,
             1,
@@ -91,7 +91,7 @@ def test_all_skips_but_the_topmost_are_gated(spatial_dims):
 def test_unpadded_tiles_agree_with_the_whole(spatial_dims):
     torch.manual_seed(2)
     options = {"width": 2, "depth": 2, "attention": True}
-    network = models.create_network("unet", spatial_dims, 1, 2, **options).double().eval()
+    network = create_network("unet", spatial_dims, 1, 2, **options).double().eval()
     margin, stride = network.margin, network.stride
     whole_size = network.legal_size([60 if spatial_dims == 2 else 48] * spatial_dims)
     tile = network.legal_size([1] * spatial_dims)[0]
@@ -107,4 +107,4 @@ def test_unpadded_tiles_agree_with_the_whole(spatial_dims):
 @pytest.mark.parametrize("name", ["unet", "dense_unet"])
 def test_a_single_skip_has_no_gate(name):
     with pytest.raises(SeptumError, match=r"options\.attention.*\n.*depth of 2"):
-        models.create_network(name, 2, 1, 2, depth=1, attention=True)
+        create_network(name, 2, 1, 2, depth=1, attention=True)

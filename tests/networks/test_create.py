@@ -8,11 +8,14 @@ import sys
 import pytest
 
 from septum.errors import SeptumError
-from septum.networks import create as models
+from septum.networks.create import check_options, create_network
 
 
 def test_listing_names_imports_no_torch():
-    names = "from septum.networks.create import module, network_names; module(network_names()[0])"
+    names = (
+        "from septum.networks.create import network_module, network_names; "
+        "network_module(network_names()[0])"
+    )
     code = f"import sys; {names}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
@@ -39,7 +42,7 @@ def test_listing_names_imports_no_torch():
 )
 def test_wrong_names_and_options(name, options, messages):
     with pytest.raises(SeptumError) as error:
-        models.create_network(name, 2, 1, 2, **options)
+        create_network(name, 2, 1, 2, **options)
     for message in messages:
         assert message in str(error.value)
 
@@ -64,7 +67,7 @@ def test_wrong_names_and_options(name, options, messages):
 )
 def test_wrong_lists_are_told_in_plain_words(name, key, value, remedy):
     with pytest.raises(SeptumError) as error:
-        models.check_options(name, {key: value})
+        check_options(name, {key: value})
     problem = error.value.problems[0]
     assert (problem.where, problem.what) == (f"options.{key}", f"cannot be {value!r}")
     assert problem.remedy == remedy
@@ -73,11 +76,11 @@ def test_wrong_lists_are_told_in_plain_words(name, key, value, remedy):
 @pytest.mark.parametrize("channels", [(4, 1, 2), (2, 0, 2), (3, 1, 0), ("2", 1, 1)])
 def test_wrong_channels(channels):
     with pytest.raises(SeptumError, match="cannot be"):
-        models.create_network("unet", *channels)
+        create_network("unet", *channels)
 
 
 def test_options_are_filled_in():
-    assert models.check_options("unet", {"width": 8, "norm": "batch"}) == {
+    assert check_options("unet", {"width": 8, "norm": "batch"}) == {
         "width": 8,
         "depth": 4,
         "padded": False,
@@ -87,4 +90,4 @@ def test_options_are_filled_in():
         "dropout": 0.5,
     }
     with pytest.raises(SeptumError, match=r"experiments\.a\.options\.with"):
-        models.check_options("unet", {"with": 8}, where="experiments.a.options")
+        check_options("unet", {"with": 8}, where="experiments.a.options")

@@ -8,7 +8,7 @@ import torch
 from atrous import atrous_correlate
 from small_networks import count_parameters
 
-from septum.networks import create as models
+from septum.networks.create import create_network
 
 R50, R101, VGG16 = 23_508_032, 42_500_160, 14_714_688
 
@@ -27,7 +27,7 @@ def test_parameters_of_v2_by_layer():
 def test_v2_sums_scores_of_all_rates(spatial_dims):
     torch.manual_seed(0)
     rates = [1, 2, 4]
-    network = models.create_network(
+    network = create_network(
         "deeplabv2", spatial_dims, 1, 2, backbone="resnet18", width=1 / 64, rates=rates
     )
     with torch.no_grad():
@@ -45,8 +45,8 @@ def test_v2_sums_scores_of_all_rates(spatial_dims):
 
 def test_v2_on_vgg_has_rates_and_poolings_of_the_paper():
     with torch.device("meta"):
-        network = models.create_network("deeplabv2", 2, 3, 21, backbone="vgg16")
-        coarser = models.create_network("deeplabv2", 2, 3, 21, backbone="vgg16", output_stride=16)
+        network = create_network("deeplabv2", 2, 3, 21, backbone="vgg16")
+        coarser = create_network("deeplabv2", 2, 3, 21, backbone="vgg16", output_stride=16)
     convolutions = [m for m in network.backbone.features if hasattr(m, "weight")]
     assert [m.dilation[0] for m in convolutions] == [1] * 10 + [2] * 3
     assert [m.padding[0] for m in convolutions] == [1] * 10 + [2] * 3

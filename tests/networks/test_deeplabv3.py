@@ -9,7 +9,7 @@ from atrous import atrous_correlate, scaled_by_norm
 from small_networks import count_parameters
 
 from septum.errors import SeptumError
-from septum.networks import create as models
+from septum.networks.create import check_options, create_network
 from septum.networks.deeplabv3 import ASPP
 
 
@@ -28,7 +28,7 @@ def test_parameters_of_v3_are_torchvision_s(options, expected):
 )
 def test_rates_of_v3(name, output_stride, rates, grid):
     with torch.device("meta"):
-        network = models.create_network(name, 2, 3, 21, output_stride=output_stride)
+        network = create_network(name, 2, 3, 21, output_stride=output_stride)
     assert [branch[0].dilation[0] for branch in network.aspp.branches] == [1, *rates]
     assert [block.conv2.dilation[0] for block in network.backbone.layer4] == grid
 
@@ -70,16 +70,14 @@ def test_image_level_features_are_one_mean_for_all_pixels():
 )
 def test_wrong_options(name, options, messages):
     with pytest.raises(SeptumError) as error:
-        models.create_network(name, 2, 1, 2, **options)
+        create_network(name, 2, 1, 2, **options)
     for message in messages:
         assert message in str(error.value)
 
 
 def test_lists_stand_for_tuples():
     given = {"rates": [1, 2, 3], "multi_grid": [1, 1, 1], "backbone": "resnet18", "width": 0.125}
-    network = models.create_network(
-        "deeplabv3", 2, 1, 2, **models.check_options("deeplabv3", given)
-    )
+    network = create_network("deeplabv3", 2, 1, 2, **check_options("deeplabv3", given))
     assert [branch[0].dilation[0] for branch in network.aspp.branches] == [1, 1, 2, 3]
 
 

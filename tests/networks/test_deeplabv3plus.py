@@ -8,7 +8,7 @@ import torch
 from atrous import atrous_correlate, scaled_by_norm
 from small_networks import count_parameters
 
-from septum.networks import create as models
+from septum.networks.create import create_network
 from septum.networks.dilated import separable_conv_norm_relu
 
 R50, R101, VGG16 = 23_508_032, 42_500_160, 14_714_688
@@ -48,7 +48,7 @@ def test_separable_convolution_normalises_and_rectifies_twice():
 @pytest.mark.parametrize("output_stride", [8, 16])
 def test_v3plus_joins_features_at_their_own_pixels(output_stride):
     torch.manual_seed(0)
-    network = models.create_network(
+    network = create_network(
         "deeplabv3plus", 2, 1, 2, backbone="resnet18", width=0.25, output_stride=output_stride
     ).eval()
     seen = {}

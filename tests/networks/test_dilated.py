@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from septum.errors import SeptumError
-from septum.networks import create as models
+from septum.networks.create import create_network
 from septum.networks.dilated import enlarge, pixel_conv_norm_relu
 from septum.networks.segmenter import build_segmenter
 
@@ -25,7 +25,7 @@ dims = pytest.mark.parametrize("spatial_dims", [2, 3])
 def _network(name, spatial_dims=2, **options):
     torch.manual_seed(0)
     options = {"backbone": "resnet18", "width": 1 / 16} | NETWORKS[name] | options
-    return models.create_network(name, spatial_dims, 1, 3, **options)
+    return create_network(name, spatial_dims, 1, 3, **options)
 
 
 def test_enlarge_puts_pixels_on_multiples_of_the_factor():
@@ -76,7 +76,7 @@ def _identity(network):
 def test_logits_land_on_their_own_pixels(backbone, output_stride, size):
     # an image that varies along one axis only, its way through the network followed by hand
     options = {"backbone": backbone, "width": 1 / 64, "rates": [1], "output_stride": output_stride}
-    network = _identity(models.create_network("deeplabv2", 2, 1, 1, **options))
+    network = _identity(create_network("deeplabv2", 2, 1, 1, **options))
     column = np.random.default_rng(1).uniform(size=size)
     image = torch.from_numpy(np.repeat(column[:, None], 20, 1))[None, None]
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from septum.config import registry
 from septum.errors import SeptumError
-from septum.networks import create as models
+from septum.networks.create import check_options, network_module
 
 # Small versions of every network and option; each runs in 2-D and 3-D.
 SMALL = [
@@ -179,7 +179,7 @@ def test_evaluation_is_deterministic_and_does_not_mix_images(name, options):
 @dims
 def test_overfits_one_patch(name, options, spatial_dims):
     # dropout off: the question is whether gradients lead where they should
-    off = {"dropout": 0.0} if "dropout" in models.check_options(name, {}) else {}
+    off = {"dropout": 0.0} if "dropout" in check_options(name, {}) else {}
     network = network_of(name, spatial_dims, out_channels=2, **{**options, **off})
     rng = torch.Generator().manual_seed(3)
     grain = GRAIN.get(name, 1)
@@ -197,7 +197,7 @@ def test_overfits_one_patch(name, options, spatial_dims):
     inner = (..., *(slice(network.margin, network.margin + s) for s in size))
     images[inner] += 3 * classes[:, None]
     # sixteen layers without normalisation bear no larger steps
-    lr = 0.003 if models.check_options(name, options).get("backbone") == "vgg16" else 0.01
+    lr = 0.003 if check_options(name, options).get("backbone") == "vgg16" else 0.01
     optimizer = torch.optim.Adam(network.parameters(), lr=lr)
     for _ in range(120):
         logits = network(images)
@@ -237,4 +237,4 @@ def test_every_network_of_the_table_is_tested():
     for name in maps:
         # variants of a name may share a module (fcn8s: fcn); a library's name is part of it
         file = name.replace(":", "_").lower()
-        assert f"septum.networks.{file}".startswith(models.module(name))
+        assert f"septum.networks.{file}".startswith(network_module(name))

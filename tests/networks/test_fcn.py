@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from septum.errors import SeptumError
-from septum.networks import create as models
+from septum.networks.create import create_network
 from septum.networks.fcn import Upscore
 
 NAMES = ["fcn32s", "fcn16s", "fcn8s"]
@@ -20,7 +20,7 @@ every = pytest.mark.parametrize("name", NAMES)
 
 def fcn(name, spatial_dims=2, in_channels=1, out_channels=2, seed=0, **options):
     torch.manual_seed(seed)
-    return models.create_network(name, spatial_dims, in_channels, out_channels, **options).eval()
+    return create_network(name, spatial_dims, in_channels, out_channels, **options).eval()
 
 
 # --- transposed convolutions -------------------------------------------------------------
@@ -224,7 +224,7 @@ def test_parameters(name, skips, kernels, spatial_dims):
     expected += sum(convolution(channels, 21, 1) for channels in [4096, *skips])
     expected += sum(21 * 21 * kernel**spatial_dims for kernel in kernels)
     with torch.device("meta"):
-        network = models.create_network(name, spatial_dims, 3, 21)
+        network = create_network(name, spatial_dims, 3, 21)
     assert sum(p.numel() for p in network.parameters()) == expected
     if (name, spatial_dims) == ("fcn8s", 2):
         assert expected == 134_489_759
@@ -269,12 +269,12 @@ def test_at_once_scales_the_skips(name, layer, scale):
 
 def test_fcn32s_has_no_skips_to_scale():
     with pytest.raises(SeptumError, match="no option 'at_once'"):
-        models.create_network("fcn32s", 2, 1, 2, at_once=True)
+        create_network("fcn32s", 2, 1, 2, at_once=True)
 
 
 def test_batch_normalised_features_are_not_scaled():
     with pytest.raises(SeptumError, match="at_once: is for vgg16: with vgg16_bn"):
-        models.create_network("fcn8s", 2, 1, 2, width=1 / 16, backbone="vgg16_bn", at_once=True)
+        create_network("fcn8s", 2, 1, 2, width=1 / 16, backbone="vgg16_bn", at_once=True)
 
 
 @every

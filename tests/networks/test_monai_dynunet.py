@@ -8,7 +8,7 @@ import pytest
 import torch
 from monai.networks import nets
 
-from septum.networks import create as models
+from septum.networks.create import create_network
 from septum.networks.monai_dynunet import flat_levels
 
 dims = pytest.mark.parametrize("spatial_dims", [2, 3])
@@ -25,9 +25,7 @@ def _same(ours, theirs, size):
 @dims
 def test_dynunet_is_monai_s(spatial_dims):
     torch.manual_seed(0)
-    ours = models.create_network(
-        "monai:DynUNet", spatial_dims, 1, 2, width=2, depth=4, anisotropy=5
-    )
+    ours = create_network("monai:DynUNet", spatial_dims, 1, 2, width=2, depth=4, anisotropy=5)
     rest = [3] * (spatial_dims - 1)
     twos = [2] * (spatial_dims - 1)
     strides = [[1, *twos], [1, *twos], [2, *twos], [2, *twos]]
@@ -51,7 +49,7 @@ def test_dynunet_is_monai_s(spatial_dims):
 
 def test_networks_keep_each_weight_once():
     for name in ("DynUNet", "MedNeXt", "SegResNet", "SwinUNETR"):
-        state = models.create_network(f"monai:{name}", 2, 1, 2, width=12).state_dict()
+        state = create_network(f"monai:{name}", 2, 1, 2, width=12).state_dict()
         assert len({tensor.data_ptr() for tensor in state.values()}) == len(state)
 
 
@@ -63,6 +61,6 @@ def test_thick_slices_are_left_alone_at_the_upper_levels(anisotropy, levels):
 
 
 def test_dynunet_keeps_no_graph_of_the_last_pass():
-    network = models.create_network("monai:DynUNet", 2, 1, 2, width=2, depth=4)
+    network = create_network("monai:DynUNet", 2, 1, 2, width=2, depth=4)
     network.training_logits(torch.randn(1, 1, 32, 32))
     copy.deepcopy(network)  # as a moving average of the weights does

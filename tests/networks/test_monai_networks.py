@@ -7,7 +7,7 @@ import torch
 from small_networks import count_parameters, without_memory
 
 from septum.errors import SeptumError
-from septum.networks import create as models
+from septum.networks.create import create_network
 
 dims = pytest.mark.parametrize("spatial_dims", [2, 3])
 
@@ -42,7 +42,7 @@ def test_parameters_are_the_published_ones(name, channels, options, millions):
 )
 def test_deep_supervision(name, options, weights, spatial_dims):
     torch.manual_seed(0)
-    network = models.create_network(name, spatial_dims, 1, 2, **options)
+    network = create_network(name, spatial_dims, 1, 2, **options)
     size = network.legal_size([1] * spatial_dims)
     images = torch.randn(1, 1, *size)
     trained = network.training_logits(images)
@@ -101,6 +101,6 @@ def test_legal_sizes(name, options, size, legal, spatial_dims):
 )
 def test_wrong_names_and_options(name, options, messages):
     with pytest.raises(SeptumError) as error:
-        models.create_network(name, 2, 1, 2, **options)
+        create_network(name, 2, 1, 2, **options)
     for message in messages:
         assert message in str(error.value)

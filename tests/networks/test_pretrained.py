@@ -12,7 +12,7 @@ from torch import nn
 from vgg_checkpoints import SMALL, features, vgg_checkpoint
 
 from septum.errors import SeptumError
-from septum.networks import create as models
+from septum.networks.create import create_network
 from septum.networks.pretrained import load_pretrained, transfer
 from septum.networks.resnet import ResNet
 from septum.networks.vgg import VGG
@@ -49,7 +49,7 @@ def test_a_backbone_takes_every_tensor(tmp_path, write, suffix, norm):
 def test_the_full_size_fits():
     # names and shapes as in torchvision's file, without its half a gigabyte
     with torch.device("meta"):
-        network = models.create_network("fcn8s", 2, 3, 21)
+        network = create_network("fcn8s", 2, 3, 21)
     shapes = {name: tuple(t.shape) for name, t in network.state_dict().items()}
     assert shapes["backbone.features.28.weight"] == (512, 512, 3, 3)
     assert shapes["fc6.weight"] == (4096, 25088 // 49, 7, 7)
@@ -58,7 +58,7 @@ def test_the_full_size_fits():
 
 def test_fcn_takes_the_fully_connected_layers(vgg16):
     path, state = vgg16
-    network = models.create_network("fcn16s", 2, 3, 5, width=SMALL).eval()
+    network = create_network("fcn16s", 2, 3, 5, width=SMALL).eval()
     report = load_pretrained(network, path)
     new = ["score_fr", "upscore2", "score_pool4", "upscore"]
     assert {name.split(".")[0] for name in report.new} == set(new)
@@ -78,7 +78,7 @@ def test_fcn_takes_the_fully_connected_layers(vgg16):
 def test_fcn_takes_a_checkpoint_without_classifier(tmp_path):
     state = vgg_checkpoint(norm=True)
     save_file(features(state), tmp_path / "bn.safetensors")
-    network = models.create_network("fcn8s", 2, 3, 2, width=SMALL, backbone="vgg16_bn")
+    network = create_network("fcn8s", 2, 3, 2, width=SMALL, backbone="vgg16_bn")
     before = network.fc6.weight.clone()
     report = load_pretrained(network, tmp_path / "bn.safetensors")
     assert {"fc6.weight", "fc6.bias", "fc7.weight", "fc7.bias"} < set(report.new)
@@ -90,7 +90,7 @@ def test_fcn_takes_a_checkpoint_without_classifier(tmp_path):
 def test_segnet_takes_its_encoder(tmp_path):
     state = vgg_checkpoint(norm=True)
     torch.save(state, tmp_path / "bn.pth")
-    network = models.create_network("segnet", 2, 3, 2, width=SMALL)
+    network = create_network("segnet", 2, 3, 2, width=SMALL)
     report = load_pretrained(network, tmp_path / "bn.pth")
     ours = network.state_dict()
     assert len(report.taken) == 13 * 7
@@ -160,7 +160,7 @@ def test_two_dimensions_to_three(vgg16):
 
 def test_fully_connected_layers_in_three_dimensions(vgg16):
     path, state = vgg16
-    network = models.create_network("fcn32s", 3, 4, 2, width=SMALL)
+    network = create_network("fcn32s", 3, 4, 2, width=SMALL)
     report = load_pretrained(network, path)
     fc6 = network.fc6.weight
     assert fc6.shape == (256, 32, 7, 7, 7)
@@ -180,7 +180,7 @@ def test_fully_connected_layers_in_three_dimensions(vgg16):
 
 
 def test_the_report_says_it_all(vgg16):
-    text = str(load_pretrained(models.create_network("fcn32s", 2, 1, 2, width=SMALL), vgg16[0]))
+    text = str(load_pretrained(create_network("fcn32s", 2, 1, 2, width=SMALL), vgg16[0]))
     assert text == (
         "30 tensors taken; new: score_fr.weight, score_fr.bias, upscore.weight\n"
         "backbone.features.0.weight: summed over 3 channels, divided among 1\n"
@@ -255,11 +255,11 @@ def test_misfits_are_named_and_counted(vgg16, edit, messages):
             ["126 of 126", "100 missing (bn1.bias", "26 without a place (features.0.bias"],
         ),
         (
-            functools.partial(models.create_network, "unet", 2, 1, 2, width=4, depth=1),
+            functools.partial(create_network, "unet", 2, 1, 2, width=4, depth=1),
             ["42 of 42", "16 missing (contract.0.", "26 without a place (features.0.bias"],
         ),
         (
-            functools.partial(models.create_network, "fcn32s", 2, 3, 2, width=1 / 8),
+            functools.partial(create_network, "fcn32s", 2, 3, 2, width=1 / 8),
             ["30 of 30", "30 of another shape or type (backbone.features.0.bias is 4 instead of 8"],
         ),
     ],
@@ -277,7 +277,7 @@ def test_other_networks(vgg16, network, messages):
 def test_fcn_in_stages():
     torch.manual_seed(0)
     options = {"width": SMALL, "dropout": 0.0}
-    stages = [models.create_network(f"fcn{s}s", 2, 3, 4, **options) for s in (32, 16, 8)]
+    stages = [create_network(f"fcn{s}s", 2, 3, 4, **options) for s in (32, 16, 8)]
     for parameter in stages[0].parameters():
         nn.init.normal_(parameter)  # "trained"
     first = transfer(stages[1], stages[0].state_dict())
@@ -300,8 +300,8 @@ def test_fcn_in_stages():
 
 
 def test_other_classes_start_new():
-    old = models.create_network("segnet", 2, 1, 3, width=SMALL)
-    new = models.create_network("segnet", 2, 1, 5, width=SMALL)
+    old = create_network("segnet", 2, 1, 3, width=SMALL)
+    new = create_network("segnet", 2, 1, 5, width=SMALL)
     report = transfer(new, old.state_dict())
     assert report.new == report.unused == ("logits.weight", "logits.bias")
     assert torch.equal(new.decoder[4][0].weight, old.decoder[4][0].weight)
@@ -312,15 +312,15 @@ def test_other_classes_start_new():
 
 
 def test_a_transfer_of_nothing_is_an_error():
-    narrow = models.create_network("fcn32s", 2, 1, 2, width=SMALL)
-    wide = models.create_network("fcn32s", 2, 1, 3, width=1 / 8)
+    narrow = create_network("fcn32s", 2, 1, 2, width=SMALL)
+    wide = create_network("fcn32s", 2, 1, 3, width=1 / 8)
     with pytest.raises(SeptumError, match="33 of 33 tensors do not fit FCN32s by name and shape"):
         transfer(wide, narrow.state_dict())
 
 
 def test_another_width_is_an_error_whatever_fits_by_chance():
-    narrow = models.create_network("unet", 2, 1, 2, width=4, depth=1, norm="batch")
-    wide = models.create_network("unet", 2, 1, 2, width=8, depth=1, norm="batch")
+    narrow = create_network("unet", 2, 1, 2, width=4, depth=1, norm="batch")
+    wide = create_network("unet", 2, 1, 2, width=8, depth=1, norm="batch")
     before = {name: tensor.clone() for name, tensor in wide.state_dict().items()}
     # all differ but the bias of the logits; counters of batches do not count
     names = [name for name in before if not name.endswith("num_batches_tracked")]
@@ -343,26 +343,26 @@ def test_another_width_is_an_error_whatever_fits_by_chance():
 
 def test_a_narrow_fcn_of_many_classes_still_starts_from_its_stage():
     # upscore alone, of 64² × 64² weights, is most of what the network holds
-    stages = [models.create_network(f"fcn{s}s", 2, 1, 64, width=SMALL) for s in (32, 16, 8)]
+    stages = [create_network(f"fcn{s}s", 2, 1, 64, width=SMALL) for s in (32, 16, 8)]
     assert len(transfer(stages[1], stages[0].state_dict()).taken) == 32
     assert len(transfer(stages[2], stages[1].state_dict()).taken) == 35
 
 
 def test_most_numbers_are_enough_to_start_from():
     # the kernels are the same, and what comes with a normalisation is many tensors but short ones
-    plain = models.create_network("unet", 2, 1, 2, width=4, depth=1)
-    normed = models.create_network("unet", 2, 1, 2, width=4, depth=1, norm="batch")
+    plain = create_network("unet", 2, 1, 2, width=4, depth=1)
+    normed = create_network("unet", 2, 1, 2, width=4, depth=1, norm="batch")
     report = transfer(normed, plain.state_dict())
     assert (len(report.taken), len(report.new)) == (10, 24)
     # nor are counters told of, which are no weights
-    again = models.create_network("unet", 2, 1, 2, width=4, depth=1, norm="batch")
+    again = create_network("unet", 2, 1, 2, width=4, depth=1, norm="batch")
     report = transfer(again, normed.state_dict())
     assert (len(report.taken), report.new, report.unused) == (34, (), ())
 
 
 def test_a_network_of_other_names_is_an_error():
-    old = models.create_network("segnet", 2, 1, 2, width=SMALL)
-    new = models.create_network("unet", 2, 1, 2, width=4, depth=1)
+    old = create_network("segnet", 2, 1, 2, width=SMALL)
+    new = create_network("unet", 2, 1, 2, width=4, depth=1)
     # the logits' bias and nothing else
     message = r"15 of 16 tensors .* \(contract\.0\.layers\.0\.weight is missing, "
     with pytest.raises(SeptumError, match=message):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from septum.networks import create as models
+from septum.networks.create import create_network
 from septum.networks.pspnet import PyramidPooling
 
 
@@ -21,7 +21,7 @@ from septum.networks.pspnet import PyramidPooling
 )
 def test_parameters(options, expected):
     with torch.device("meta"):
-        network = models.create_network("pspnet", 2, 3, 21, **options)
+        network = create_network("pspnet", 2, 3, 21, **options)
     assert sum(p.numel() for p in network.parameters()) == expected
 
 
@@ -81,7 +81,7 @@ def test_bins_of_any_map(size):
 
 def test_the_head_sees_the_last_stage_and_its_pyramid():
     torch.manual_seed(0)
-    network = models.create_network("pspnet", 2, 1, 2, backbone="resnet18", width=1 / 8).eval()
+    network = create_network("pspnet", 2, 1, 2, backbone="resnet18", width=1 / 8).eval()
     seen = {}
     network.head.register_forward_pre_hook(lambda _, args: seen.update(head=args[0]))
     network.auxiliary_head.register_forward_pre_hook(lambda _, args: seen.update(aux=args[0]))

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from septum.errors import SeptumError
-from septum.networks import create as models
+from septum.networks.create import create_network
 from septum.networks.segnet import unpool
 
 ENCODER = [0, 3, 7, 10, 14, 17, 20, 24, 27, 30, 34, 37, 40]  # vgg16_bn's convolutions
@@ -19,7 +19,7 @@ DECODER = [(0, 3), (1, 3), (2, 3), (3, 2), (4, 1)]  # convolutions of each level
 
 def segnet(spatial_dims, *channels, seed=0, **options):
     torch.manual_seed(seed)
-    return models.create_network("segnet", spatial_dims, *channels, **options)
+    return create_network("segnet", spatial_dims, *channels, **options)
 
 
 def test_unpooling_of_a_2x2_map():
@@ -101,7 +101,7 @@ def test_the_whole_network_by_hand(size):
 
 def test_layers_and_parameters_of_the_paper():
     with torch.device("meta"):
-        network = models.create_network("segnet", 2, 3, 11)
+        network = create_network("segnet", 2, 3, 11)
     convolutions = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
     assert len(convolutions) == 26
     assert all(m.bias is not None and m.kernel_size == (3, 3) for m in convolutions)
@@ -120,7 +120,7 @@ def test_parameters_by_layer(spatial_dims):
     expected = sum(layer(*pair) for way in (down, up) for pair in pairwise(way))
     expected += 8 * 4 * 3**spatial_dims + 4
     with torch.device("meta"):
-        network = models.create_network("segnet", spatial_dims, 5, 4, width=1 / 8)
+        network = create_network("segnet", spatial_dims, 5, 4, width=1 / 8)
     assert sum(p.numel() for p in network.parameters()) == expected
 
 

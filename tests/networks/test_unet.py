@@ -12,7 +12,7 @@ from small_networks import count_parameters, network_of
 from torch import nn
 
 from septum.errors import SeptumError
-from septum.networks import create as models
+from septum.networks.create import create_network
 
 dims = pytest.mark.parametrize("spatial_dims", [2, 3])
 
@@ -22,7 +22,7 @@ def test_unet_is_the_paper_s():
     assert network.margin == 92
     assert network(torch.zeros(1, 1, 572, 572)).shape == (1, 2, 388, 388)
     with torch.device("meta"):
-        full = models.create_network("unet", 2, 1, 2)
+        full = create_network("unet", 2, 1, 2)
     assert sum(p.numel() for p in full.parameters()) == 31_030_658
     kinds = [type(m) for m in full.modules()]
     assert kinds.count(nn.Conv2d) == 19
@@ -72,7 +72,7 @@ def _by_hand(size, depth):
 @pytest.mark.parametrize("depth", [1, 2, 3, 4, 5, 6])
 def test_legal_sizes_of_the_valid_unet(depth):
     with torch.device("meta"):
-        network = models.create_network("unet", 2, 1, 2, width=1, depth=depth)
+        network = create_network("unet", 2, 1, 2, width=1, depth=depth)
     legal = [size for size in range(1, 1200) if _by_hand(size, depth)]
     assert {network.legal_size([size])[0] for size in range(1, legal[-1] + 1)} == set(legal)
     assert all((size - _by_hand(size, depth)) == 2 * network.margin for size in legal)
@@ -83,8 +83,8 @@ def test_legal_sizes_of_the_valid_unet(depth):
 
 def test_legal_sizes_of_padded_networks():
     with torch.device("meta"):
-        bare = models.create_network("unet", 2, 1, 2, width=1, depth=3, padded=True)
-        normed = models.create_network("unet", 3, 1, 2, width=1, depth=3, padded=True, norm="batch")
+        bare = create_network("unet", 2, 1, 2, width=1, depth=3, padded=True)
+        normed = create_network("unet", 3, 1, 2, width=1, depth=3, padded=True, norm="batch")
     assert bare.legal_size((1, 8, 9)) == (8, 8, 16)
     assert normed.legal_size((1, 17, 32)) == (16, 24, 32)
     assert bare.margin == normed.margin == 0

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from septum.networks import create as models
+from septum.networks.create import create_network
 
 CONV = {2: F.conv2d, 3: F.conv3d}
 UP = {2: F.conv_transpose2d, 3: F.conv_transpose3d}
@@ -19,7 +19,7 @@ POOL = {2: F.max_pool2d, 3: F.max_pool3d}
 def test_parameters_are_the_authors_(deep_supervision, parameters):
     # their code says 9,041,601; three more heads have 32 weights and a bias each
     with torch.device("meta"):
-        network = models.create_network("unetpp", 2, 1, 1, deep_supervision=deep_supervision)
+        network = create_network("unetpp", 2, 1, 1, deep_supervision=deep_supervision)
     assert sum(p.numel() for p in network.parameters()) == parameters
 
 
@@ -58,7 +58,7 @@ def _heads(network, images, spatial_dims, steps):
 def test_nodes_are_wired_as_in_the_paper(spatial_dims, depth, deep_supervision):
     torch.manual_seed(0)
     options = {"width": 2, "depth": depth, "deep_supervision": deep_supervision}
-    network = models.create_network("unetpp", spatial_dims, 2, 3, **options).double()
+    network = create_network("unetpp", spatial_dims, 2, 3, **options).double()
     images = torch.randn(1, 2, *[2**depth * n for n in (1, 2, 3)[:spatial_dims]]).double()
     steps = range(1, depth + 1) if deep_supervision else [depth]
     with torch.no_grad():
@@ -74,7 +74,7 @@ def test_nodes_are_wired_as_in_the_paper(spatial_dims, depth, deep_supervision):
 
 
 def test_dropout_is_at_the_end_of_each_node():
-    network = models.create_network("unetpp", 2, 1, 2, width=4, depth=2, dropout=0.25)
+    network = create_network("unetpp", 2, 1, 2, width=4, depth=2, dropout=0.25)
     rates = [m.p for m in network.modules() if isinstance(m, torch.nn.Dropout)]
     assert rates == [0.25] * 6
     images = torch.randn(1, 1, 16, 16)

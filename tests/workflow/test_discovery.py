@@ -8,7 +8,7 @@ import pytest
 
 from septum.config.load import validate
 from septum.errors import SeptumError
-from septum.workflow import discovery as cases
+from septum.workflow.discovery import MAX_CASES_PER_JOB, find_batches, find_cases
 
 
 def touch(root, *names):
@@ -25,14 +25,14 @@ def configure(root, **dataset):
 
 def messages(loaded):
     with pytest.raises(SeptumError) as error:
-        cases.find_cases(loaded, "d")
+        find_cases(loaded, "d")
     return [str(problem) for problem in error.value.problems]
 
 
 def test_patterns_start_in_the_current_folder(tmp_path, monkeypatch):
     touch(tmp_path, "a.tif", "b.tif", "ab/mask.png", "bb/mask.png")
     monkeypatch.chdir(tmp_path)
-    found = cases.find_cases(configure(".", images="{case}.tif", labels="{case}b/mask.png"), "d")
+    found = find_cases(configure(".", images="{case}.tif", labels="{case}b/mask.png"), "d")
     assert [(c.name, c.images, c.labels) for c in found] == [
         ("a", ("a.tif",), "ab/mask.png"),
         ("b", ("b.tif",), "bb/mask.png"),
@@ -43,9 +43,7 @@ def test_pairs_images_with_labels_and_sorts(tmp_path):
     touch(
         tmp_path, "i/b.tif", "i/a.tif", "l/a_mask.png", "l/b_mask.png", "i/.hidden.tif", "i/x.txt"
     )
-    found = cases.find_cases(
-        configure(tmp_path, images="i/{case}.tif", labels="l/{case}_mask.png"), "d"
-    )
+    found = find_cases(configure(tmp_path, images="i/{case}.tif", labels="l/{case}_mask.png"), "d")
     assert [(c.name, c.images, c.labels) for c in found] == [
         ("a", (f"{tmp_path}/i/a.tif",), f"{tmp_path}/l/a_mask.png"),
         ("b", (f"{tmp_path}/i/b.tif",), f"{tmp_path}/l/b_mask.png"),
@@ -57,7 +55,7 @@ def test_one_mask_per_object_layout(tmp_path):
         tmp_path, "t/n1/images/n1.png", "t/n1/masks/0.png", "t/n2/images/n2.png", "t/n2/masks/0.png"
     )
     loaded = configure(tmp_path, images="t/{case}/images/{case}.png", labels="t/{case}/masks/*.png")
-    assert [(c.name, c.labels) for c in cases.find_cases(loaded, "d")] == [
+    assert [(c.name, c.labels) for c in find_cases(loaded, "d")] == [
         ("n1", f"{tmp_path}/t/n1/masks/*.png"),
         ("n2", f"{tmp_path}/t/n2/masks/*.png"),
     ]
@@ -66,7 +64,7 @@ def test_one_mask_per_object_layout(tmp_path):
 def test_names_with_spaces_unicode_and_brackets(tmp_path):
     names = ["Zelle 1 (ä)", "<script>x", "a[1]", "a*b"]
     touch(tmp_path, *[f"i/{n}.tif" for n in names], *[f"l/{n}.tif" for n in names])
-    found = cases.find_cases(configure(tmp_path, images="i/{case}.tif", labels="l/{case}.tif"), "d")
+    found = find_cases(configure(tmp_path, images="i/{case}.tif", labels="l/{case}.tif"), "d")
     assert [c.name for c in found] == sorted(names)
 
 
@@ -76,7 +74,7 @@ def test_channels_in_files_of_their_own(tmp_path):
     (message,) = messages(loaded)
     assert "'b' has no file {case}_1.tif".replace("{case}", "b") in message
     touch(tmp_path, "b_1.tif")
-    assert cases.find_cases(loaded, "d")[0].images == (f"{tmp_path}/a_0.tif", f"{tmp_path}/a_1.tif")
+    assert find_cases(loaded, "d")[0].images == (f"{tmp_path}/a_0.tif", f"{tmp_path}/a_1.tif")
 
 
 def test_unlabelled_images_are_cases_without_labels(tmp_path):
@@ -84,7 +82,7 @@ def test_unlabelled_images_are_cases_without_labels(tmp_path):
     loaded = configure(
         tmp_path, images="i/{case}.tif", labels="l/{case}.tif", unlabelled="new/{case}.tif"
     )
-    assert [(c.name, c.labels is None) for c in cases.find_cases(loaded, "d")] == [
+    assert [(c.name, c.labels is None) for c in find_cases(loaded, "d")] == [
         ("a", False),
         ("z", True),
     ]
@@ -93,7 +91,7 @@ def test_unlabelled_images_are_cases_without_labels(tmp_path):
 def test_excluded_cases_need_no_label(tmp_path):
     touch(tmp_path, "i/a.tif", "i/bad1.tif", "i/bad2.tif", "l/a.tif")
     loaded = configure(tmp_path, images="i/{case}.tif", labels="l/{case}.tif", exclude=["bad*"])
-    assert [c.name for c in cases.find_cases(loaded, "d")] == ["a"]
+    assert [c.name for c in find_cases(loaded, "d")] == ["a"]
 
 
 def test_every_missing_label_is_named_with_a_remedy(tmp_path):
@@ -116,26 +114,26 @@ def test_links_to_nothing_are_named_and_not_passed_over(tmp_path):
         f"{tmp_path}/l/c.tif",
     ]
     assert all("is a link to a file that is not there" in text for text in found)
-    without = cases.find_cases(configure(tmp_path, **patterns, exclude=["b", "c"]), "d")
+    without = find_cases(configure(tmp_path, **patterns, exclude=["b", "c"]), "d")
     assert [case.name for case in without] == ["a"]
 
 
 def test_batches_hold_every_case_once(tmp_path):
     touch(tmp_path, *[f"{i:03d}.tif" for i in range(200)])
     loaded = configure(tmp_path, images="{case}.tif")
-    found = cases.find_cases(loaded, "d")
-    batches = cases.find_batches(loaded, found)
+    found = find_cases(loaded, "d")
+    batches = find_batches(loaded, found)
     assert sorted(c.name for batch in batches.values() for c in batch) == [c.name for c in found]
     assert 4 <= len(batches) <= 8
-    assert max(map(len, batches.values())) <= 2 * cases.MAX_CASES_PER_JOB
+    assert max(map(len, batches.values())) <= 2 * MAX_CASES_PER_JOB
 
 
 def test_a_new_case_changes_one_batch(tmp_path):
     touch(tmp_path, *[f"{i:03d}.tif" for i in range(150)])
     loaded = configure(tmp_path, images="{case}.tif")
-    before = cases.find_batches(loaded, cases.find_cases(loaded, "d"))
+    before = find_batches(loaded, find_cases(loaded, "d"))
     touch(tmp_path, "new.tif")
-    after = cases.find_batches(loaded, cases.find_cases(loaded, "d"))
+    after = find_batches(loaded, find_cases(loaded, "d"))
     assert before.keys() == after.keys()
     assert sum(before[key] != after[key] for key in before) == 1
 
@@ -147,5 +145,5 @@ def test_large_images_have_jobs_of_their_own(tmp_path):
         (tmp_path / f"{name}.zarr/zarr.json").write_text(json.dumps(group))
         (tmp_path / f"{name}.zarr/0/zarr.json").write_text('{"shape": [64, 2048, 2048]}')
     loaded = configure(tmp_path, images="{case}.zarr")
-    batches = cases.find_batches(loaded, cases.find_cases(loaded, "d"))
+    batches = find_batches(loaded, find_cases(loaded, "d"))
     assert all(key.endswith("of4") for key in batches)  # at 256 Mi pixels a job

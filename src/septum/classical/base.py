@@ -126,7 +126,9 @@ class Method(Section):
         if ndim not in self.axes:
             kinds = " and ".join(f"{n}-D" for n in self.axes)
             what = f"segments {kinds} images, but this one has {ndim} spatial axes"
-            raise problem(name, what, "choose another baseline (septum.classical.create.names)")
+            raise problem(
+                name, what, "choose another baseline (septum.classical.create.method_names)"
+            )
         if len(spacing) != ndim or not min(spacing) > 0:
             raise ValueError(f"spacing {spacing} for {ndim} axes: give a positive number for each")
         if not len(image):

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from septum.data.plan import Plan
 
 
-def names() -> list[str]:
+def method_names() -> list[str]:
     """Return the names of all methods, sorted."""
     return sorted(registry.BASELINES)
 
 
-def module(name: str) -> str:
+def method_module(name: str) -> str:
     """Return the dotted name of a method's module (for `septum.io.code_digest.code_digest`)."""
     return _record(name).module
 
@@ -55,7 +55,7 @@ def method_class(name: str) -> type[Method]:
     return _record(name).load()
 
 
-def create(name: str, parameters: Mapping[str, Any], *, where: str = "parameters") -> Method:
+def create_method(name: str, parameters: Mapping[str, Any], *, where: str = "parameters") -> Method:
     """Create a method with its parameters.
 
     Parameters
@@ -101,12 +101,12 @@ def segment(
     Raises
     ------
     SeptumError
-        As `create`, and if the method is not defined for this number of axes.
+        As `create_method`, and if the method is not defined for this number of axes.
     """
-    return create(name, parameters).segment(image, spacing=spacing)
+    return create_method(name, parameters).segment(image, spacing=spacing)
 
 
-def grid(
+def parameter_grid(
     name: str, *, edge: float = 16.0, pixels: float = 256.0, channels: int = 1
 ) -> dict[str, Sequence[Any]]:
     """Return the values that tuning tries of each parameter, beginning with the initial value.

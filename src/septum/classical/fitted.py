@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field, ValidationError
 
 from septum import __version__
-from septum.classical.create import create
+from septum.classical.create import create_method
 from septum.config.schema import ClassSpec
 from septum.config.section import Section
 from septum.data.fold_values import representative_fold
@@ -78,7 +78,7 @@ def read_fitted(path: str | Path) -> Fitted:
         If the file is missing or invalid, or its parameters are not those of its method.
     """
     fitted = read_record(Path(path), Fitted)
-    create(fitted.method, fitted.parameters, where=str(path))
+    create_method(fitted.method, fitted.parameters, where=str(path))
     return fitted
 
 

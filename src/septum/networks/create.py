@@ -34,7 +34,7 @@ def network_names() -> list[str]:
     return sorted(registry.NETWORKS)
 
 
-def module(name: str) -> str:
+def network_module(name: str) -> str:
     """Return the dotted name of a network's module (for `septum.io.code_digest.code_digest`)."""
     return _record(name).module
 

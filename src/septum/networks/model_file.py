@@ -21,7 +21,7 @@ from torch import Tensor
 from septum.config.schema import canonical_json
 from septum.errors import SeptumError, problem
 from septum.io.atomic import atomic_path
-from septum.networks import create as models
+from septum.networks.create import check_options
 from septum.networks.model_header import (
     METADATA_KEY,
     ModelHeader,
@@ -64,7 +64,7 @@ class StoredModel:
         """
         try:
             # imports the network: under "meta" an import may make tensors without values
-            models.check_options(self.header.network, self.header.options)
+            check_options(self.header.network, self.header.options)
             # without memory for weights: the shapes are compared before any is taken
             with torch.device("meta"):
                 segmenter = untrained_segmenter(self.header)
@@ -107,7 +107,7 @@ def save_model(path: str | Path, state: Mapping[str, Tensor], header: ModelHeade
     SeptumError
         If the path cannot be written, or the options are not the network's.
     """
-    options = models.check_options(header.network, header.options)
+    options = check_options(header.network, header.options)
     header = ModelHeader.model_validate({**dict(header), "options": options})
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     with atomic_path(Path(path)) as temporary:

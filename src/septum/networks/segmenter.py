@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from septum.heads.base import Regression, head_class
 from septum.losses.logits import IGNORE, dice_loss, weighted_cross_entropy
-from septum.networks import create as models
 from septum.networks.blocks import Network, centre_crop
+from septum.networks.create import create_network
 from septum.seeds import seed_of
 
 
@@ -236,7 +236,7 @@ def build_segmenter(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(seed, "initial weights"))
         outputs = kind.outputs(n_classes, spatial_dims)
-        net = models.create_network(network, spatial_dims, in_channels, outputs, **options)
+        net = create_network(network, spatial_dims, in_channels, outputs, **options)
     if net.detects:
         return net.detector(cross_entropy=cross_entropy, dice=dice)
     return LogitsSegmenter(

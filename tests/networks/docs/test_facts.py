@@ -6,8 +6,8 @@ import torch
 from small_networks import Chain
 from torch import nn
 
-from septum.networks import create as models
 from septum.networks.blocks import conv, max_pool
+from septum.networks.create import create_network
 from septum.networks.docs import facts
 
 
@@ -76,7 +76,7 @@ def test_a_lattice_of_objects():
 
 def test_cost_of_the_unet_by_layer():
     with torch.device("meta"):
-        network = models.create_network("unet", 2, 1, 2)
+        network = create_network("unet", 2, 1, 2)
     size, low, operations = 572, 1, 0
     for level in range(5):
         high = 64 * 2**level

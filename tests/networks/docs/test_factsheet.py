@@ -9,7 +9,7 @@ import pytest
 
 from septum.config import registry
 from septum.errors import SeptumError
-from septum.networks import create as models
+from septum.networks.create import network_names
 from septum.networks.docs import facts, factsheet
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "networks.md"
@@ -26,8 +26,8 @@ def _tables():
 
 def test_docs_agree_with_the_code():
     tables = _tables()
-    assert [sorted(table) for table in tables] == [models.network_names()] * 2, "run: make docs"
-    for name in models.network_names():
+    assert [sorted(table) for table in tables] == [network_names()] * 2, "run: make docs"
+    for name in network_names():
         # operations and memory at the setting of the paper take minutes
         count = facts.count_parameters(facts.without_values(name, facts.paper_setting(name)))
         assert tables[0][name][3] == f"{count:,}", f"{name}: run: make docs"
@@ -45,7 +45,7 @@ def test_docs_agree_with_the_code():
 
 def test_docs_tell_the_departures():
     text = DOCS.read_text(encoding="utf-8")
-    for name in models.network_names():
+    for name in network_names():
         assert f": {factsheet.departures(name)}\n" in text, f"{name}: run: make docs"
 
 

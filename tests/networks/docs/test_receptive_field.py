@@ -6,8 +6,8 @@ import pytest
 from small_networks import Chain
 from torch import nn
 
-from septum.networks import create as models
 from septum.networks.blocks import conv
+from septum.networks.create import create_network
 from septum.networks.docs.receptive_field import receptive_field
 
 
@@ -52,5 +52,5 @@ def _unet_field(pixel, depth):
     ],
 )
 def test_receptive_field_of_u_nets(name, depth, options):
-    network = models.create_network(name, 2, 1, 1, width=1, depth=depth, **options)
+    network = create_network(name, 2, 1, 1, width=1, depth=depth, **options)
     assert receptive_field(network) == max(_unet_field(p, depth) for p in range(2**depth))

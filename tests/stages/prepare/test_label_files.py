@@ -19,7 +19,7 @@ from septum.data.store import VOID, case_paths, open_case
 from septum.errors import SeptumError
 from septum.stages.plan.stage import plan_dataset
 from septum.stages.prepare.stage import load_case, prepare_batch
-from septum.workflow import discovery as cases
+from septum.workflow.discovery import find_cases
 
 CLASSES = {2: "cell", 1: {"name": "matrix", "kind": "stuff"}}
 NAMES = ("a", "b", "c")
@@ -76,7 +76,7 @@ def lab(tmp_path_factory) -> Path:
 def found(lab: Path, **options):
     raw = {"data_root": str(lab), "datasets": {"d": PANOPTIC | options}}
     loaded = validate(raw)
-    return loaded.datasets["d"], cases.find_cases(loaded, "d")
+    return loaded.datasets["d"], find_cases(loaded, "d")
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

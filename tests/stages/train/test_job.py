@@ -13,8 +13,8 @@ from septum.config import registry
 from septum.config.schema import ClassSpec, Decode, NoScaling, Predict, Run, Train
 from septum.data.fold_cases import FoldCases
 from septum.data.plan import Plan, PlannedWeights
-from septum.io import code_digest as codedigest
-from septum.networks import create as models
+from septum.io.code_digest import code_digest, reachable
+from septum.networks.create import network_module
 from septum.networks.segmenter import build_segmenter
 from septum.stages.train.job import VALUES_CODE, WEIGHTS_CODE, Training
 from septum.stages.train.patches import PatchShape
@@ -73,7 +73,7 @@ def training(**changes):
 
 def rule_digest():
     head = registry.HEADS["semantic"].module
-    return codedigest.code_digest("septum.stages.train.stage", models.module("unet"), head)
+    return code_digest("septum.stages.train.stage", network_module("unet"), head)
 
 
 def test_an_edit_of_what_comes_after_the_weights_or_looks_on_keeps_the_epochs(source):
@@ -119,9 +119,9 @@ def test_all_code_that_a_training_loads_counts_but_for_what_gives_values():
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
-    counted = codedigest.reachable(WEIGHTS_CODE, without=VALUES_CODE)
+    counted = reachable(WEIGHTS_CODE, without=VALUES_CODE)
     assert {"septum.stages.train.module", "septum.data.windows"} <= set(loaded) & counted
-    values = codedigest.reachable(*VALUES_CODE)
+    values = reachable(*VALUES_CODE)
     assert set(loaded) - {"septum.config.registry"} <= counted | values
     values = {f"septum.config.{name}" for name in ("schema", "config", "demo_cases")}
     assert not counted & values

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from septum.classical import create as classical
+from septum.classical.create import create_method, method_names, parameter_grid
 from septum.classical.watershed import Watershed
 from septum.data.store import Case, Geometry, write_case
 from septum.data.store_attributes import IntensityStatistics
@@ -78,12 +78,12 @@ def test_the_channel_is_found_among_several():
     assert (parameters["channel"], score) == (1, 1.0)
 
 
-@pytest.mark.parametrize("name", classical.names())
+@pytest.mark.parametrize("name", method_names())
 def test_the_channel_is_found_among_those_of_an_8_bit_image(name):
     sample = squares()
     image = np.random.default_rng(0).integers(0, 256, (3, *sample.true.shape), dtype=np.uint8)
     image[2] = sample.image[0]
-    fixed = {key: values[0] for key, values in classical.grid(name, edge=10, pixels=100).items()}
+    fixed = {key: values[0] for key, values in parameter_grid(name, edge=10, pixels=100).items()}
     found = best_parameters(name, [Sample(image, sample.true, (1.0, 1.0))], fixed=fixed)
     assert found["parameters"]["channel"] == 2
     assert found["score"] >= 0.5
@@ -120,7 +120,7 @@ def test_what_is_fixed_stays_and_the_result_is_json(name):
     found = best_parameters(name, [squares()], fixed={"level": 0.44, "polarity": "bright"})
     assert found["parameters"]["level"] == 0.44
     assert json.loads(json.dumps(found)) == found
-    assert set(found["parameters"]) == set(type(classical.create(name, {})).model_fields)
+    assert set(found["parameters"]) == set(type(create_method(name, {})).model_fields)
     assert (found["method"], found["cases"], found["pixels"]) == (name, 1, 40 * 48)
 
 

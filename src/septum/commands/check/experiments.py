@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import nn
 
-from septum.classical import create as classical
+from septum.classical.create import create_method, misfits_of_plan
 from septum.config.config import Config
 from septum.config.runs import runs
 from septum.config.schema import Baseline, Run
 from septum.data.plan import Plan
 from septum.errors import Problem, Problems, SeptumError
 from septum.heads.base import head_class
-from septum.networks import create as models
+from septum.networks.create import check_options, create_network
 from septum.stages.train.initial_weights import load_backbone, require_backbone, take_weights
 from septum.workflow.discovery import resolve
 
@@ -47,10 +47,10 @@ def _check_baseline(baseline: Baseline, key: str, plan: Plan | None) -> Iterator
     """Yield the problems of a baseline's options, and of its use on a dataset."""
     problems = Problems()
     with problems.caught():
-        classical.create(baseline.method, baseline.options, where=f"{key}.options")
+        create_method(baseline.method, baseline.options, where=f"{key}.options")
     yield from problems
     if plan is not None:
-        yield from classical.misfits_of_plan(baseline, plan)
+        yield from misfits_of_plan(baseline, plan)
 
 
 def _check_network(config: Config, run: Run, plan: Plan | None) -> Iterator[Problem]:
@@ -63,9 +63,9 @@ def _check_network(config: Config, run: Run, plan: Plan | None) -> Iterator[Prob
     try:
         # Also imports the network, which must not happen under "meta": tensors that an import
         # creates would have no values.
-        models.check_options(run.network, run.options)
+        check_options(run.network, run.options)
         with torch.device("meta"):
-            network = models.create_network(run.network, axes, channels, outputs, **run.options)
+            network = create_network(run.network, axes, channels, outputs, **run.options)
     except SeptumError as error:
         for p in error.problems:
             yield Problem(f"{key}.{p.where}", p.what, p.remedy)
@@ -98,7 +98,7 @@ def _check_start(
         outputs = head_class(source_run.head).outputs(classes, axes)
         try:
             with torch.device("meta"):
-                source_network = models.create_network(
+                source_network = create_network(
                     source_run.network, axes, channels, outputs, **source_run.options
                 )
         except SeptumError:

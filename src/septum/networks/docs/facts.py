@@ -17,8 +17,8 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
 from septum.errors import problem
-from septum.networks import create as models
 from septum.networks.blocks import Network
+from septum.networks.create import check_options, create_network
 
 
 @dataclass(frozen=True)
@@ -128,10 +128,10 @@ def narrow_setting(name: str) -> Setting:
 def without_values(name: str, setting: Setting) -> Network:
     """Return a network on the meta device: made at once, however large."""
     # imports the network's module too, which must not happen under "meta"
-    options = models.check_options(name, setting.options)
+    options = check_options(name, setting.options)
     channels = setting.in_channels, setting.out_channels
     with torch.device("meta"):
-        return models.create_network(name, setting.spatial_dims, *channels, **options)
+        return create_network(name, setting.spatial_dims, *channels, **options)
 
 
 def count_parameters(network: nn.Module) -> int:
@@ -145,7 +145,7 @@ def cost_at(name: str, setting: Setting) -> Cost:
     if not network.detects:
         return cost(network, setting.in_channels, setting.size)
     channels = setting.in_channels, setting.out_channels
-    network = models.create_network(name, setting.spatial_dims, *channels, **setting.options)
+    network = create_network(name, setting.spatial_dims, *channels, **setting.options)
     return detector_cost(network, setting.in_channels, setting.size)
 
 

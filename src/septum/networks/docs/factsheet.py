@@ -20,7 +20,7 @@ import torch
 from septum.config import registry
 from septum.errors import SeptumError, problem
 from septum.io.atomic import write_text
-from septum.networks import create as models
+from septum.networks.create import create_network, network_class, network_module, network_names
 from septum.networks.docs import facts
 from septum.networks.docs.receptive_field import receptive_field
 
@@ -56,8 +56,8 @@ NARROW_HEAD = """\
 
 def markdown() -> str:
     """Return the tables and the list of departures."""
-    papers = [_paper_row(name) for name in models.network_names()]
-    narrow = [_narrow_row(name) for name in models.network_names()]
+    papers = [_paper_row(name) for name in network_names()]
+    narrow = [_narrow_row(name) for name in network_names()]
     return "\n".join(
         [
             INTRODUCTION,
@@ -93,10 +93,10 @@ def write(path: Path, text: str) -> None:
 
 def paper(name: str) -> tuple[str, str]:
     """Return a network's paper as (first author and year, link)."""
-    of_class = _paragraphs(models.network_class(name))[1]
+    of_class = _paragraphs(network_class(name))[1]
     reference = PAPER.match(of_class) or PAPER.match(_paragraphs(_module(name))[1])
     if not reference:
-        where = models.module(name)
+        where = network_module(name)
         raise problem(
             where, "names no paper", "begin the second paragraph with authors, year, link"
         )
@@ -112,16 +112,16 @@ def departures(name: str) -> str:
         if paragraph_match:
             text = paragraph_match[1].replace("``", "`")
             return text[0].upper() + text[1:]
-    where = models.module(name)
+    where = network_module(name)
     raise problem(where, "names no departures", "add a paragraph 'Departures from the paper: …'")
 
 
 def _module(name: str) -> ModuleType:
-    return importlib.import_module(models.module(name))
+    return importlib.import_module(network_module(name))
 
 
 def _detectors() -> list[str]:
-    return [name for name in models.network_names() if registry.NETWORKS[name].head is not None]
+    return [name for name in network_names() if registry.NETWORKS[name].head is not None]
 
 
 def _paragraphs(documented: object) -> list[str]:
@@ -149,9 +149,7 @@ def _field(name: str) -> str:
     if name in _detectors():
         return "–"
     torch.manual_seed(0)
-    field = receptive_field(
-        models.create_network(name, 2, 1, 1, **facts.narrow_setting(name).options)
-    )
+    field = receptive_field(create_network(name, 2, 1, 1, **facts.narrow_setting(name).options))
     return "whole image" if field is None else f"{field}"
 
 
@@ -173,8 +171,8 @@ def _cells(cost: facts.Cost) -> list[str]:
 def _departures() -> list[str]:
     """Return a list item a module, for all networks that it holds."""
     groups: dict[str, list[str]] = {}
-    for name in models.network_names():
-        groups.setdefault(models.module(name), []).append(name)
+    for name in network_names():
+        groups.setdefault(network_module(name), []).append(name)
     return [
         f"- {', '.join(f'`{name}`' for name in group)}: {departures(group[0])}"
         for group in groups.values()

@@ -14,10 +14,16 @@ from septum.data.plan import Plan, PlannedWeights
 from septum.data.store import case_paths, read_case
 from septum.errors import SeptumError, problem
 from septum.io.atomic import write_json
-from septum.stages.plan import near_duplicates as duplicates
 from septum.stages.plan.case_facts import MIN_FOREGROUND_SAMPLES, CaseFacts, measure
 from septum.stages.plan.fingerprint import check_alike, fingerprint
-from septum.stages.plan.near_duplicates import Pair, Signature, sign
+from septum.stages.plan.near_duplicates import (
+    Pair,
+    Signature,
+    describe,
+    find_duplicates,
+    sign,
+    straddling,
+)
 from septum.stages.plan.rules import (
     derive_class_weights,
     derive_min_size,
@@ -100,7 +106,7 @@ def make_plan(
     if not facts:
         raise problem(key, "has no case", "check its patterns and `exclude`")
     check_alike(facts, key)
-    pairs = duplicates.find_duplicates(signatures)
+    pairs = find_duplicates(signatures)
     partition = _partition(dataset, name, facts, pairs, groups, split_file, seed)
     _refuse_duplicates(dataset, name, pairs, partition, split_file is not None)
     # settings are derived without the test set; a dataset without labels has none
@@ -223,10 +229,10 @@ def _refuse_duplicates(
 ) -> None:
     """Raise if duplicates lie in different parts of the split, unless that is allowed."""
     part_of = partition.part_of()
-    leaks = duplicates.straddling(pairs, part_of)
+    leaks = straddling(pairs, part_of)
     if leaks and dataset.split.duplicates != "allow":
         where = f"datasets.{name}.split.duplicates"
-        raise SeptumError(duplicates.describe(leaks, part_of, where, from_file=from_file))
+        raise SeptumError(describe(leaks, part_of, where, from_file=from_file))
     if pairs:
         text = "%d pairs of images are (nearly) the same, %d of them across parts of the split"
         log.info(text, len(pairs), len(leaks))

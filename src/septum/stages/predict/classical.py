@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from septum.classical.create import create
+from septum.classical.create import create_method
 from septum.classical.fitted import Fitted, common_baseline, read_fitted
 from septum.data.plan import read_plan
 from septum.data.store import Geometry, Prediction, case_paths, read_case
@@ -97,7 +97,7 @@ def predict_by_baseline(
 ) -> Prediction:
     """Segment an image (C, *spatial) by the baseline that stands for those of ``used``."""
     fitted = common_baseline(list(used.values()))
-    method = create(fitted.method, fitted.parameters)
+    method = create_method(fitted.method, fitted.parameters)
     instance = method.segment(image, spacing=geometry.spacing)
     (number,) = fitted.classes
     return Prediction(

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from septum.classical.create import create, misfits_of_plan
+from septum.classical.create import create_method, misfits_of_plan
 from septum.classical.fitted import Fitted, data_of
 from septum.config.schema import Baseline
 from septum.data.fold_cases import find_validation_cases
@@ -54,7 +54,9 @@ def fit(
         a validation case is missing, or if the method or its options are wrong.
     """
     Problems(misfits_of_plan(baseline, plan)).raise_if_any()
-    create(baseline.method, baseline.options, where=f"experiments.{baseline.experiment}.options")
+    create_method(
+        baseline.method, baseline.options, where=f"experiments.{baseline.experiment}.options"
+    )
     paths = find_validation_cases(plan, fold, cases)
     start = time.monotonic()
     tuned = tune(baseline.method, paths, fixed=baseline.options)

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import ndimage
 
 from septum.classical.base import Method
-from septum.classical.create import create, grid, method_class
+from septum.classical.create import create_method, method_class, parameter_grid
 from septum.data.store import VOID, open_case
 from septum.metrics.matching import average_precision
 from septum.metrics.overlap import OverlapTable
@@ -62,7 +62,7 @@ def tune(
     Parameters
     ----------
     name : str
-        One of `septum.classical.create.names`.
+        One of `septum.classical.create.method_names`.
     cases : sequence of path
         Canonical cases with labels.
     fixed : mapping, optional
@@ -106,13 +106,13 @@ def best_parameters(
 
     The score is the mean over images of AP averaged over IoU 0.50:0.05:0.95, or of the IoU of
     the foreground if no single objects are annotated. Parameters are set to the best value of
-    `septum.classical.create.grid` in turn, until none changes. Of equal scores the current value
-    is kept, otherwise the first one in the grid.
+    `septum.classical.create.parameter_grid` in turn, until none changes. Of equal scores the
+    current value is kept, otherwise the first one in the grid.
 
     Parameters
     ----------
     name : str
-        One of `septum.classical.create.names`.
+        One of `septum.classical.create.method_names`.
     samples : sequence of Sample
     fixed : mapping, optional
         Parameters that are not tuned.
@@ -130,13 +130,13 @@ def best_parameters(
     """
     fixed = dict(fixed or {})
     channels = min((len(sample.image) for sample in samples), default=1)
-    values = grid(name, channels=channels, **_typical_object(samples))
+    values = parameter_grid(name, channels=channels, **_typical_object(samples))
     free = {key: options for key, options in values.items() if key not in fixed}
     start = {key: options[0] for key, options in free.items()}
     score_by_method: dict[Method, float] = {}
 
     def score(parameters: Mapping[str, Any]) -> float:
-        method = create(name, parameters)
+        method = create_method(name, parameters)
         if method not in score_by_method:
             score_by_method[method] = _score(method, samples)
         return score_by_method[method]
@@ -146,7 +146,7 @@ def best_parameters(
     _log.info("%s: %.4f, the best of %d sets of parameters", name, result, len(score_by_method))
     return {
         "method": name,
-        "parameters": create(name, best).model_dump(mode="json"),
+        "parameters": create_method(name, best).model_dump(mode="json"),
         "score": None if result < 0 else result,
         "cases": len(samples),
         "pixels": sum(sample.true.size for sample in samples),
@@ -170,7 +170,7 @@ def _score(method: Method, samples: Sequence[Sample]) -> float:
 
 
 def _typical_object(samples: Sequence[Sample]) -> dict[str, float]:
-    """Return the median size of the objects, if any, as arguments of `classical.create.grid`."""
+    """Return the median size of the objects, if any, as arguments of `parameter_grid`."""
     pixels, edges = [], []
     for sample in samples:
         labels = sample.true if sample.instances else ndimage.label(sample.true > 0)[0]
