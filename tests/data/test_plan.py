@@ -63,9 +63,23 @@ def test_the_file(tmp_path):
 def test_a_newer_plan(tmp_path):
     path = tmp_path / "plan.json"
     path.write_text(json.dumps({**PLAN.to_json(), "format_version": 2}))
-    with pytest.raises(SeptumError, match=r"has format 2, this Septum reads up to 1") as error:
+    with pytest.raises(SeptumError) as error:
         read_plan(path)
-    assert error.value.problems[0].remedy == "make it again by `septum plan`"
+    (problem,) = error.value.problems
+    assert problem.what == "has format 2, but this Septum reads formats up to 1"
+    assert problem.remedy == "update Septum to the version that wrote it"
+
+
+def test_an_older_plan_that_lacks_something(tmp_path):
+    path = tmp_path / "plan.json"
+    plain = PLAN.to_json()
+    del plain["format_version"], plain["diameters"]
+    path.write_text(json.dumps(plain))
+    with pytest.raises(SeptumError) as error:
+        read_plan(path)
+    (problem,) = error.value.problems
+    assert problem.what == "is no plan that this version of Septum reads (it lacks 'diameters')"
+    assert problem.remedy == "delete it and run again"
 
 
 @pytest.mark.parametrize(
@@ -74,6 +88,7 @@ def test_a_newer_plan(tmp_path):
         (None, "does not exist"),
         ("", "is no plan"),
         ("[1, 2]", "is no plan"),
+        ('{"format_version": "2"}', "is no plan"),
         ('{"dataset": "x"}', "is no plan that this version of Septum reads .it lacks 'spatial_"),
     ],
 )

@@ -144,9 +144,6 @@ class Plan:
         KeyError, TypeError, ValueError
             If something is missing or of the wrong kind.
         """
-        version = plain.get("format_version", 1)
-        if version > FORMAT_VERSION:
-            raise ValueError(f"it has format {version}, this Septum reads up to {FORMAT_VERSION}")
         values = {field.name: plain[field.name] for field in fields(cls)}
         classes = {int(i): ClassSpec(**spec) for i, spec in values["classes"].items()}
         values |= {"classes": classes, "spacing": tuple(values["spacing"])}
@@ -168,10 +165,15 @@ def read_plan(path: str | Path) -> Plan:
     Raises
     ------
     SeptumError
-        If there is none, or it is not one.
+        If there is none, or it is not one, or it is of a newer format.
     """
     try:
-        return Plan.from_json(json.loads(Path(path).read_text(encoding="utf-8")))
+        plain = json.loads(Path(path).read_text(encoding="utf-8"))
+        version = plain.get("format_version", 1)
+        if version > FORMAT_VERSION:
+            what = f"has format {version}, but this Septum reads formats up to {FORMAT_VERSION}"
+            raise problem(path, what, "update Septum to the version that wrote it")
+        return Plan.from_json(plain)
     except FileNotFoundError:
         raise problem(path, "does not exist", "make it by `septum plan`") from None
     except OSError as error:
@@ -187,4 +189,4 @@ def read_plan(path: str | Path) -> Plan:
 
 def _unreadable(path: str | Path, reason: str) -> SeptumError:
     what = f"is no plan that this version of Septum reads ({reason})"
-    return problem(path, what, "make it again by `septum plan`")
+    return problem(path, what, "delete it and run again")
