@@ -57,6 +57,13 @@ def test_a_file_in_the_way_is_named(tmp_path):
             write_text(tmp_path / "file" / deeper, "x")
 
 
+def test_a_file_in_the_way_of_a_relative_path_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("")
+    with pytest.raises(SeptumError, match=r"file: cannot be written \(Not a directory\)"):
+        require_writable(Path("file"))
+
+
 def test_a_name_that_is_too_long(tmp_path):
     for final in (tmp_path / ("x" * 300), tmp_path / ("x" * 300) / "a.txt"):
         with pytest.raises(SeptumError, match="File name too long"):

@@ -194,6 +194,21 @@ def test_comments_docstrings_and_layout_do_not(package, text):
     assert digest() == before
 
 
+def test_data_of_a_package_count_and_what_editors_leave_there_does_not(package):
+    folder, digest = package
+    room = folder / "room"
+    room.mkdir()
+    (room / "__init__.py").write_text("")
+    (room / "page.j2").write_text("one")
+    (folder / "b.py").write_text("from septum.room import __name__\n")
+    before = digest()
+    for name in (".b.py.swp", ".DS_Store", "b.py~", "b.py.orig"):
+        (room / name).write_text("")
+        assert digest() == before
+    (room / "page.j2").write_text("two")
+    assert digest() != before
+
+
 def test_a_module_that_is_not_imported_does_not(package):
     folder, digest = package
     before = digest()

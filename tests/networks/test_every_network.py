@@ -58,7 +58,10 @@ GRAIN = {
 # parts (gradients, files, layouts) is asked of these, what concerns sizes of all variants.
 WITH_ALL_PARTS = [
     ("deeplabv2", {"backbone": "resnet18", "width": 1 / 16}),
-    ("deeplabv3", {"backbone": "resnet18", "width": 1 / 16, "auxiliary": 0.4}),
+    (
+        "deeplabv3",
+        {"backbone": "resnet18", "width": 1 / 16, "output_stride": 8, "auxiliary": 0.4},
+    ),
     ("deeplabv3plus", {"backbone": "resnet50", "width": 1 / 16, "auxiliary": 0.4}),
     ("fcn16s", {"width": 1 / 32}),
     ("fcn32s", {"width": 1 / 32, "backbone": "vgg16_bn"}),

@@ -152,8 +152,9 @@ def _writing(final: Path, touched: Path) -> Iterator[None]:
         raise
     except OSError as error:
         # Errors of reading another file inside the block are not errors of writing this one.
-        about = str(error.filename) if error.filename is not None else str(touched)
-        is_about_final = about.startswith(str(touched)) or str(touched).startswith(about)
+        path = os.path.abspath(touched)
+        about = path if error.filename is None else os.path.abspath(os.fsdecode(error.filename))
+        is_about_final = about.startswith(path) or path.startswith(about)
         # Files inside a temporary folder are reported by the folder, which users know by name.
         if error.errno not in _WRITE_ERRORS or not is_about_final or _is_nested(final):
             raise

@@ -19,6 +19,9 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
+DATA_SUFFIXES = (".css", ".csv", ".j2", ".js", ".json", ".txt")
+"""Files beside the modules of a package that count with it. What editors and systems leave there
+(`.unet.py.swp`, `.DS_Store`) does not."""
 # imported for its addresses; the modules that a stage looks up there are named to `code_digest`
 UNCOUNTED_MODULES = ("septum.config.registry",)
 
@@ -90,7 +93,7 @@ def _normal_form(module: str) -> str:
     file = _file(module)
     data = ""
     if file is not None and file.name == "__init__.py" and module != PACKAGE.name:
-        beside = sorted(p for p in file.parent.iterdir() if p.is_file() and p.suffix != ".py")
+        beside = sorted(p for p in file.parent.iterdir() if p.suffix in DATA_SUFFIXES)
         data = "".join(hashlib.sha256(p.read_bytes()).hexdigest() for p in beside)
     return ast.dump(tree) + data
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from safetensors.torch import load_file
 from trainings import inputs, run_training, settings, write_dataset
 
-from septum.config.schema import Decode, Predict, Tune
+from septum.cli import main
+from septum.config.schema import ClassSpec, Decode, Predict, Tune
 from septum.errors import SeptumError
 from septum.io.atomic import read_json
 from septum.networks.model_file import read_model, save_model
@@ -23,12 +26,12 @@ def trained(tmp_path_factory):
     return folder, folder / "out"
 
 
-def tune_again(trained, out, weights=None, **sections):
+def tune_again(trained, out, weights=None, plan=None, **sections):
     data, folder = trained
     given = inputs(data, settings())
     tune(
         weights=weights or folder / "weights.safetensors",
-        plan=given["plan"],
+        plan=plan or given["plan"],
         cases=given["cases"],
         settings=Tune(**sections),
         out=out,
@@ -75,3 +78,31 @@ def test_weights_of_no_fold_are_refused(trained, tmp_path):
     save_model(path, stored.state, stored.header.model_copy(update={"trained": None}))
     with pytest.raises(SeptumError, match="does not say which fold"):
         tune_again(trained, tmp_path / "model.safetensors", weights=path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"in_channels": 3}, "they differ in in_channels"),
+        ({"annotation": "semantic"}, "they differ in annotation"),
+        ({"classes": {1: ClassSpec(name="other")}}, "they differ in classes"),
+    ],
+)
+def test_the_plan_of_another_dataset_is_refused(trained, tmp_path, changes, message):
+    plan = replace(inputs(trained[0], settings())["plan"], **changes)
+    with pytest.raises(SeptumError, match=message):
+        tune_again(trained, tmp_path / "model.safetensors", plan=plan)
+    assert not (tmp_path / "model.safetensors").exists()
+
+
+def test_a_way_of_decoding_of_another_head_is_refused(trained, tmp_path, capsys):
+    data, folder = trained
+    command = ["tune", "--weights", str(folder / "weights.safetensors")]
+    command += ["--plan", str(data / "plan.json"), "--cases", str(data / "cases" / "b0")]
+    settings_text = '{"predict": {}, "decode": {"method": "stars"}}'
+    command += ["--settings", settings_text, "--out", str(tmp_path / "model.safetensors")]
+    assert main(command) == 1
+    told = capsys.readouterr().err
+    assert "--settings, decode.method: 'stars' is no way to instances" in told
+    assert "choose one of: auto, components, watershed" in told
+    assert not (tmp_path / "model.safetensors").exists()

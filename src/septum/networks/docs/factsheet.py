@@ -12,6 +12,7 @@ import importlib
 import inspect
 import re
 import sys
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
@@ -107,10 +108,13 @@ def paper(name: str) -> tuple[str, str]:
 
 def departures(name: str) -> str:
     """Return what the docstring of a network's module says of departures from the paper."""
-    for paragraph in _paragraphs(_module(name)):
-        paragraph_match = re.search(r"(?:^|\. )Departures[^:]*: (.*)", paragraph)
-        if paragraph_match:
-            text = paragraph_match[1].replace("``", "`")
+    paragraphs = _paragraphs(_module(name))
+    for paragraph, next_paragraph in pairwise(paragraphs):
+        heading = re.search(r"(?:^|\. )Departures[^:]*:\s*(.*)", paragraph)
+        if heading:
+            # in the same paragraph, or as a list in the next one
+            text = heading[1] or re.sub(r"(?:^| )- ", " ", next_paragraph).strip()
+            text = text.replace("``", "`")
             return text[0].upper() + text[1:]
     where = network_module(name)
     raise problem(where, "names no departures", "add a paragraph 'Departures from the paper: …'")

@@ -11,10 +11,11 @@ import torch
 from septum.config.schema import Tune
 from septum.data.fold_cases import find_validation_cases
 from septum.data.plan import Plan
-from septum.errors import problem
+from septum.errors import Problems, problem
 from septum.io.usage import TUNING_COSTS_FILE, TuningCosts, usage, write_costs
 from septum.networks.device import CHANNELS_LAST, choose_device
 from septum.networks.model_file import read_model, save_model
+from septum.networks.model_header import ModelHeader
 from septum.stages.tune.decoder import tune_decoder
 
 
@@ -49,14 +50,15 @@ def tune(
     Raises
     ------
     SeptumError
-        If a GPU is demanded and there is none, if the weights do not name their fold, or if a
-        validation case is missing.
+        If a GPU is demanded and there is none, if the weights do not name their fold or were
+        trained on other data than those of the plan, or if a validation case is missing.
     """
     device = choose_device(settings.predict.device, "predict.device")
     stored = read_model(weights)
     if stored.header.trained is None:
         what = "does not say which fold it was trained on"
         raise problem(weights, what, "give the weights that `septum train` wrote")
+    _require_same_dataset(weights, stored.header, plan)
     paths = find_validation_cases(plan, stored.header.trained.fold, cases)
     header = stored.header.model_copy(
         update={
@@ -78,3 +80,15 @@ def tune(
     costs = TuningCosts(**used.model_dump(), tuning_s=seconds)
     write_costs(Path(out).parent / TUNING_COSTS_FILE, costs)
     save_model(out, stored.state, header.model_copy(update={"decoder": decoder}))
+
+
+def _require_same_dataset(weights: Path, header: ModelHeader, plan: Plan) -> None:
+    """Raise if a network was trained on other data than those that a plan is of."""
+    problems = Problems()
+    remedy = "give the plan and the cases of the dataset that the network was trained on"
+    for name in ("spatial_dims", "in_channels", "annotation", "classes"):
+        trained, planned = getattr(header, name), getattr(plan, name)
+        if trained != planned:
+            what = f"is of other data than the plan of {plan.dataset}: they differ in {name}"
+            problems.add(weights, what, remedy)
+    problems.raise_if_any()
