@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from septum.stages.train.checkpoints import HISTORY_FILE
 from septum.workflow.paths import Paths
 
 PATHS = Paths("out")
@@ -20,6 +23,7 @@ PATHS = Paths("out")
         (PATHS.weights, "out/{dataset}/weights/{batch}"),
         (PATHS.trained_weights, "out/{dataset}/{experiment}/fold{fold}/weights.safetensors"),
         (PATHS.model, "out/{dataset}/{experiment}/fold{fold}/model.safetensors"),
+        (PATHS.history, "out/{dataset}/{experiment}/fold{fold}/history.csv"),
         (PATHS.tuning_costs, "out/{dataset}/{experiment}/fold{fold}/tuning.json"),
         (PATHS.parameters, "out/{dataset}/{experiment}/fold{fold}/parameters.json"),
         (PATHS.fold_costs, "out/{dataset}/{experiment}/fold{fold}/costs.json"),
@@ -39,6 +43,11 @@ def test_an_input_function_takes_the_path_of_one_thing():
     assert PATHS.cases("cells", "1of2") == "out/cells/cases/1of2"
     assert PATHS.model("cells", "unet", 3) == "out/cells/unet/fold3/model.safetensors"
     assert PATHS.table("pooled", "cells", "unet") == "out/cells/unet/pooled.csv"
+
+
+def test_the_history_lies_where_a_training_writes_it():
+    weights, history = Path(PATHS.trained_weights()), Path(PATHS.history())
+    assert history == weights.parent / HISTORY_FILE
 
 
 def test_logs_and_benchmarks_lie_side_by_side():

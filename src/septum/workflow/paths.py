@@ -95,6 +95,12 @@ class Paths:
         """Return the weights of a trained network, before its decoder is tuned."""
         return f"{self.experiment(dataset, experiment)}/fold{fold}/weights.safetensors"
 
+    def history(
+        self, dataset: str = DATASET, experiment: str = EXPERIMENT, fold: int | str = FOLD
+    ) -> str:
+        """Return the table of epochs, which a training writes beside its weights."""
+        return f"{self.experiment(dataset, experiment)}/fold{fold}/history.csv"
+
     def tuning_costs(
         self, dataset: str = DATASET, experiment: str = EXPERIMENT, fold: int | str = FOLD
     ) -> str:

@@ -19,7 +19,8 @@ from septum.errors import problem
 from septum.networks.model_header import count_weights, read_header
 from septum.stages.leaderboard.scores import Row, Scores, read_rows, read_scores
 from septum.stages.merge.record import Merged, common_merge
-from septum.workflow.report_contents import ReportedDataset, ReportedExperiment
+from septum.workflow.paths import Paths
+from septum.workflow.report_contents import ReportedDataset
 
 Value = bool | int | float | str | list[Any] | None
 """The JSON value of an option or a parameter."""
@@ -158,15 +159,16 @@ def read_dataset(results: Path, reported: ReportedDataset) -> Dataset:
     SeptumError
         If a file is missing or damaged.
     """
-    folder = Path(results) / reported.folder
-    leaderboard = read_rows(folder / "leaderboard.csv", {"experiment", "subset", "ranked_by"})
+    paths, folder = Paths(str(results)), reported.folder
+    leaderboard_path = Path(paths.leaderboard(folder))
+    leaderboard = read_rows(leaderboard_path, {"experiment", "subset", "ranked_by"})
     rank = {str(row["experiment"]): i for i, row in enumerate(leaderboard)}
     shown = reported.experiments
     missing = sorted(set(shown) - set(rank))
     if missing:
         what = f"has no row for {', '.join(missing)}"
-        raise problem(folder / "leaderboard.csv", what, "run the stage that writes it again")
-    plan = read_plan(folder / "plan.json").with_weights(reported.weights)
+        raise problem(leaderboard_path, what, "run the stage that writes it again")
+    plan = read_plan(paths.plan(folder)).with_weights(reported.weights)
     return Dataset(
         name=reported.name,
         plan=plan,
@@ -174,10 +176,10 @@ def read_dataset(results: Path, reported: ReportedDataset) -> Dataset:
         weights=reported.weights,
         leaderboard=[row for row in leaderboard if row["experiment"] in shown],
         experiments=[
-            _read_experiment(folder / key, shown[key], reported.batches, plan)
+            _read_experiment(paths, reported, key, plan)
             for key in sorted(shown, key=lambda key: rank[key])
         ],
-        cases=case_paths(folder / "cases" / batch for batch in reported.batches),
+        cases=case_paths(paths.cases(folder, batch) for batch in reported.batches),
     )
 
 
@@ -208,24 +210,23 @@ _RECORDS = {"classical": (Fitted, common_baseline), "merged": (Merged, common_me
 """By the kind of experiment, the record of a fold, and what makes one record of several folds'."""
 
 
-def _read_experiment(
-    folder: Path, reported: ReportedExperiment, batches: list[str], plan: Plan
-) -> Experiment:
-    paths = {fold: folder / f"fold{fold}" for fold in reported.folds}
-    predicted = case_paths(folder / "predicted" / batch for batch in batches)
+def _read_experiment(paths: Paths, dataset: ReportedDataset, key: str, plan: Plan) -> Experiment:
+    reported, place = dataset.experiments[key], (dataset.folder, key)
+    tables = ("cases", "classes", "pooled", "confusion")
+    table = {name: Path(paths.table(name, *place)) for name in tables}
+    predicted = case_paths(paths.predicted(*place, batch) for batch in dataset.batches)
     results = {
-        "key": folder.name,
-        "scores": read_scores(folder / "cases.csv", folder / "classes.csv"),
-        "pooled": read_rows(
-            folder / "pooled.csv", {"subset", "class", "class_name", "kind", "iou"}
-        ),
-        "confusion": read_rows(folder / "confusion.csv", {"subset", "true", "predicted", "pixels"}),
+        "key": key,
+        "scores": read_scores(table["cases"], table["classes"]),
+        "pooled": read_rows(table["pooled"], {"subset", "class", "class_name", "kind", "iou"}),
+        "confusion": read_rows(table["confusion"], {"subset", "true", "predicted", "pixels"}),
         "predicted": predicted,
     }
     kind = reported.kind
     if kind in _RECORDS:
         record, common = _RECORDS[kind]
-        tuned = [read_record(path / "parameters.json", record) for path in paths.values()]
+        files = [Path(paths.parameters(*place, fold)) for fold in reported.folds]
+        tuned = [read_record(file, record) for file in files]
         return Experiment(
             name=f"{reported.name} ({kind})",
             histories={},
@@ -234,15 +235,16 @@ def _read_experiment(
             options=reported.baseline.options if reported.baseline else {},
             **results,
         )
-    histories = {
-        fold: read_rows(path / "history.csv", {"epoch", "train_loss", "val_loss", "val_iou"})
-        for fold, path in paths.items()
-        if (path / "history.csv").is_file()
-    }
+    models = {fold: Path(paths.model(*place, fold)) for fold in reported.folds}
+    history = {fold: Path(paths.history(*place, fold)) for fold in reported.folds}
     return Experiment(
         name=reported.name,
-        histories=histories,
-        models={fold: read_shown_model(path / "model.safetensors") for fold, path in paths.items()},
+        histories={
+            fold: read_rows(path, {"epoch", "train_loss", "val_loss", "val_iou"})
+            for fold, path in history.items()
+            if path.is_file()
+        },
+        models={fold: read_shown_model(path) for fold, path in models.items()},
         run=reported.run,
         used=_read_used(predicted, plan),
         **results,
