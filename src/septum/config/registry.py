@@ -1,13 +1,13 @@
-"""The names that a configuration may use, each with the address of the code behind it.
+"""The names that a configuration may use, with the addresses of their code.
 
-There is one record for each network, head, way of decoding, reader, export format and classical
-baseline. A record says what must be known before that code is imported: its address, and what
-the checks and the schema of the configuration are built from. To add one of them, write its
-module and add its record to the table here; nothing else lists names.
+There is a record for each network, head, decoding method, reader, export format and classical
+baseline. It holds the address of the code, and the facts from which the schema and the checks of
+the configuration are built without importing it. To add one of them, write its module and add its
+record to the table in this module, which is the only list of names.
 
-The code is imported by `Record.load` when it is needed, so listing names costs nothing. The
-digest of a stage's code (`septum.io.code_digest`) leaves this module out and counts the modules
-that a stage looks up: a new record reruns nothing, an edit of a network that is used does.
+The code is imported by `Record.load` when it is needed. The digest of a stage's code
+(`septum.io.code_digest`) does not include this module, but the modules that the stage looks up.
+Hence a new record reruns nothing, and an edit of a network reruns the stages that use it.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class Record:
     Parameters
     ----------
     name : str
-        As the configuration writes it.
+        Name in the configuration.
     address : str
-        Where its code is: ``package.module:attribute``.
+        Address of the code, ``package.module:attribute``.
     """
 
     name: str
@@ -51,8 +51,8 @@ class Network(Record):
     Parameters
     ----------
     head : str, optional
-        For detectors, which find objects one by one and return no logits: the only head that
-        goes with them. All other networks go with every head that is not a detector's.
+        The only head of a detector, which finds single objects and returns no logits. Other
+        networks can have any head that is not for detectors.
     """
 
     head: str | None = None
@@ -60,16 +60,16 @@ class Network(Record):
 
 @dataclass(frozen=True)
 class Head(Record):
-    """A head: the class that says what the channels of a network's output mean.
+    """A head: a class that defines the output channels of a network.
 
     Parameters
     ----------
     methods : tuple of str
-        Its ways of decoding (keys of `METHODS`), the simplest first.
+        Its decoding methods (keys of `METHODS`), beginning with the simplest.
     needs_objects : bool
-        Whether it is trained on single objects, so that classes of pixels are not enough.
+        Whether training needs annotations of single objects, so that classes are not sufficient.
     of_detectors : bool
-        Whether it goes with detectors only, which have no other.
+        Whether the head is for detectors only.
     """
 
     methods: tuple[str, ...] = ()
@@ -79,17 +79,19 @@ class Head(Record):
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of a way of decoding, as the section ``decode`` accepts it.
+    """A parameter of decoding methods in the section ``decode`` of the configuration.
 
-    It may be ``auto`` as well, and is by default: tuned on the validation cases.
+    Its value there may also be ``auto``, the default, with which it is tuned on the validation
+    cases.
 
     Parameters
     ----------
     name : str
     kind : {"number", "count"}
-        A count is a whole number.
+        A count is an integer.
     above, least, below, most : float, optional
-        Bounds; ``above`` and ``below`` are excluded, ``least`` and ``most`` are included.
+        Bounds, of which ``above`` and ``below`` are exclusive, and ``least`` and ``most``
+        inclusive.
     """
 
     name: str
@@ -102,12 +104,12 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Method(Record):
-    """A way of decoding: from the output of a network to instances.
+    """A decoding method, which derives instances from the output of a network.
 
     Parameters
     ----------
     parameters : tuple of Parameter
-        A parameter that several ways share has the same bounds in all of them.
+        Its parameters; those of the same name have the same bounds in all methods.
     """
 
     parameters: tuple[Parameter, ...] = ()
@@ -115,13 +117,13 @@ class Method(Record):
 
 @dataclass(frozen=True)
 class Reader(Record):
-    """A reader: a class without arguments that keeps to `septum.data.readers.base.Reader`.
+    """A reader: a class without arguments that implements `septum.data.readers.base.Reader`.
 
     Parameters
     ----------
     suffixes : tuple of str
-        Of the files that are read by it where the configuration says ``reader: auto``, in small
-        letters. Several readers may read a format, but only one of them has its suffixes.
+        Lower-case suffixes of the files for which ``reader: auto`` chooses this reader. Only one
+        of several readers of a format has its suffixes.
     """
 
     suffixes: tuple[str, ...] = ()
@@ -129,16 +131,16 @@ class Reader(Record):
 
 @dataclass(frozen=True)
 class Writer(Record):
-    """A format in which objects are delivered beside the label maps (``export.formats``).
+    """A format in which objects are exported beside the label maps (``export.formats``).
 
     Its code is a subclass of `septum.data.writers.base.ObjectWriter`.
 
     Parameters
     ----------
     planar : bool
-        Whether it is for images of two axes only.
+        Whether the format is for 2-D images only.
     needs_objects : bool
-        Whether it holds nothing but objects, so that classes of pixels are not enough.
+        Whether the format holds objects only, so that classes of pixels are not sufficient.
     """
 
     planar: bool = False
@@ -152,7 +154,7 @@ class Baseline(Record):
     Parameters
     ----------
     planar : bool
-        Whether it is defined for images of two axes only.
+        Whether the method is defined for 2-D images only.
     """
 
     planar: bool = False
@@ -235,7 +237,7 @@ HEADS = _by_name(
     ]
 )
 
-# what each parameter does is said by the module of its way of decoding
+# the meaning of parameters is documented in the modules of the decoding methods
 THRESHOLD = Parameter("threshold", above=0.0, below=1.0)
 MASK_THRESHOLD = Parameter("mask_threshold", above=0.0, below=1.0)
 SEED_THRESHOLD = Parameter("seed_threshold", above=0.0, below=1.0)

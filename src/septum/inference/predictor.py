@@ -1,4 +1,4 @@
-"""From an image to its label maps, by a trained model or by several."""
+"""Prediction of label maps of an image by one or several trained models."""
 
 from __future__ import annotations
 
@@ -35,24 +35,28 @@ def predict_probabilities(
     statistics: IntensityStatistics,
     settings: Predict,
 ) -> np.ndarray:
-    """Return the probabilities (K, *spatial), float32, of an image, refined where asked for.
+    """Predict the probabilities of an image, refined by a CRF if ``predict.crf`` is set.
 
     Parameters
     ----------
     segmenter : Segmenter
-        Used on the device where it is.
+        Network, which runs on its own device.
     header : ModelHeader
     image : (C, *spatial) array, numpy or zarr
-        Raw; read window by window.
+        Raw intensities, which are read window by window.
     statistics : IntensityStatistics
-        Of the whole image (`septum.data.intensity.statistics`).
+        Statistics of the whole image (`septum.data.intensity.statistics`).
     settings : Predict
+
+    Returns
+    -------
+    (K, *spatial) float32 array
 
     Raises
     ------
     SeptumError
         If ``predict.tile`` has another number of axes than the image, or ``predict.crf`` is
-        given for a head that regresses.
+        set for a head with regression.
     """
     tile = _tile(header, segmenter, settings)
     device = next(segmenter.parameters()).device
@@ -65,7 +69,7 @@ def predict_probabilities(
         batch=settings.batch,
         device=device,
         tta=settings.tta,
-        planes=_turned_planes(header) if settings.tta else None,
+        planes=_rotated_planes(header) if settings.tta else None,
         normalise=normalised,
         progress=True,
     )
@@ -82,15 +86,20 @@ def predict_scenes(
     settings: Predict,
     mask_thresholds: Sequence[float],
 ) -> dict[float, Scene]:
-    """Return the objects that detectors find in an image, and the stuff where they know stuff.
+    """Predict the objects of an image by detectors, and the stuff if they predict stuff.
 
-    The first parameters are those of `predict_probabilities`; turned images (``predict.tta``)
-    are for the maps of stuff only.
+    The first parameters are those of `predict_probabilities`. Test-time augmentation
+    (``predict.tta``) is used for the maps of stuff only.
 
     Parameters
     ----------
     mask_thresholds : sequence of float
-        Probabilities above which a pixel belongs to an object: a scene of each.
+        Probabilities above which a pixel belongs to an object.
+
+    Returns
+    -------
+    dict of float to Scene
+        A scene for each threshold.
     """
     several = isinstance(segmenter, Ensemble)
     detected = [
@@ -112,17 +121,17 @@ def predict_scenes(
         probabilities = predict_probabilities(segmenter, header, image, statistics, settings)
         stuff = likeliest_stuff(probabilities, header.classes)
     scenes = {}
-    for level, *of_models in zip(mask_thresholds, *detected, strict=True):
+    for threshold, *of_models in zip(mask_thresholds, *detected, strict=True):
         shape = image.shape[1:]
         objects = ensemble_detections(of_models, shape) if several else of_models[0]
-        scenes[level] = Scene(objects, stuff)
+        scenes[threshold] = Scene(objects, stuff)
     return scenes
 
 
 def _normaliser(
     header: ModelHeader, statistics: IntensityStatistics
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Return the function from raw intensities to the network's input."""
+    """Return the function that normalises raw intensities to the input of the network."""
     return partial(normalise, statistics=statistics, scheme=header.intensities)
 
 
@@ -143,7 +152,7 @@ def _refined(
     settings: CRF,
     device: torch.device,
 ) -> np.ndarray:
-    """Return the probabilities refined by the (normalised) image they are of."""
+    """Refine probabilities by a CRF, given the normalised image."""
     if head_class(header.head).regression is not None:
         what = f"is for class probabilities, and the model's head is {header.head!r}"
         raise problem("predict.crf", what, "set it to false")
@@ -151,20 +160,20 @@ def _refined(
     refined = refine(
         torch.from_numpy(probabilities).to(device),
         torch.from_numpy(image),
-        # pixels of the finest axis, whatever the unit: thick slices are further apart
+        # in pixels of the finest axis, which is independent of the unit
         spacing=[step / finest for step in header.spacing],
         **settings.model_dump(),
     )
     return refined.cpu().numpy()
 
 
-def _turned_planes(header: ModelHeader) -> list[tuple[int, int]]:
-    """Return the planes in which training turned its patches: the network knows no others.
+def _rotated_planes(header: ModelHeader) -> list[tuple[int, int]]:
+    """Return the planes in which patches were rotated in training.
 
     Raises
     ------
     SeptumError
-        If it was trained without flips, which every symmetry is made of.
+        If the model was trained without flips, which test-time augmentation needs.
     """
     if header.trained is None:
         return square_planes(header.patch, header.spacing)
@@ -179,16 +188,23 @@ def _turned_planes(header: ModelHeader) -> list[tuple[int, int]]:
 def predict_case(
     model: Model, image: Any, statistics: IntensityStatistics, settings: Predict
 ) -> tuple[np.ndarray, np.ndarray | None, list[float] | None]:
-    """Return the class map, the instance map and the objects' scores of an image.
+    """Predict the class map, the instance map and the scores of objects of an image.
 
-    Parameters are those of `predict_probabilities`; the decoder is the model's. The maps are
-    uint16 and uint32; where only classes are predicted, there are no instances and no scores.
+    The parameters are those of `predict_probabilities`, and the decoder is that of the model.
+
+    Returns
+    -------
+    semantic : (*spatial) uint16 array
+    instance : (*spatial) uint32 array or None
+        None if only classes are predicted.
+    scores : list of float or None
+        Score of each object; None if only classes are predicted.
     """
     header = model.header
     if registry.HEADS[header.head].of_detectors:
-        level = header.decoder["mask_threshold"]
+        threshold = header.decoder["mask_threshold"]
         arguments = model.segmenter, header, image, statistics, settings
-        scene = predict_scenes(*arguments, [level])[level]
+        scene = predict_scenes(*arguments, [threshold])[threshold]
         return decode_scene(scene, image.shape[1:], header.classes, header.decoder)
     probabilities = predict_probabilities(model.segmenter, header, image, statistics, settings)
     semantic, instance = decode(
@@ -207,17 +223,17 @@ def predict_case(
 def object_scores(
     probabilities: np.ndarray, instance: np.ndarray, header: ModelHeader
 ) -> list[float]:
-    """Return how sure a network is of each object: the mean probability of being in one.
+    """Return the score of each object, the mean probability of its pixels of being in an object.
 
     Parameters
     ----------
     probabilities : (K, *spatial) float array
-        As `septum.decoding.decode.decode` takes them; classes of things are added up, and with them
-        the border.
+        Channels in the order of the head (`septum.decoding.decode.decode`). The probability of
+        being in an object is the sum over thing classes and the border.
     instance : (*spatial) integer array
-        Objects 1 … n.
+        Label map with ids 1 … n.
     header : ModelHeader
-        With the head and the classes.
+        Header with the head and the classes.
 
     Returns
     -------
@@ -236,7 +252,7 @@ def object_scores(
 
 
 def describe(model: Model, settings: Predict) -> PredictionAttributes:
-    """Return what is kept beside a prediction about the model that made it, and its windows."""
+    """Return the attributes of a prediction, which describe its model and its windows."""
     header = model.header
     return PredictionAttributes(
         annotation=header.annotation,

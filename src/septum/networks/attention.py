@@ -1,16 +1,16 @@
-"""Attention gates: skip connections weighted pixel by pixel by scores from the level below.
+"""Attention gates: skip connections weighted pixelwise by scores from the level below.
 
 Oktay et al. 2018, Attention U-Net: learning where to look for the pancreas,
-https://arxiv.org/abs/1804.03999, equations 1 and 2. An option of the U-shaped networks.
+https://arxiv.org/abs/1804.03999, equations 1 and 2. They are an option of `UNet` and `DenseUNet`.
 
 As in the paper, scores are additive (Bahdanau et al. 2015), computed on the coarser grid of the
 gating signal, and shared by all channels, and the topmost skip is not gated. As in the authors'
 released code, a gate has as many intermediate channels as the skip.
 
-Departures from the paper: a score holds for all the pixels that it was computed from (2×2 in
-2-D), where the paper interpolates linearly: interpolation would look beyond the border of an
-unpadded tile, and tiles would no longer agree with the whole. Nothing follows the gate (the
-released code has two more 1×1 convolutions there).
+Departures from the paper: a score is used for all pixels that it was computed from (2×2 in 2-D),
+whereas the paper interpolates scores linearly. Interpolation would depend on pixels beyond the
+border of an unpadded tile, so that tiles would not agree with the whole image. The two additional
+1×1 convolutions of the released code after the gate are left out.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from septum.networks.blocks import CONV, conv
 
 
 class AttentionGate(nn.Module):
-    """Weight a skip connection by scores between 0 and 1.
+    """A gate that weights a skip connection by scores between 0 and 1.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class AttentionGate(nn.Module):
     skip_channels : int
         Channels of the skip connection.
     signal_channels : int
-        Channels of the gating signal, which is half as large.
+        Channels of the gating signal, whose size is half that of the skip connection.
     """
 
     def __init__(self, spatial_dims: int, skip_channels: int, signal_channels: int) -> None:
@@ -56,7 +56,7 @@ class AttentionGate(nn.Module):
 
 
 class NoGate(nn.Module):
-    """The place of a gate at a skip connection that is not gated."""
+    """The identity, in place of a gate for skip connections that are not gated."""
 
     def forward(self, skip: Tensor, signal: Tensor) -> Tensor:
         """Return ``skip``."""

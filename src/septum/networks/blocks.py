@@ -1,7 +1,7 @@
 """The base class of networks, and layers by number of dimensions and by name.
 
-Layers are looked up in tables by ``spatial_dims``. (MONAI's factories hold the same classes of
-PyTorch, but importing MONAI takes longer than segmenting a small image.)
+Layers are looked up in tables by ``spatial_dims``. MONAI's factories offer the same classes of
+PyTorch, but importing MONAI takes longer than segmenting a small image.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _NORMS: dict[str, Callable[[int, int], nn.Module]] = {
 
 
 class Network(nn.Module):
-    """The base of every network that returns logits.
+    """The base class of networks.
 
     Attributes
     ----------
@@ -41,11 +41,11 @@ class Network(nn.Module):
         Pixels by which the logits are smaller than the image, on each side of each axis.
     stride : int
         Pixels of the image per pixel of the coarsest features. Logits are equivariant to
-        shifts by multiples of it, so tiles that start at such multiples agree exactly.
+        shifts by multiples of it, so that tiles which start at such multiples agree exactly.
     auxiliary : float
-        The weight of the auxiliary loss in training; 0 if a network has none.
+        Weight of the auxiliary loss in training; 0 for networks without auxiliary logits.
     detects : bool
-        Whether it finds objects one by one, and returns no logits (`septum.networks.detector`).
+        Whether the network detects objects and returns no logits (`septum.networks.detector`).
     """
 
     margin: int = 0
@@ -100,17 +100,18 @@ class Network(nn.Module):
 
 
 class ConvBlock(nn.Module):
-    """Two times 3×3 convolution, normalisation, ReLU.
+    """Two 3×3 convolutions, each with a normalisation and a ReLU.
 
     Parameters
     ----------
     spatial_dims, in_channels, out_channels : int
     padded : bool
-        False: valid convolutions, the output is 4 smaller along each axis.
+        Whether convolutions are padded; if not, the output is 4 smaller along each axis.
     norm : str
         "none", "batch", "instance" or "group" (gcd(8, channels) groups).
     residual : bool
-        Add the (cropped, 1×1-projected where channels differ) input before the last ReLU.
+        Add the input before the last ReLU. It is cropped, and projected by a 1×1 convolution if
+        the numbers of channels differ.
     """
 
     def __init__(
@@ -198,7 +199,7 @@ def max_pool(spatial_dims: int) -> nn.Module:
 
 
 def norm_layer(name: NormName, spatial_dims: int, channels: int) -> nn.Module:
-    """Return a normalisation layer with learnt scale and shift ("none": the identity)."""
+    """Return a normalisation layer with trained scale and shift, or the identity for "none"."""
     return _NORMS[name](spatial_dims, channels)
 
 
@@ -214,11 +215,11 @@ def centre_crop(x: Tensor, size: Sequence[int]) -> Tensor:
 
 @torch.no_grad()
 def initialise(network: nn.Module, *, uniform: bool = False) -> None:
-    """Draw all convolution weights with standard deviation sqrt(2/N); set biases to 0.
+    """Draw all convolution weights with standard deviation sqrt(2/N), and set biases to 0.
 
-    N is the number of incoming nodes of one neuron (He et al. 2015,
-    https://arxiv.org/abs/1502.01852, equation 10): channels × kernel size. An output pixel of a
-    transposed convolution has kernel size / stride of them a channel.
+    N is the number of incoming nodes of a neuron (He et al. 2015,
+    https://arxiv.org/abs/1502.01852, equation 10), which is channels × kernel size. For a
+    transposed convolution it is channels × kernel size / stride.
 
     Parameters
     ----------
@@ -245,7 +246,7 @@ def initialise(network: nn.Module, *, uniform: bool = False) -> None:
 
 
 def halving_weights(logits: Sequence[Tensor]) -> list[tuple[float, Tensor]]:
-    """Weight logits of falling resolution, halving the weight at each; the sum is 1."""
+    """Weight logits of decreasing resolution by weights that halve each time and sum to 1."""
     total = sum(0.5**level for level in range(len(logits)))
     return [(0.5**level / total, each) for level, each in enumerate(logits)]
 

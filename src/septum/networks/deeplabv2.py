@@ -1,21 +1,21 @@
-"""DeepLabv2: atrous convolution, and classifiers at several rates whose scores are summed.
+"""DeepLabv2: atrous convolution, and the sum of classifiers at several rates.
 
 Chen, Papandreou, Kokkinos, Murphy, Yuille, PAMI 2018, https://arxiv.org/abs/1606.00915.
 
-The default is the paper's ResNet-101 at output stride 8, and four 3×3 classifiers at rates 6,
-12, 18 and 24 (ASPP-L). With ``backbone: vgg16`` each rate has its own fc6 (3×3), fc7 and fc8,
-of 1024 channels, on VGG-16 whose poolings are 3×3, the last two of stride 1, and whose last
-convolutions have rate 2; with ``rates: [12]`` this is DeepLab-LargeFOV, of the paper's 20.5
+The default is the paper's ResNet-101 at output stride 8 with four 3×3 classifiers at rates 6, 12,
+18 and 24 (ASPP-L). With ``backbone: vgg16`` each rate has its own fc6 (3×3), fc7 and fc8 with 1024
+channels. The poolings of VGG-16 are then 3×3, the last two have stride 1, and the last
+convolutions have rate 2. With ``rates: [12]`` this is DeepLab-LargeFOV with the paper's 20.5
 million parameters.
 
-Departures from the paper: batch normalisation is trained (theirs is frozen); one image scale
-(theirs fuses three); the average pooling before fc6 of the released LargeFOV, which the paper
-does not mention, is left out; scores are enlarged within the network, for training too, and
-for any image size (`septum.networks.dilated`). Refinement by a CRF is apart:
-`septum.inference.crf`.
+Departures from the paper: batch normalisation is trained, whereas it is frozen in the paper.
+There is one image scale, whereas the paper fuses three. The average pooling before fc6 of the
+released LargeFOV, which the paper does not mention, is left out. Scores are upsampled within the
+network, also in training, and to any image size (`septum.networks.dilated`). Refinement by a CRF
+is a separate step (`septum.inference.crf`).
 
-A rate that is no smaller than the feature map (patch size / output stride) leaves of a 3×3
-kernel its centre: on small patches give smaller ``rates``.
+If a rate is not smaller than the feature map (patch size / output stride), only the centre of the
+3×3 kernel has an effect. Hence small patches need smaller ``rates``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ VGGName = Literal["vgg16", "vgg16_bn"]
 
 
 class DeepLabV2(DilatedNetwork):
-    """Scores at several rates, summed, on a dilated ResNet or VGG-16.
+    """DeepLabv2: the sum of scores at several rates, on a dilated ResNet or VGG-16.
 
     Parameters
     ----------
@@ -41,13 +41,13 @@ class DeepLabV2(DilatedNetwork):
     backbone : str
         "vgg16", "vgg16_bn", "resnet18", "resnet34", "resnet50" or "resnet101".
     width : float
-        Factor on all numbers of channels.
+        Multiplier of all numbers of channels.
     output_stride : int
         Pixels of the image per pixel of the last features: 8 or 16.
     rates : sequence of int
-        Of the atrous classifiers, in pixels of the last features.
+        Rates of the atrous classifiers, in pixels of the last features.
     dropout : float
-        Rate after fc6 and fc7 (VGG-16 only), in training.
+        Dropout rate after fc6 and fc7 (VGG-16 only), in training.
     """
 
     def __init__(
@@ -95,11 +95,12 @@ class DeepLabV2(DilatedNetwork):
 def atrous_vgg(
     name: VGGName, spatial_dims: int, in_channels: int, *, width: float, output_stride: int
 ) -> VGG:
-    """Return VGG-16 as DeepLab has it.
+    """Return the VGG-16 of DeepLab.
 
-    Poolings are 3×3, centred on every second pixel (as the strided convolutions of a ResNet
-    are); the last, and at output stride 8 the one before it too, have stride 1, after which
-    the 3×3 convolutions have rate 2. Weights and their names stay VGG-16's.
+    Poolings are 3×3, and centred on every second pixel like the strided convolutions of a ResNet.
+    The last one, and at output stride 8 the last two, have stride 1. The 3×3 convolutions after
+    the fourth pooling have rate 2 at output stride 8. Weights and their names are those of
+    VGG-16.
     """
     encoder = VGG(spatial_dims, in_channels, norm=name == "vgg16_bn", width=width)
     strides = (2, 2, 2, output_stride // 8, 1)

@@ -1,18 +1,18 @@
-"""DeepLabv3: atrous convolution at several rates, and features of the whole image.
+"""DeepLabv3: atrous convolution at several rates, and image-level features.
 
 Chen, Papandreou, Schroff, Adam 2017, https://arxiv.org/abs/1706.05587. The defaults are the
-paper's ResNet-50 at output stride 16: rates 6, 12 and 18 (doubled at output stride 8), rates
-2, 4, 8 in the last stage (multi-grid).
+paper's ResNet-50 at output stride 16, with rates 6, 12 and 18 (doubled at output stride 8), and
+rates 2, 4 and 8 in the last stage (multi-grid).
 
-Departures: a 3×3 convolution between the projection and the classifier, as in torchvision,
-whose numbers of parameters are met: 39,638,869 for three channels and 21 classes, 42,004,074
-with the auxiliary head (an option here, off by default; the paper has none); image-level
-features are normalised over their channels, not over the batch
-(`septum.networks.dilated.pixel_conv_norm_relu`); dropout of 0.1 after the projection, as in the
-authors' code; any image size, not only 16n + 1 (`septum.networks.dilated`).
+Departures: there is a 3×3 convolution between the projection and the classifier, as in
+torchvision, so that the numbers of parameters are the same: 39,638,869 for three channels and 21
+classes, and 42,004,074 with the auxiliary head (an option, off by default, which the paper does
+not have). Image-level features are normalised over their channels, not over the batch
+(`septum.networks.dilated.pixel_conv_norm_relu`). There is dropout of 0.1 after the projection, as
+in the authors' code. Images may have any size, not only 16n + 1 (`septum.networks.dilated`).
 
-A rate that is no smaller than the feature map (patch size / output stride) leaves of a 3×3
-kernel its centre: on small patches give smaller ``rates``.
+If a rate is not smaller than the feature map (patch size / output stride), only the centre of the
+3×3 kernel has an effect. Hence small patches need smaller ``rates``.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from septum.networks.vgg import Width, scaled
 
 
 class DeepLabV3(DilatedNetwork):
-    """Atrous spatial pyramid pooling on a dilated residual network.
+    """DeepLabv3: atrous spatial pyramid pooling on a dilated residual network.
 
     Parameters
     ----------
@@ -49,21 +49,21 @@ class DeepLabV3(DilatedNetwork):
     backbone : str
         "resnet18", "resnet34", "resnet50" or "resnet101".
     width : float
-        Factor on all numbers of channels.
+        Multiplier of all numbers of channels.
     output_stride : int
         Pixels of the image per pixel of the last features: 8 or 16.
     rates : (int, int, int)
-        Of the atrous 3×3 convolutions at output stride 16; doubled at 8.
+        Rates of the atrous 3×3 convolutions at output stride 16, which are doubled at 8.
     multi_grid : (int, int, int)
-        Factors on the rates of the blocks of the last stage.
+        Multipliers of the rates of the blocks of the last stage.
     deep_stem : bool
-        Three 3×3 convolutions in place of the backbone's 7×7.
+        Use three 3×3 convolutions instead of the backbone's 7×7 convolution.
     norm : str
         "batch", "instance" or "group".
     dropout : float
-        Rate after the projection (and before the auxiliary classifier), in training.
+        Dropout rate after the projection (and before the auxiliary classifier), in training.
     auxiliary : float
-        Weight of the auxiliary loss; 0: no auxiliary head.
+        Weight of the auxiliary loss; 0 for no auxiliary head.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class ASPP(nn.Module):
     """Atrous spatial pyramid pooling.
 
     A 1×1 convolution, a 3×3 convolution at each rate and the mean of the whole map, each with
-    ``channels``, side by side, projected to ``channels`` by a 1×1 convolution.
+    ``channels`` channels, are concatenated and projected to ``channels`` by a 1×1 convolution.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ class ASPP(nn.Module):
     norm : str
     dropout : float
     separable : bool
-        Make the 3×3 convolutions depthwise separable.
+        Use depthwise separable 3×3 convolutions.
     """
 
     def __init__(
@@ -164,5 +164,5 @@ class ASPP(nn.Module):
 
 
 def rates_at(output_stride: int, rates: Sequence[int]) -> list[int]:
-    """Return rates that are given for output stride 16 as they are at another."""
+    """Convert rates from output stride 16 to another output stride."""
     return [rate * 16 // output_stride for rate in rates]

@@ -1,16 +1,16 @@
-"""DeepLabv3+: DeepLabv3's features, a decoder, and atrous separable convolution.
+"""DeepLabv3+: DeepLabv3 with a decoder and atrous separable convolution.
 
 Chen, Zhu, Papandreou, Schroff, Adam, ECCV 2018, https://arxiv.org/abs/1802.02611.
 
-The features of atrous spatial pyramid pooling are interpolated to a quarter of the image's
-size, joined to the first stage's features (reduced to 48 channels), and refined by two 3×3
-convolutions of 256 channels. As in the authors' code, the 3×3 convolutions of pyramid and
-decoder are depthwise separable, with normalisation and ReLU after the depthwise part too.
+The features of atrous spatial pyramid pooling are interpolated to a quarter of the image size,
+concatenated with the features of the first stage (reduced to 48 channels), and refined by two 3×3
+convolutions of 256 channels. As in the authors' code, the 3×3 convolutions of pyramid and decoder
+are depthwise separable, with normalisation and ReLU after the depthwise part, too.
 
-Departures: the backbone is a residual network with torchvision's layout (the paper's best is a
-modified Xception), by default of 50 layers; as for DeepLabv3, image-level features are
-normalised over their channels, an auxiliary head is an option, and images may have any size.
-Defaults and the advice on rates are DeepLabv3's.
+Departures: the backbone is a residual network with torchvision's layout, by default of 50 layers,
+whereas the best one of the paper is a modified Xception. As in DeepLabv3, image-level features
+are normalised over their channels, an auxiliary head is an option, and images may have any size.
+Defaults and the advice on rates are those of DeepLabv3.
 """
 
 from __future__ import annotations
@@ -50,23 +50,23 @@ class DeepLabV3Plus(DilatedNetwork):
     backbone : str
         "resnet18", "resnet34", "resnet50" or "resnet101".
     width : float
-        Factor on all numbers of channels.
+        Multiplier of all numbers of channels.
     output_stride : int
         Pixels of the image per pixel of the last features: 8 or 16.
     rates : (int, int, int)
-        Of the atrous 3×3 convolutions at output stride 16; doubled at 8.
+        Rates of the atrous 3×3 convolutions at output stride 16, which are doubled at 8.
     multi_grid : (int, int, int)
-        Factors on the rates of the blocks of the last stage.
+        Multipliers of the rates of the blocks of the last stage.
     deep_stem : bool
-        Three 3×3 convolutions in place of the backbone's 7×7.
+        Use three 3×3 convolutions instead of the backbone's 7×7 convolution.
     separable : bool
-        Depthwise separable 3×3 convolutions in pyramid and decoder.
+        Use depthwise separable 3×3 convolutions in pyramid and decoder.
     norm : str
         "batch", "instance" or "group".
     dropout : float
-        Rate after the pyramid (and before the auxiliary classifier), in training.
+        Dropout rate after the pyramid (and before the auxiliary classifier), in training.
     auxiliary : float
-        Weight of the auxiliary loss; 0: no auxiliary head.
+        Weight of the auxiliary loss; 0 for no auxiliary head.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class DeepLabV3Plus(DilatedNetwork):
         super().__init__(encoder, stride=output_stride)
         self.logits_stride = LOW_STRIDE
         low, _, before, last = encoder.channels
-        channels, few = scaled(256, width), scaled(48, width)
+        channels, reduced_channels = scaled(256, width), scaled(48, width)
         self.aspp = ASPP(
             spatial_dims,
             last,
@@ -109,10 +109,10 @@ class DeepLabV3Plus(DilatedNetwork):
             dropout=dropout,
             separable=separable,
         )
-        self.reduce = conv_norm_relu(spatial_dims, low, few, kernel=1, norm=norm)
+        self.reduce = conv_norm_relu(spatial_dims, low, reduced_channels, kernel=1, norm=norm)
         refine = separable_conv_norm_relu if separable else conv_norm_relu
         self.head = nn.Sequential(
-            refine(spatial_dims, channels + few, channels, norm=norm),
+            refine(spatial_dims, channels + reduced_channels, channels, norm=norm),
             refine(spatial_dims, channels, channels, norm=norm),
             conv(spatial_dims, channels, out_channels, kernel=1),
         )

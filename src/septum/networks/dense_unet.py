@@ -1,19 +1,19 @@
-"""Dense U-Net: dense blocks in place of U-Net's double convolutions (FC-DenseNet).
+"""Dense U-Net (FC-DenseNet): a U-Net with dense blocks instead of double convolutions.
 
 Jégou, Drozdzal, Vazquez, Romero, Bengio, CVPR workshops 2017,
 https://arxiv.org/abs/1611.09326; dense blocks: Huang et al., CVPR 2017,
 https://arxiv.org/abs/1608.06993.
 
-The defaults are FC-DenseNet56. The others: FC-DenseNet67 is ``growth=16, layers=5``;
-FC-DenseNet103 is ``growth=16, layers=[4, 5, 7, 10, 12, 15]``.
+The defaults are those of FC-DenseNet56. FC-DenseNet67 has ``growth=16, layers=5``, and
+FC-DenseNet103 has ``growth=16, layers=[4, 5, 7, 10, 12, 15]``.
 
-Departures from the paper: convolutions that feed a normalisation have no bias, which would be
-taken out again (under 0.1 % of the parameters); ``bottleneck`` (a 1×1 convolution to
-4·growth channels before each 3×3, DenseNet-B), ``attention`` (gated skips, see
-`septum.networks.attention`) and norms other than batch are options the paper has not.
-Up-convolutions have the paper's 3×3 kernels and stride 2, which give a row and a column too many:
-the first ones are cropped, where the authors' code crops the last, so that the middle of the
-kernel comes to lie on pixel 2i of the image that pixel i stands for.
+Departures from the paper: convolutions before a normalisation have no bias, since it would have
+no effect (under 0.1 % of the parameters). ``bottleneck`` (a 1×1 convolution to 4·growth channels
+before each 3×3 convolution, as in DenseNet-B), ``attention`` (gated skip connections, see
+`septum.networks.attention`) and norms other than batch are additional options. Up-convolutions
+have the paper's 3×3 kernels and stride 2, which give an additional row and column. The first row
+and column are cropped, whereas the authors' code crops the last ones, so that the centre of the
+kernel at pixel i lies at the corresponding pixel 2i.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ DenseNorm = Literal["batch", "instance", "group"]
 
 
 class DenseUNet(Network):
-    """FC-DenseNet, padded.
+    """FC-DenseNet with padded convolutions.
 
     Parameters
     ----------
@@ -41,20 +41,21 @@ class DenseUNet(Network):
     width : int
         Channels of the first convolution.
     growth : int
-        Channels that each layer of a dense block adds.
+        Number of channels that each layer of a dense block adds.
     layers : int or list of int
-        Layers of a dense block; as a list, from the top level to the lowest (depth + 1 of
-        them), the way up mirroring the way down.
+        Number of layers of a dense block, or a list of depth + 1 numbers from the top level to
+        the lowest, which hold for the contracting and the expanding path.
     depth : int
         Number of poolings.
     bottleneck : bool
         Reduce to 4·growth channels by a 1×1 convolution before each 3×3 convolution.
     norm : str
-        "batch", "instance" or "group", before each ReLU and convolution.
+        Normalisation before each ReLU and convolution: "batch", "instance" or "group".
     attention : bool
-        Weigh all skips but the topmost by attention gates; needs a depth of 2.
+        Weight all skip connections except the topmost by attention gates; needs a depth of at
+        least 2.
     dropout : float
-        Rate after each convolution of the dense blocks and transitions, in training.
+        Dropout rate after each convolution of the dense blocks and transitions, in training.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class DenseUNet(Network):
                 f"give {depth + 1} numbers (depth + 1), or one for all levels",
             )
         self.stride = 2**depth
-        self._min_features = 2  # statistics of a normalisation need more than one pixel
+        self._min_features = 2  # the statistics of a normalisation need more than one pixel
 
         def dense(n_in: int, count: int) -> DenseBlock:
             return DenseBlock(
@@ -121,16 +122,16 @@ class DenseUNet(Network):
             x = down(x)
         new = self.lowest(x)
         for up, gate, block in zip(self.up, self.gates, self.expand, strict=True):
-            # a block's input is not carried upwards, or the channels would explode
+            # the input of a block is not passed on, which would give far too many channels
             x = torch.cat([gate(skips.pop(), new), up(new)], dim=1)
             new = block(x)
         return self.logits(torch.cat([x, new], dim=1))
 
 
 class DenseBlock(nn.Module):
-    """Layers of which each sees the block's input and the output of all before it.
+    """Layers whose input is the block's input and the output of all previous layers.
 
-    Returns the new features only, ``(N, growth · count, *size)``.
+    The output consists of the new features only, ``(N, growth · count, *size)``.
     """
 
     def __init__(
@@ -165,7 +166,7 @@ class DenseBlock(nn.Module):
 def _step(
     dims: int, n_in: int, n_out: int, kernel: int, norm: DenseNorm, dropout: float
 ) -> nn.Sequential:
-    """Return normalisation, ReLU, convolution, dropout: the order of pre-activation."""
+    """Return normalisation, ReLU, convolution and dropout, in this order (pre-activation)."""
     return nn.Sequential(
         norm_layer(norm, dims, n_in),
         nn.ReLU(inplace=True),

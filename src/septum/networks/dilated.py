@@ -1,11 +1,11 @@
-"""What networks on a dilated encoder have in common: PSPNet and the DeepLabs.
+"""The base class and layers of networks on a dilated encoder: PSPNet and the DeepLabs.
 
-The encoder's features are classified at a fraction of the image's size, and the logits are
-interpolated linearly. Feature i lies on the image's pixel ``i * stride`` (all convolutions and
-poolings are centred), and that is where interpolation puts it back: at sizes of
-``n * stride + 1``, those of the papers, this is what they do (corners aligned). At any other
-size the last value is held over the fewer than ``stride`` pixels after it, where aligning
-corners would stretch the map, and aligning borders would shift it by half a stride.
+Features of the encoder are classified at a fraction of the image size, and the logits are
+interpolated linearly. Feature i lies at the pixel ``i * stride`` of the image, since all
+convolutions and poolings are centred, and interpolation places it there. At image sizes of
+``n * stride + 1``, which the papers use, this is interpolation with aligned corners. At other
+sizes the last value is replicated to the fewer than ``stride`` pixels after it, since aligned
+corners would stretch the map, and aligned borders would shift it by half a stride.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ from septum.networks.resnet import ResNet, ResNetNorm
 
 BackboneName = Literal["resnet18", "resnet34", "resnet50", "resnet101"]
 Rate = Annotated[int, Field(ge=1)]
-# in the file of options, three numbers are a list
+# not strict, since configuration files have lists instead of tuples
 Rates = Annotated[tuple[Rate, Rate, Rate], Field(strict=False)]
 Dropout = Annotated[float, Field(ge=0.0, lt=1.0)]
 AuxiliaryWeight = Annotated[float, Field(ge=0.0, le=1.0)]
 
 LINEAR = {3: "linear", 4: "bilinear", 5: "trilinear"}
-"""The mode of linear interpolation, by the number of axes of a tensor."""
+"""Mode of linear interpolation by the number of axes of a tensor."""
 
 
 class DilatedNetwork(Network, ABC):
-    """A network whose coarse logits are interpolated to the image's size, which is any.
+    """A network whose coarse logits are interpolated to the size of the image.
 
     Parameters
     ----------
     backbone : nn.Module
         Maps images to a list of features.
     stride : int
-        Pixels of the image per pixel of the last features (and of those before them, where
-        there is an auxiliary head).
+        Pixels of the image per pixel of the last features, and of the features before them if
+        there is an auxiliary head.
 
     Attributes
     ----------
     auxiliary_head : nn.Module or None
         Maps the features before the last to auxiliary logits.
     logits_stride : int
-        Pixels of the image per pixel of what `decode` returns.
+        Pixels of the image per pixel of the logits that `decode` returns.
     """
 
     def __init__(self, backbone: nn.Module, *, stride: int) -> None:
@@ -58,10 +58,10 @@ class DilatedNetwork(Network, ABC):
         self.auxiliary_head: nn.Module | None = None
 
     def legal_size(self, size: Sequence[int]) -> tuple[int, ...]:
-        """Return ``size``, at least ``stride + 1``.
+        """Return ``size``, with axes of at least ``stride + 1`` pixels.
 
-        In the smallest image the coarsest features have two pixels an axis: statistics of a
-        normalisation need more than one.
+        The coarsest features then have at least two pixels along each axis, since the statistics
+        of a normalisation need more than one value.
         """
         return tuple(max(s, self.stride + 1) for s in size)
 
@@ -75,9 +75,9 @@ class DilatedNetwork(Network, ABC):
         return enlarge(self.decode(self.backbone(images)), self.logits_stride, images.shape[2:])
 
     def training_logits(self, images: Tensor) -> list[tuple[float, Tensor]]:
-        """Return the logits, and in training mode those of the auxiliary head (all weighted).
+        """Return weighted logits, in training mode with those of the auxiliary head.
 
-        Not in evaluation mode, so that a validation loss judges what is predicted.
+        In evaluation mode the validation loss is that of the predicted logits alone.
         """
         if self.auxiliary_head is None or not self.training:
             return super().training_logits(images)
@@ -89,7 +89,7 @@ class DilatedNetwork(Network, ABC):
 
 
 def residual_encoder(name: BackboneName, *dims: int, **options: Any) -> ResNet:
-    """Return the `ResNet` of a name."""
+    """Return the `ResNet` with a name such as "resnet50"."""
     return ResNet(*dims, layers=int(name.removeprefix("resnet")), **options)
 
 
@@ -120,7 +120,7 @@ def conv_norm_relu(
     dilation: int = 1,
     groups: int = 1,
 ) -> nn.Sequential:
-    """Return a convolution of stride 1 without bias, a normalisation, and ReLU."""
+    """Return a convolution of stride 1 without bias, a normalisation, and a ReLU."""
     return nn.Sequential(
         conv(
             spatial_dims,
@@ -139,7 +139,7 @@ def conv_norm_relu(
 def separable_conv_norm_relu(
     spatial_dims: int, in_channels: int, out_channels: int, *, norm: ResNetNorm, dilation: int = 1
 ) -> nn.Sequential:
-    """Return a depthwise 3×3 and a 1×1 convolution, each with a normalisation and ReLU."""
+    """Return a depthwise 3×3 and a 1×1 convolution, each with a normalisation and a ReLU."""
     depthwise = conv_norm_relu(
         spatial_dims, in_channels, in_channels, norm=norm, dilation=dilation, groups=in_channels
     )
@@ -148,12 +148,12 @@ def separable_conv_norm_relu(
 
 
 def pixel_conv_norm_relu(spatial_dims: int, in_channels: int, out_channels: int) -> nn.Sequential:
-    """Return what `conv_norm_relu` does, 1×1, for a map that was pooled to a single pixel.
+    """Return a 1×1 `conv_norm_relu` for maps that were pooled to a single pixel.
 
-    It is normalised over its channels (group normalisation with one group), whatever the other
-    layers do. Over the batch, as the papers have it, a batch of one image has nothing to
-    normalise by, one of two is reduced to signs, and in small ones the statistics differ
-    between training and prediction. The number of weights is the same.
+    They are normalised over their channels (group normalisation with one group), whichever
+    normalisation other layers have. The papers normalise over the batch. Then a batch of one
+    image cannot be normalised, one of two images is reduced to signs, and the statistics of
+    small batches differ between training and prediction. The number of weights is the same.
     """
     return nn.Sequential(
         conv(spatial_dims, in_channels, out_channels, kernel=1, bias=False),
@@ -163,18 +163,18 @@ def pixel_conv_norm_relu(spatial_dims: int, in_channels: int, out_channels: int)
 
 
 def enlarge(x: Tensor, factor: int, size: Sequence[int]) -> Tensor:
-    """Interpolate linearly so that pixel i of ``x`` lies on pixel ``i * factor`` of the result.
+    """Interpolate linearly such that pixel i of ``x`` lies at pixel ``i * factor`` of the result.
 
     Parameters
     ----------
     x : Tensor, (N, C, *coarse)
     factor : int
     size : sequence of int
-        Of the result; pixels after the last of ``x`` take its value.
+        Size of the result; pixels after the last pixel of ``x`` have its value.
     """
     if factor > 1:
-        reached = [(n - 1) * factor + 1 for n in x.shape[2:]]
-        x = F.interpolate(x, size=reached, mode=LINEAR[x.ndim], align_corners=True)
-    beyond = [s - n for s, n in zip(size, x.shape[2:], strict=True)]
-    # torch counts axes from the last
-    return F.pad(x, [pad for n in reversed(beyond) for pad in (0, n)], mode="replicate")
+        interpolated_size = [(n - 1) * factor + 1 for n in x.shape[2:]]
+        x = F.interpolate(x, size=interpolated_size, mode=LINEAR[x.ndim], align_corners=True)
+    missing = [s - n for s, n in zip(size, x.shape[2:], strict=True)]
+    # torch's padding begins with the last axis
+    return F.pad(x, [pad for n in reversed(missing) for pad in (0, n)], mode="replicate")

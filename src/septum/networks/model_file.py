@@ -1,7 +1,7 @@
-"""The model file: trained weights and all that is needed to use them, in one safetensors file.
+"""Reading and writing of model files, which hold trained weights and a header.
 
-The header (`septum.networks.model_header`) is one canonical JSON string in the file's metadata.
-The format holds plain tensors only, so that opening a file from a stranger runs no code of theirs,
+The header (`septum.networks.model_header`) is a canonical JSON string in the metadata of a
+safetensors file. The format holds plain tensors only, so that opening a file runs no code in it,
 and the same model gives the same bytes.
 """
 
@@ -36,16 +36,16 @@ from septum.networks.segmenter import Segmenter, build_segmenter
 
 @dataclass(frozen=True)
 class StoredModel:
-    """A model file that was read, once, and whose network is not yet made.
+    """The content of a model file, from which the network can be created.
 
     Parameters
     ----------
     path : Path
     header : ModelHeader
     state : dict of str to Tensor
-        The weights, on the CPU.
+        Weights on the CPU.
     sha256 : str
-        Of the file.
+        Digest of the file.
     """
 
     path: Path
@@ -59,13 +59,13 @@ class StoredModel:
         Raises
         ------
         SeptumError
-            If the header names a network or options that do not exist, or the tensors do not
-            fit the network.
+            If the network or options in the header do not exist, or the tensors do not fit the
+            network.
         """
         try:
-            # imports the network: under "meta" an import may make tensors without values
+            # imports the network here, since an import within "meta" may create tensors there
             check_options(self.header.network, self.header.options)
-            # without memory for weights: the shapes are compared before any is taken
+            # shapes are compared before memory is allocated
             with torch.device("meta"):
                 segmenter = untrained_segmenter(self.header)
         except SeptumError as error:
@@ -78,7 +78,7 @@ class StoredModel:
 
 
 def untrained_segmenter(header: ModelHeader, **losses: float) -> Segmenter:
-    """Return a segmenter with random weights (``losses``: see `build_segmenter`)."""
+    """Return a segmenter with random weights; ``losses`` are those of `build_segmenter`."""
     return build_segmenter(
         header.network,
         header.options,
@@ -91,38 +91,38 @@ def untrained_segmenter(header: ModelHeader, **losses: float) -> Segmenter:
 
 
 def save_model(path: str | Path, state: Mapping[str, Tensor], header: ModelHeader) -> None:
-    """Write a model file, whole or not at all.
+    """Write a model file atomically.
 
     Parameters
     ----------
     path : str or Path
-        Replaced where it exists.
+        Path of the file, which is replaced if it exists.
     state : mapping of str to Tensor
-        The segmenter's ``state_dict()``, from any device.
+        The segmenter's ``state_dict()``, on any device.
     header : ModelHeader
-        Options that are not given are written out with their present defaults.
+        Header, to which the defaults of missing options are added.
 
     Raises
     ------
     SeptumError
-        If the path cannot be written, or the options are not the network's.
+        If the path cannot be written, or the options are not those of the network.
     """
     options = check_options(header.network, header.options)
     header = ModelHeader.model_validate({**dict(header), "options": options})
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     with atomic_path(Path(path)) as temporary:
-        # not `save_file`, whose files only their owner may read
+        # files written by `save_file` can be read by their owner only
         temporary.write_bytes(save(tensors, metadata={METADATA_KEY: canonical_json(header)}))
 
 
 def read_model(path: str | Path) -> StoredModel:
-    """Read a model file; it is opened once, for header, weights and digest.
+    """Read header, weights and digest of a model file, which is opened once.
 
     Raises
     ------
     SeptumError
-        The file is missing, is no safetensors file or is cut short, was not written by Septum
-        or by a newer one, or its header is broken.
+        If the file is missing, is not a safetensors file, is cut short, was not written by
+        Septum, was written by a newer version, or has a broken header.
     """
     path = Path(path)
     require_file(path)
@@ -141,7 +141,7 @@ def read_model(path: str | Path) -> StoredModel:
 def load_model(
     path: str | Path, device: str | torch.device = "cpu"
 ) -> tuple[Segmenter, ModelHeader]:
-    """Read a model file and make its network.
+    """Read a model file and create its network.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def load_model(
     Returns
     -------
     segmenter : Segmenter
-        On ``device``, in evaluation mode.
+        The network on ``device``, in evaluation mode.
     header : ModelHeader
 
     Raises
@@ -166,7 +166,7 @@ def load_model(
 def _require_fit(
     path: Path, network: str, expected: Mapping[str, Tensor], state: Mapping[str, Tensor]
 ) -> None:
-    """Raise if names, shapes or types of the tensors are not the network's."""
+    """Raise if names, shapes or types of tensors are not those of the network."""
     complaints = []
     for name in sorted({*expected, *state}):
         needed, stored = expected.get(name), state.get(name)

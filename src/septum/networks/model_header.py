@@ -1,8 +1,8 @@
-"""The header of a model file: everything about a model but its weights.
+"""The header of a model file, which describes a model except for its weights.
 
-It is one canonical JSON string in the metadata of the safetensors file, whose layout is simple
-enough to read the header without PyTorch: the length of a JSON table (8 bytes, little endian)
-and the table, which lists the tensors and keeps our header under ``__metadata__``.
+It is a canonical JSON string in the metadata of a safetensors file. Such a file begins with the
+length of a JSON table (8 bytes, little endian), followed by the table, which lists the tensors
+and holds the metadata under ``__metadata__``. Hence the header is read without PyTorch.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from septum.networks.start_weights import StartWeights
 
 FORMAT_VERSION = 2
 METADATA_KEY = "septum"
-# running statistics of normalisation layers, which are stored but not learnt
+# running statistics of normalisation layers, which are stored but not trained
 _BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 # Values of the parameters that a decoder of format 1 lacks, or has as None: the version that wrote
 # it decoded with them. `seed_threshold` had no such value.
@@ -41,22 +41,22 @@ _FORMAT_1_PARAMETERS = {
 
 
 class TrainingRecord(Section):
-    """How a model was trained.
+    """The training of a model.
 
     Attributes
     ----------
     dataset, experiment, fold, seed
-        Of the configuration.
+        Names, fold and seed of the configuration.
     start
-        What the network started from, if not from random weights.
+        Initial weights; None if they were random.
     cases
-        Number of training cases, copies included.
+        Number of training cases, including augmented copies.
     flip, rotate
-        Whether patches were flipped and turned.
-    epochs
-        Number of epochs; ``best_epoch`` is the one of the kept weights.
+        Whether patches were flipped and rotated.
+    epochs, best_epoch
+        Number of epochs, and the epoch of the weights in the file.
     best
-        The validation score of the kept weights.
+        Validation score of the weights in the file.
     """
 
     dataset: str
@@ -73,35 +73,35 @@ class TrainingRecord(Section):
 
 
 def _plain(options: Any) -> Any:
-    """Return options with lists in place of tuples, as JSON has them."""
+    """Return options in which tuples are replaced by lists, as in JSON."""
     if isinstance(options, Mapping):
         return {key: _plain(value) for key, value in options.items()}
     return [_plain(value) for value in options] if isinstance(options, list | tuple) else options
 
 
 class ModelHeader(Section):
-    """Everything about a model but its weights.
+    """The description of a model, without its weights.
 
     Attributes
     ----------
     network, options
-        The architecture; in a file, every option is given.
+        Name and options of the network; files hold all options.
     spatial_dims, in_channels, head, classes, annotation
-        What goes in and what comes out (`septum.heads.base`); classes by id.
+        Input and output of the network (`septum.heads.base`); classes by id.
     intensities
-        How intensities become the network's input.
+        Normalisation of intensities.
     spacing, unit
-        The median pixel size of the training cases, and its unit.
+        Median pixel size of the training cases, and its unit.
     patch
-        The training patch, in pixels.
+        Size of the training patch, in pixels.
     decoder
-        The tuned decoder; None in the weights file of a training, before it is tuned.
+        The tuned decoder; None in the weights file of a training, which is not tuned yet.
     predict
-        The settings of tiled prediction.
+        Settings of tiled prediction.
     digests
-        SHA-256 or digest by what it is of: ``code``, ``data``, ``start``.
+        Digests by subject: ``code``, ``data``, ``start``.
     trained
-        How it was trained; None of a model that was put together by hand.
+        The training of the model; None if it was not trained by the workflow.
     """
 
     format_version: int = FORMAT_VERSION
@@ -138,8 +138,8 @@ def read_header(path: str | Path) -> ModelHeader:
     Raises
     ------
     SeptumError
-        The file is missing, is no safetensors file or is cut short, was not written by Septum
-        or by a newer one, or its header is broken.
+        If the file is missing, is not a safetensors file, is cut short, was not written by
+        Septum, was written by a newer version, or has a broken header.
     """
     path = Path(path)
     require_file(path)
@@ -153,7 +153,7 @@ def read_header(path: str | Path) -> ModelHeader:
 
 
 def count_weights(path: str | Path) -> int:
-    """Return the number of trained numbers in a model file, without reading them."""
+    """Return the number of trained parameters in a model file, without reading them."""
     with Path(path).open("rb") as file:
         tensors = read_table(file)
     return sum(
@@ -169,7 +169,7 @@ def read_table(file: BinaryIO) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If it is no such file, or is cut short.
+        If the file is not a safetensors file, or is cut short.
     """
     head = file.read(8)
     if len(head) < 8:
@@ -201,23 +201,23 @@ def require_file(path: Path) -> None:
 
 
 def missing(path: Path) -> Exception:
-    """Return the error of a model file that is not there."""
+    """Return the error for a missing model file."""
     return problem(path, "does not exist", REMEDY)
 
 
 def damaged(path: Path, error: Exception) -> Exception:
-    """Return the error of a file that is no safetensors file, or is cut short."""
+    """Return the error for a file that is not a safetensors file, or is cut short."""
     what = f"is not a safetensors file, or is cut short ({error})"
     return problem(path, what, "copy it again, or train the model again")
 
 
 def parse_header(path: Path, metadata: Mapping[str, str] | None) -> ModelHeader:
-    """Return the header that the metadata of a safetensors file holds.
+    """Return the header in the metadata of a safetensors file.
 
     Raises
     ------
     SeptumError
-        If there is none, it is of a newer format, or it is broken.
+        If there is no header, its format is newer, or it is broken.
     """
     text = (metadata or {}).get(METADATA_KEY)
     if text is None:

@@ -3,17 +3,17 @@
 Isensee, Jaeger, Kohl, Petersen, Maier-Hein, Nature Methods 2021,
 https://arxiv.org/abs/1904.08128.
 
-nnU-Net chooses its topology by rules on the data; two of them are options here: ``depth``,
-the number of poolings (nnU-Net: until an axis of the patch would be shorter than 4), and
+nnU-Net derives its topology from the data. Two of its rules are options here: ``depth``, the
+number of poolings (in nnU-Net, until an axis of the patch would be shorter than 4), and
 ``anisotropy``, for thick slices. While the first axis is sampled at least twice as coarsely as
-the others, kernels have extent 1 along it and pooling leaves it alone. As in nnU-Net:
-32 channels doubled to at most 512 (2-D) or 320 (3-D), strided convolutions, instance
-normalisation, leaky ReLU, logits trained at every resolution but the two lowest.
+the others, kernels have size 1 along it, and it is not pooled. As in nnU-Net, there are 32
+channels that are doubled to at most 512 (2-D) or 320 (3-D), strided convolutions, instance
+normalisation, leaky ReLU, and logits that are trained at all resolutions except the two lowest.
 
-Departures from the paper: convolutions that feed a normalisation have no bias; logits of lower
-resolutions are enlarged to the image's size and compared with the labels there, where nnU-Net
-makes the labels smaller. The caps on channels follow ``width``. ``residual`` gives MONAI's
-residual blocks, not those of nnU-Net's later residual encoders.
+Departures from the paper: convolutions before a normalisation have no bias. Logits of lower
+resolutions are upsampled to the size of the image to be compared with the labels, whereas nnU-Net
+downsamples the labels. The limits of channels are multiples of ``width``. ``residual`` uses
+MONAI's residual blocks, not those of nnU-Net's later residual encoders.
 """
 
 from __future__ import annotations
@@ -28,28 +28,28 @@ from torch import Tensor
 
 from septum.networks.blocks import Network, halving_weights
 
-# channels at most, in widths
+# largest number of channels by number of dimensions, as a multiple of the width
 _MAX_CHANNEL_FACTOR = {2: 16, 3: 10}
 
 
 class DynUNet(Network):
-    """nnU-Net's U-Net, padded.
+    """The U-Net of nnU-Net with padded convolutions.
 
     Parameters
     ----------
     spatial_dims, in_channels, out_channels : int
     width : int
-        Channels of the first level; each level below has twice as many, up to 16 widths in
-        2-D and 10 in 3-D.
+        Channels of the first level; each level below has twice as many, up to 16 times the width
+        in 2-D and 10 times in 3-D.
     depth : int
         Number of poolings.
     anisotropy : float
-        Pixel size along the first axis, in pixels of the others (slices of 5 mm and pixels of
-        1 mm: 5).
+        Pixel size along the first axis relative to the others (5 for slices of 5 mm and pixels
+        of 1 mm).
     residual : bool
-        Residual blocks.
+        Use residual blocks.
     deep_supervision : bool
-        Train logits at every resolution but the two lowest.
+        Train logits at all resolutions except the two lowest.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class DynUNet(Network):
             deep_supr_num=max(self.lower, 1),
             res_block=residual,
         )
-        # it registers each layer twice, by itself and in the nested skip_layers, which are run
+        # layers are registered twice, also in the nested skip_layers, which are those that run
         for twin in ("input_block", "downsamples", "bottleneck", "upsamples"):
             delattr(self.net, twin)
         if self.lower:
@@ -96,8 +96,8 @@ class DynUNet(Network):
     def legal_size(self, size: Sequence[int]) -> tuple[int, ...]:
         """Return the smallest legal size that holds ``size``.
 
-        Multiples of 2^poolings along each axis; two at least, for the statistics of instance
-        normalisation.
+        Legal sizes are multiples of 2^poolings along each axis, at least two of them, since
+        statistics of instance normalisation need more than one pixel.
         """
         return tuple(max(-(-s // f), 2) * f for s, f in zip(size, self._strides, strict=True))
 
@@ -106,25 +106,26 @@ class DynUNet(Network):
         return self._all_logits(images)[0]
 
     def training_logits(self, images: Tensor) -> list[tuple[float, Tensor]]:
-        """Return the logits of each resolution, enlarged to the image's size.
+        """Return weighted logits of all resolutions, upsampled to the size of the image.
 
-        Each weighs half as much as the one above it; the weights sum to 1.
+        Weights halve from each resolution to the next lower one, and sum to 1.
         """
         return halving_weights(self._all_logits(images))
 
     def _all_logits(self, images: Tensor) -> list[Tensor]:
         self.require_legal(images)
         logits = self.net(images)
-        # the library would keep the lower logits, and the graph that made them, in the module
+        # frees the lower logits and their graph, which MONAI would keep in the module
         self.net.heads[:] = [torch.empty(0)] * len(self.net.heads)
-        # it returns them in training mode only
+        # MONAI returns the lower logits in training mode only
         return list(logits.unbind(1)) if self.lower and self.training else [logits]
 
 
 def flat_levels(anisotropy: float) -> int:
-    """Return how many levels, from the top, leave the first axis alone (nnU-Net's rule).
+    """Return the number of levels from the top that do not pool the first axis.
 
-    Each of them halves the other axes, until the first is less than twice as coarse.
+    By nnU-Net's rule, each of them halves the other axes, until the first axis is less than twice
+    as coarse as the others.
     """
     levels = 0
     while anisotropy >= 2:

@@ -3,14 +3,15 @@
 Roy, Koehler, Ulrich, Baumgartner, Petersen, Isensee, Jaeger, Maier-Hein, MICCAI 2023,
 https://arxiv.org/abs/2303.09975.
 
-``variant`` names the paper's four sizes (table 1): blocks a level and expansion ratios. The
-defaults are MedNeXt-B with kernels of 3. Blocks are residual, normalised over each channel of
-each image; logits are trained at all five resolutions.
+``variant`` is one of the paper's four sizes (table 1), which differ in the numbers of blocks and
+the expansion ratios of levels. The defaults are those of MedNeXt-B with kernels of size 3. Blocks
+are residual and normalised over each channel of each image; logits are trained at all five
+resolutions.
 
-Departures from the paper: MONAI expands by the ratio of the level that a downsampling block
-leaves, the paper's code by that of the level it enters. Logits of lower resolutions are
-enlarged to the image's size and compared with the labels there. Kernels of 5 are trained from
-the start, not from the enlarged kernels of 3 (UpKern).
+Departures from the paper: downsampling blocks expand by the ratio of the level above them, as in
+MONAI, whereas those of the paper's code expand by the ratio of the level below. Logits of lower
+resolutions are upsampled to the size of the image to be compared with the labels. Kernels of size
+5 are trained from random weights, not from upsampled kernels of size 3 (UpKern).
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from torch.nn.functional import interpolate
 
 from septum.networks.blocks import Network, halving_weights
 
-# per variant: blocks of the four levels and of the lowest, expansion ratios of the same; the
-# way up mirrors the way down
+# numbers of blocks and expansion ratios of the five levels by variant, of which the first four
+# hold for the contracting and the expanding path
 VARIANTS: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "S": ((2, 2, 2, 2, 2), (2, 2, 2, 2, 2)),
     "B": ((2, 2, 2, 2, 2), (2, 3, 4, 4, 4)),
@@ -35,23 +36,23 @@ VARIANTS: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
 
 
 class MedNeXt(Network):
-    """MedNeXt, padded.
+    """MedNeXt with padded convolutions.
 
     Parameters
     ----------
     spatial_dims, in_channels, out_channels : int
     variant : str
-        "S", "B", "M" or "L", by the number of blocks and how wide they expand.
+        "S", "B", "M" or "L", which differ in numbers of blocks and expansion ratios.
     width : int
         Channels of the first level; each level below has twice as many.
     kernel : int
-        Extent of the depthwise kernels: 3, 5 or 7.
+        Size of the depthwise kernels: 3, 5 or 7.
     deep_supervision : bool
-        Train logits at every resolution.
+        Train logits at all resolutions.
     """
 
     stride = 16
-    _min_features = 2  # statistics of a normalisation need more than one pixel
+    _min_features = 2  # the statistics of a normalisation need more than one pixel
 
     def __init__(
         self,
@@ -87,9 +88,9 @@ class MedNeXt(Network):
         return self._all_logits(images)[0]
 
     def training_logits(self, images: Tensor) -> list[tuple[float, Tensor]]:
-        """Return the logits of each resolution, enlarged to the image's size.
+        """Return weighted logits of all resolutions, upsampled to the size of the image.
 
-        Each weighs half as much as the one above it; the weights sum to 1.
+        Weights halve from each resolution to the next lower one, and sum to 1.
         """
         first, *lower = self._all_logits(images)
         return halving_weights([first, *(interpolate(each, first.shape[2:]) for each in lower)])
@@ -97,5 +98,5 @@ class MedNeXt(Network):
     def _all_logits(self, images: Tensor) -> list[Tensor]:
         self.require_legal(images)
         logits = self.net(images)
-        # the library returns a tuple in training mode with deep supervision, else a tensor
+        # MONAI returns a tuple in training mode with deep supervision, else a tensor
         return list(logits) if isinstance(logits, tuple) else [logits]

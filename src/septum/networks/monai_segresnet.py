@@ -3,12 +3,13 @@
 Myronenko 2018, winner of the brain tumour segmentation challenge of that year,
 https://arxiv.org/abs/1810.11654.
 
-The defaults are the paper's: 32 channels doubled at each level, 1, 2, 2 and 4 pre-activated
-residual blocks on the way down and one a level on the way up, group normalisation in 8 groups,
-linear interpolation upwards, skips added, dropout of 0.2 after the first convolution.
+The defaults are those of the paper: 32 channels that are doubled at each level, 1, 2, 2 and 4
+pre-activated residual blocks at the levels of the encoder and one at each level of the decoder,
+group normalisation with 8 groups, upsampling by linear interpolation, addition of skip
+connections, and dropout of 0.2 after the first convolution.
 
-Departures from the paper: without the variational autoencoder that regularises the encoder in
-training. Below 8 channels there are fewer groups.
+Departures from the paper: there is no variational autoencoder that regularises the encoder in
+training. With fewer than 8 channels there are fewer groups.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ from septum.errors import problem
 from septum.networks.blocks import Network
 
 Count = Annotated[int, Field(ge=1)]
-# of a list in the configuration, and of the tuple that is the default
+# not strict, since configuration files have lists and the defaults are tuples
 Down = Annotated[list[Count], Field(strict=False, min_length=2, max_length=8)]
 Up = Annotated[list[Count], Field(strict=False, min_length=1, max_length=7)]
 
 
 class SegResNet(Network):
-    """SegResNet, padded.
+    """SegResNet with padded convolutions.
 
     Parameters
     ----------
@@ -38,10 +39,10 @@ class SegResNet(Network):
     width : int
         Channels of the first level; each level below has twice as many.
     blocks_down, blocks_up : sequence of int
-        Residual blocks a level: on the way down from the top, on the way up from the lowest
-        (one fewer, since nothing is above the lowest level but the others).
+        Numbers of residual blocks of the levels, in the encoder from the top level down, and in
+        the decoder from the bottom up. The decoder has one level less than the encoder.
     dropout : float
-        Rate of dropped channels after the first convolution, in training.
+        Fraction of channels that are dropped after the first convolution, in training.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class SegResNet(Network):
                 f"give {len(blocks_down) - 1} numbers, one a pooling",
             )
         self.stride = 2 ** (len(blocks_down) - 1)
-        self._min_features = 2  # statistics of a normalisation need more than one pixel
+        self._min_features = 2  # the statistics of a normalisation need more than one pixel
         self.net = nets.SegResNet(
             spatial_dims,
             width,

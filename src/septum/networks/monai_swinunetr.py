@@ -1,16 +1,16 @@
-"""Swin UNETR: a Swin transformer as encoder, convolutions as decoder, from MONAI.
+"""Swin UNETR: a Swin transformer as encoder and a convolutional decoder, from MONAI.
 
 Hatamizadeh, Nath, Tang, Yang, Roth, Xu, MICCAI BrainLes 2022,
 https://arxiv.org/abs/2201.01266.
 
-The defaults are the paper's: patches of 2 pixels a side, 48 channels doubled at each of four
-stages, two transformer blocks a stage, windows of 7 tokens a side, residual convolution blocks
-with instance normalisation in the decoder.
+The defaults are those of the paper: patches with edges of 2 pixels, 48 channels that are doubled
+at each of four stages, two transformer blocks at each stage, attention windows with edges of 7
+tokens, and residual convolution blocks with instance normalisation in the decoder.
 
-Departures from the paper: the released implementation is MONAI's and is used as it is. Without
-its pretraining. ``v2`` puts a residual convolution block before each stage (SwinUNETR-V2, He et
-al. 2023). Attention windows lie on a fixed grid, so tiles agree where they overlap only
-approximately, whatever their place.
+Departures from the paper: none in the network, since the released implementation is MONAI's. The
+encoder is not pretrained. ``v2`` adds a residual convolution block before each stage
+(SwinUNETR-V2, He et al. 2023). Attention windows lie on a fixed grid, so that overlapping tiles
+agree only approximately, wherever they start.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from torch import Tensor
 from septum.networks.blocks import Network
 
 Count = Annotated[int, Field(ge=1)]
-# of a list in the configuration, and of the tuple that is the default
+# not strict, since configuration files have lists and the defaults are tuples
 Depths = Annotated[list[Count], Field(strict=False, min_length=4, max_length=4)]
 
 
 class SwinUNETR(Network):
-    """Swin UNETR, padded.
+    """Swin UNETR with padded convolutions.
 
     Parameters
     ----------
@@ -39,16 +39,16 @@ class SwinUNETR(Network):
     width : int
         Channels of the first stage, a multiple of 12; each stage below has twice as many.
     depths : sequence of int
-        Transformer blocks of each of the four stages.
+        Numbers of transformer blocks of the four stages.
     window : int
-        Tokens a side of an attention window.
+        Edge of an attention window, in tokens.
     v2 : bool
-        A residual convolution block before each stage.
+        Add a residual convolution block before each stage.
     norm : str
-        "instance" or "group", in the convolution blocks. With "group" an axis may be as short
-        as 32 pixels, with "instance" 64.
+        Normalisation of the convolution blocks, "instance" or "group". Axes need at least 64
+        pixels with "instance", and 32 with "group".
     dropout : float
-        Rate within the transformer, in training.
+        Dropout rate within the transformer, in training.
     """
 
     stride = 32
@@ -67,10 +67,10 @@ class SwinUNETR(Network):
         dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0,
     ) -> None:
         super().__init__()
-        # statistics of one channel need more than one pixel
+        # the statistics of instance normalisation need more than one pixel
         self._min_features = 2 if norm == "instance" else 1
         norms = {"instance": "instance", "group": ("group", {"num_groups": math.gcd(8, width)})}
-        with torch.device("cpu"):  # while it builds, the library reads numbers out of a tensor
+        with torch.device("cpu"):  # MONAI reads values of a tensor while it builds
             net = nets.SwinUNETR(
                 in_channels,
                 out_channels,
@@ -82,7 +82,7 @@ class SwinUNETR(Network):
                 spatial_dims=spatial_dims,
                 use_v2=v2,
             )
-        self.net = net.to(torch.get_default_device())  # "meta", where only shapes are wanted
+        self.net = net.to(torch.get_default_device())  # may be "meta"
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images ``(N, in_channels, *size)`` to logits ``(N, out_channels, *size)``."""

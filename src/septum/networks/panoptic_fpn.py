@@ -6,8 +6,8 @@ pyramid. The published network for 80 things and 53 classes of stuff has 45,973,
 (detectron2, ResNet-50, frozen normalisation layers not counted); the defaults differ only in the
 outputs named below.
 
-Departures from the paper, in addition to those of `septum.networks.mask_rcnn`: the branch has an
-output for each class, and not one for all things together. Background has a box and a mask, too,
+Departures from the paper: those of `septum.networks.mask_rcnn`, and the following. The branch has
+an output for each class, and not one for all things together. Background has a box and a mask, too,
 as in Mask R-CNN's table of parameters. Normalisation of the branch has gcd(8, channels) groups.
 When features and logits are enlarged, feature i lies at pixel i · stride, where the convolutions
 and poolings of this backbone place it, and the last value is repeated up to the border. The

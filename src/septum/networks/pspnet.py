@@ -3,15 +3,16 @@
 Zhao, Shi, Qi, Wang, Jia, CVPR 2017, https://arxiv.org/abs/1612.01105; the authors' code in
 PyTorch: https://github.com/hszhao/semseg.
 
-The defaults are theirs: ResNet-50 at output stride 8 with a stem of three 3×3 convolutions,
-average pooling to 1, 2, 3 and 6 bins an axis, an auxiliary loss of weight 0.4 on the third
-stage; 49,081,578 parameters for three channels and 21 classes, 46,716,373 of them without the
-auxiliary head. Published ResNet checkpoints have the plain stem: ``deep_stem: false``.
+The defaults are those of the authors' code: ResNet-50 at output stride 8 with a stem of three 3×3
+convolutions, average pooling to 1, 2, 3 and 6 bins along each axis, and an auxiliary loss of
+weight 0.4 at the third stage. There are 49,081,578 parameters for three channels and 21 classes,
+and 46,716,373 without the auxiliary head. Published ResNet checkpoints have the plain stem
+(``deep_stem: false``).
 
 Departures: the single bin is normalised over its channels, not over the batch
-(`septum.networks.dilated.pixel_conv_norm_relu`); dropout takes single values, not whole
-channels (as the first release, in Caffe); dilations as in torchvision
-(`septum.networks.resnet`); any image size, not only 8n + 1 (`septum.networks.dilated`).
+(`septum.networks.dilated.pixel_conv_norm_relu`). Dropout drops single values instead of whole
+channels (as in the first release, in Caffe). Dilations are those of torchvision
+(`septum.networks.resnet`). Images may have any size, not only 8n + 1 (`septum.networks.dilated`).
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ BINS = (1, 2, 3, 6)
 
 
 class PSPNet(DilatedNetwork):
-    """Pyramid pooling on a dilated residual network.
+    """PSPNet: pyramid pooling on a dilated residual network.
 
     Parameters
     ----------
@@ -49,17 +50,17 @@ class PSPNet(DilatedNetwork):
     backbone : str
         "resnet18", "resnet34", "resnet50" or "resnet101".
     width : float
-        Factor on all numbers of channels.
+        Multiplier of all numbers of channels.
     output_stride : int
         Pixels of the image per pixel of the pooled features: 8 or 16.
     deep_stem : bool
-        Three 3×3 convolutions in place of the backbone's 7×7.
+        Use three 3×3 convolutions instead of the backbone's 7×7 convolution.
     norm : str
         "batch", "instance" or "group".
     dropout : float
-        Rate before the classifiers, in training.
+        Dropout rate before the classifiers, in training.
     auxiliary : float
-        Weight of the auxiliary loss; 0: no auxiliary head.
+        Weight of the auxiliary loss; 0 for no auxiliary head.
     """
 
     def __init__(
@@ -105,7 +106,10 @@ class PSPNet(DilatedNetwork):
 
 
 class PyramidPooling(nn.Module):
-    """Means over 1, 2, 3 and 6 bins an axis, projected to C / 4 channels each, beside the input.
+    """Concatenation of the input with its means over 1, 2, 3 and 6 bins along each axis.
+
+    The means are projected to a quarter of the channels each, and interpolated to the size of the
+    input.
 
     Attributes
     ----------

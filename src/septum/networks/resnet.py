@@ -1,18 +1,19 @@
 """Residual networks as encoders: ResNet-18, -34, -50 and -101, at output stride 8, 16 or 32.
 
-He, Zhang, Ren, Sun, CVPR 2016, https://arxiv.org/abs/1512.03385. State-dict names are
-torchvision's, whose checkpoints fit (but for ``fc``, and with the plain stem).
+He, Zhang, Ren, Sun, CVPR 2016, https://arxiv.org/abs/1512.03385. Names in the state dict are
+those of torchvision, whose checkpoints fit (except for ``fc``, and only the plain stem).
 
-At an output stride below 32 the last stages keep their size, and their 3×3 convolutions are
-dilated instead ("à trous"): in every second (fourth) pixel the features are those of the
-undilated network of the same weights (Chen et al., https://arxiv.org/abs/1606.00915). For
-that, the 3×3 convolution that lost its stride keeps the rate before it, as in torchvision;
-the released code of PSPNet dilates this one as well.
+At an output stride below 32 the last stages keep the size of their input, and their 3×3
+convolutions are dilated instead ("à trous"). At every second (fourth) pixel the features are then
+those of the undilated network with the same weights (Chen et al.,
+https://arxiv.org/abs/1606.00915). To this end, the 3×3 convolution whose stride is removed keeps
+the previous rate, as in torchvision; the released code of PSPNet dilates this convolution, too.
 
 Departures from the paper: bottlenecks have their stride in the 3×3 convolution (as in
-torchvision, "v1.5"), and no classifier follows. Options that the paper has not: ``deep_stem``
-(three 3×3 convolutions in place of the 7×7: Szegedy et al., https://arxiv.org/abs/1512.00567;
-PSPNet's backbone), ``multi_grid`` (DeepLabv3), ``width``, ``max_pool``, norms other than batch.
+torchvision, "v1.5"), and there is no classifier. Additional options are ``deep_stem`` (three 3×3
+convolutions instead of the 7×7 convolution: Szegedy et al., https://arxiv.org/abs/1512.00567, as
+in PSPNet's backbone), ``multi_grid`` (DeepLabv3), ``width``, ``max_pool``, and norms other than
+batch.
 """
 
 from __future__ import annotations
@@ -41,25 +42,25 @@ class ResNet(nn.Module):
     layers : int
         18 or 34 (basic blocks), 50 or 101 (bottlenecks).
     width : float
-        Factor on all numbers of channels.
+        Multiplier of all numbers of channels.
     output_stride : int
         Pixels of the image per pixel of the last features: 8, 16 or 32.
     deep_stem : bool
-        Three 3×3 convolutions (64, 64, 128 channels) in place of one 7×7 (64 channels).
+        Use three 3×3 convolutions (64, 64, 128 channels) instead of one 7×7 (64 channels).
     multi_grid : (int, int, int), optional
-        Factors on the dilation of the blocks of the last stage; in ResNet-18, which has two
-        blocks there, the first two.
+        Multipliers of the dilations of the blocks of the last stage, of which ResNet-18 with two
+        blocks uses the first two.
     norm : str
         "batch", "instance" or "group".
     stages : int
-        How many of the four stages are built.
+        Number of stages, at most four.
     max_pool : bool
-        Whether the stem ends in its max pooling; without it all strides are half as large.
+        Whether the stem ends with max-pooling; without it, all strides are half as large.
 
     Attributes
     ----------
     channels : tuple of int
-        Of the features of each stage.
+        Numbers of channels of the features of each stage.
     """
 
     def __init__(
@@ -105,8 +106,8 @@ class ResNet(nn.Module):
     def forward(self, images: Tensor) -> list[Tensor]:
         """Return the features of the stages, at strides 4, 8, 16, 32 or less.
 
-        At stride s, features have ``(size - 1) // s + 1`` pixels, the i-th centred on the
-        image's pixel ``i * s``.
+        Features at stride s have ``(size - 1) // s + 1`` pixels, and pixel i is centred at pixel
+        ``i * s`` of the image.
         """
         x = images
         for number in self._stem:
@@ -121,9 +122,9 @@ class ResNet(nn.Module):
 
 
 class BasicBlock(nn.Module):
-    """Two 3×3 convolutions around which the input is added.
+    """Two 3×3 convolutions, to whose output the input is added.
 
-    ``rates`` are the dilations of the block's first and of its second 3×3 convolution.
+    ``rates`` are the dilations of the first and the second convolution.
     """
 
     expansion = 1
@@ -147,9 +148,9 @@ class BasicBlock(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """1×1, 3×3 and 1×1 convolution around which the input is added.
+    """A 1×1, a 3×3 and a 1×1 convolution, to whose output the input is added.
 
-    Of ``rates``, the first is the dilation of the 3×3 convolution.
+    The first of ``rates`` is the dilation of the 3×3 convolution.
     """
 
     expansion = 4
@@ -188,14 +189,14 @@ def _strides(
 ) -> list[tuple[int, list[Rates]]]:
     """Return the stride of each stage, and the dilations of each of its blocks."""
     stages = []
-    reached, rate = 4, 1
-    for count, grid, wanted in zip(counts, grids, (1, 2, 2, 2), strict=True):
-        before, stride = rate, wanted
-        if reached * wanted > output_stride:
-            rate, stride = rate * wanted, 1
-        reached *= stride
+    stride_so_far, rate = 4, 1
+    for count, grid, nominal_stride in zip(counts, grids, (1, 2, 2, 2), strict=True):
+        previous_rate, stride = rate, nominal_stride
+        if stride_so_far * nominal_stride > output_stride:
+            rate, stride = rate * nominal_stride, 1
+        stride_so_far *= stride
         if grid is None:
-            rates = [(before, rate)] + [(rate, rate)] * (count - 1)
+            rates = [(previous_rate, rate)] + [(rate, rate)] * (count - 1)
         else:
             rates = [(rate * factor, rate * factor) for factor in grid[:count]]
         stages.append((stride, rates))

@@ -1,15 +1,15 @@
-"""SegNet: a decoder that puts features back where max-pooling took them from.
+"""SegNet: a decoder that returns features to the positions of the pooled maxima.
 
 Badrinarayanan, Kendall, Cipolla, PAMI 2017, https://arxiv.org/abs/1511.00561.
 
-With the defaults this is the authors' network (segnet_train.prototxt): the convolutions of
-VGG-16 with batch normalisation, their mirror image as the decoder, a convolution without
-normalisation and ReLU at the end; 29,449,355 parameters for three channels and eleven classes.
-Poolings round sizes up, and each unpooling goes back to the size before its pooling, so that
-images may have any size.
+With the defaults this is the authors' network (segnet_train.prototxt). It has the convolutions of
+VGG-16 with batch normalisation, a decoder that mirrors them, and a last convolution without
+normalisation and ReLU, and 29,449,355 parameters for three channels and eleven classes. Poolings
+round sizes up, and each unpooling restores the size before its pooling, so that images may have
+any size.
 
-Departures from the paper: none with the defaults; ``width`` multiplies the channels. The
-paper's class weights (median frequency) are a matter of training.
+Departures from the paper: none with the defaults; ``width`` multiplies the numbers of channels.
+The paper's class weights (median frequency) are not part of the network.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from septum.networks.vgg import LEVELS, VGG, Width
 
 
 class SegNet(Network):
-    """SegNet with the encoder vgg16_bn, on images of any size from 17 pixels.
+    """SegNet with the encoder vgg16_bn, for images of at least 17 pixels along each axis.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class SegNet(Network):
     """
 
     stride = 32
-    # 2 pixels at the lowest convolutions, whose batch normalisation needs more than one value
+    # the lowest convolutions then have 2 pixels: batch normalisation needs more than one value
     _least_size = 17
 
     def __init__(
@@ -47,7 +47,7 @@ class SegNet(Network):
         channels = self.backbone.channels
         self.decoder = nn.ModuleList()
         for level in reversed(range(len(LEVELS))):
-            # the last convolution of a level goes to the channels of the level above it
+            # the last convolution of a level has the channels of the level above
             above = channels[max(level - 1, 0)]
             widths = [channels[level]] * LEVELS[level][1] + [above]
             layers: list[nn.Module] = []
@@ -58,13 +58,13 @@ class SegNet(Network):
                     nn.ReLU(inplace=True),
                 ]
             self.decoder.append(nn.Sequential(*layers))
-        # the very last convolution gives the logits instead, without normalisation and ReLU
+        # replaced by the convolution that gives the logits, without normalisation and ReLU
         self.decoder[-1] = self.decoder[-1][:-3]
         self.logits = conv(spatial_dims, channels[0], out_channels)
         initialise(self)
 
     def legal_size(self, size: Sequence[int]) -> tuple[int, ...]:
-        """Return ``size``, an axis under 17 pixels raised to 17."""
+        """Return ``size``, with axes of at least 17 pixels."""
         return tuple(max(s, self._least_size) for s in size)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -82,18 +82,18 @@ class SegNet(Network):
 
 
 def unpool(x: Tensor, indices: Tensor, size: Sequence[int]) -> Tensor:
-    """Undo a max-pooling: each value where its maximum was, zero elsewhere.
+    """Place values at the positions of the maxima of a max-pooling, with zeros elsewhere.
 
-    The same as torch's MaxUnpool, for any number of axes, and deterministic on a GPU.
+    This is torch's MaxUnpool for any number of axes, and it is deterministic on a GPU.
 
     Parameters
     ----------
     x : Tensor, (N, C, *pooled)
     indices : Tensor of int64, (N, C, *pooled)
-        Of the maxima within the flattened axes of ``size``, as the pooling returned them. No
-        index may occur twice (windows that do not overlap).
+        Indices of the maxima within the flattened axes of ``size``, as returned by the pooling.
+        Its windows must not overlap, so that no index occurs twice.
     size : sequence of int
-        Before the pooling.
+        Size before the pooling.
 
     Returns
     -------

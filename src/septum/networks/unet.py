@@ -2,22 +2,21 @@
 
 Ronneberger, Fischer, Brox, MICCAI 2015, https://arxiv.org/abs/1505.04597.
 
-With the defaults this is the network of the paper's figure 1: 23 convolutions, all unpadded,
-2×2 max-pooling, 2×2 transposed convolutions, cropped skips, 572² → 388², 31,030,658
-parameters for one channel and two classes. Where the text leaves something open, the authors'
-released network decides: dropout (rate 0.5) after the last block of the contracting path and
-after the one below it, before pooling and skip.
+With the defaults this is the network of the paper's figure 1, with 23 unpadded convolutions, 2×2
+max-pooling, 2×2 transposed convolutions, cropped skip connections, images of 572² and logits of
+388² pixels, and 31,030,658 parameters for one channel and two classes. Details that the text does
+not define are those of the authors' released network: dropout (rate 0.5) after the last block of
+the contracting path and after the block below it, before pooling and skip connection.
 
-Departures from the paper: none with the defaults. (The released network differs from the
-paper's figure: a ReLU after each up-convolution, 128 channels at the last one. We keep to the
-paper.) The options depart from it: ``padded`` convolutions keep the size, so that the
-surroundings of a tile are no longer all real; ``norm`` puts a normalisation between
-convolution and ReLU and drops the bias before it; ``residual`` adds each block's input to its
-output (Zhang, Liu, Wang 2018, https://arxiv.org/abs/1711.10684, but with ReLU after the sum);
-``attention`` weighs the skips (Oktay et al. 2018, https://arxiv.org/abs/1804.03999; see
-`septum.networks.attention`).
-In 3-D all kernels get a third axis (Çiçek et al. 2016, https://arxiv.org/abs/1606.06650, who
-also double the channels earlier).
+Departures from the paper: none with the defaults. (The released network differs from the paper's
+figure, which is followed here: it has a ReLU after each up-convolution, and 128 channels at the
+last one.) The options depart from it: ``padded`` convolutions keep the size, so that logits near
+the border of a tile depend on padding. ``norm`` adds a normalisation between convolution and ReLU
+and removes the bias before it. ``residual`` adds the input of each block to its output (Zhang,
+Liu, Wang 2018, https://arxiv.org/abs/1711.10684, but with ReLU after the sum). ``attention``
+weights the skip connections (Oktay et al. 2018, https://arxiv.org/abs/1804.03999; see
+`septum.networks.attention`). In 3-D all kernels have a third axis (Çiçek et al. 2016,
+https://arxiv.org/abs/1606.06650, who also double the channels earlier).
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ from septum.networks.blocks import (
 
 
 class UNet(Network):
-    """U-Net, valid (the default) or padded.
+    """U-Net with unpadded (the default) or padded convolutions.
 
     Parameters
     ----------
@@ -54,15 +53,17 @@ class UNet(Network):
     depth : int
         Number of poolings.
     padded : bool
-        Keep the size. False, as in the paper: logits are ``margin`` smaller on each side.
+        Whether logits have the size of the image. If not, as in the paper, they are smaller by
+        ``margin`` pixels on each side.
     norm : str
         "none", "batch", "instance" or "group".
     residual : bool
-        Add each block's input to its output.
+        Add the input of each block to its output.
     attention : bool
-        Weigh all skips but the topmost by attention gates; needs a depth of 2.
+        Weight all skip connections except the topmost by attention gates; needs a depth of at
+        least 2.
     dropout : float
-        Rate at the end of the contracting path (its two lowest blocks), in training.
+        Dropout rate after the two lowest blocks of the contracting path, in training.
     """
 
     def __init__(
@@ -82,10 +83,11 @@ class UNet(Network):
         super().__init__()
         self.padded = padded
         self.stride = 2**depth
-        # two convolutions a level lose 2 pixels a side, each worth 2^level pixels of the image:
-        # 2·(1 + 2 + … + 2^depth) on the way down and 2·(1 + … + 2^(depth-1)) on the way up
+        # the two convolutions of a level remove 2 of its pixels on each side, which are 2^level
+        # pixels of the image each: 2·(1 + 2 + … + 2^depth) in the contracting path and
+        # 2·(1 + … + 2^(depth-1)) in the expanding path
         self.margin = 0 if padded else 6 * self.stride - 4
-        # statistics of a normalisation need more than one pixel
+        # the statistics of a normalisation need more than one pixel
         self._min_features = 1 if norm == "none" else 2
 
         def block(n_in: int, n_out: int) -> ConvBlock:
@@ -109,18 +111,21 @@ class UNet(Network):
     def legal_size(self, size: Sequence[int]) -> tuple[int, ...]:
         """Return the smallest legal size that holds ``size``.
 
-        Padded: multiples of 2^depth. Valid: every map that is pooled must have an even size;
-        with t pixels entering the lowest level, that is t·2^depth + 4·(2^depth − 1), and t ≥ 8
-        leaves something to be seen at the end (depth 4: 188, 204, 220, …).
+        With padding, legal sizes are multiples of 2^depth. Without padding, all pooled maps must
+        have an even size. If the lowest level has t pixels, legal sizes are
+        t·2^depth + 4·(2^depth − 1), where t ≥ 8 so that logits are not empty (for depth 4: 188,
+        204, 220, …).
         """
         if self.padded:
             return super().legal_size(size)
-        lost = 4 * (self.stride - 1)
-        least = 7 if self.stride == 2 else 8
-        return tuple(max(-(-(s - lost) // self.stride), least) * self.stride + lost for s in size)
+        margins = 4 * (self.stride - 1)
+        min_lowest = 7 if self.stride == 2 else 8
+        return tuple(
+            max(-(-(s - margins) // self.stride), min_lowest) * self.stride + margins for s in size
+        )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map images ``(N, in_channels, *size)`` to logits, ``margin`` smaller on each side."""
+        """Map images ``(N, in_channels, *size)`` to logits, smaller by ``margin`` on each side."""
         self.require_legal(images)
         x, skips = images, []
         for level, (block, dropout) in enumerate(zip(self.contract, self.dropouts, strict=True)):

@@ -1,20 +1,20 @@
-"""UNet++: a U-Net whose skip connections are nested convolution blocks.
+"""UNet++: a U-Net with nested convolution blocks as skip connections.
 
 Zhou, Siddiquee, Tajbakhsh, Liang, MICCAI workshops 2018, https://arxiv.org/abs/1807.10165.
 
-Node (level, step) of the paper's figure 1 reads all earlier nodes of its level and the
-up-convolved node (level + 1, step − 1). The defaults are the paper's experiment: 32 to 512
-channels, padded 3×3 convolutions with ReLU, 2×2 transposed convolutions, 9,041,601 parameters
-for one channel in and out.
+The input of node (level, step) of the paper's figure 1 consists of all previous nodes of its
+level and the up-convolved node (level + 1, step − 1). The defaults are those of the paper's
+experiment: 32 to 512 channels, padded 3×3 convolutions with ReLU, 2×2 transposed convolutions,
+and 9,041,601 parameters for one input and one output channel.
 
-With ``deep_supervision`` each node of the top level but the first has logits of its own, all
-are trained with equal weight, and their mean is the prediction (the paper's accurate mode).
+With ``deep_supervision`` all nodes of the top level except the first have logits, which are
+trained with equal weight, and the prediction is their mean (the paper's accurate mode).
 
-Departures from the paper: the mean is taken of the logits, not of the probabilities, so that
-it serves heads whose channels are not classes too; the fast mode (pruning the network after
-training) is left out. The options depart from it: ``norm``, ``residual`` (as in `UNet`) and
-``dropout`` at each node's end (the released code drops half after each convolution, the text
-does not speak of it).
+Departures from the paper: the prediction is the mean of the logits, not of the probabilities, so
+that it is defined for heads whose channels are not classes, too. The fast mode (pruning the
+network after training) is left out. The options depart from it: ``norm``, ``residual`` (as in
+`UNet`) and ``dropout`` at the end of each node (the released code drops half of the values after
+each convolution, which the text does not mention).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from septum.networks.blocks import (
 
 
 class UNetPlusPlus(Network):
-    """UNet++, padded.
+    """UNet++ with padded convolutions.
 
     Parameters
     ----------
@@ -50,11 +50,11 @@ class UNetPlusPlus(Network):
     norm : str
         "none", "batch", "instance" or "group".
     residual : bool
-        Add each block's input to its output.
+        Add the input of each block to its output.
     deep_supervision : bool
         Train the logits of all nodes of the top level, and average them.
     dropout : float
-        Rate at the end of each node, in training.
+        Dropout rate at the end of each node, in training.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class UNetPlusPlus(Network):
     ) -> None:
         super().__init__()
         self.stride = 2**depth
-        # statistics of a normalisation need more than one pixel
+        # the statistics of a normalisation need more than one pixel
         self._min_features = 1 if norm == "none" else 2
 
         def node(n_in: int, n_out: int) -> nn.Sequential:
@@ -82,7 +82,7 @@ class UNetPlusPlus(Network):
         widths = [width * 2**level for level in range(depth + 1)]
         self.pool = max_pool(spatial_dims)
         self.contract = nn.ModuleList(node(*pair) for pair in pairwise([in_channels, *widths]))
-        # expand[level][step - 1] and up[level][step - 1] make node (level, step)
+        # expand[level][step - 1] and up[level][step - 1] compute node (level, step)
         self.expand, self.up = nn.ModuleList(), nn.ModuleList()
         for level, (low, high) in enumerate(pairwise(widths)):
             steps = range(1, depth - level + 1)
@@ -99,7 +99,10 @@ class UNetPlusPlus(Network):
         return torch.stack(self._all_logits(images)).mean(dim=0)
 
     def training_logits(self, images: Tensor) -> list[tuple[float, Tensor]]:
-        """Return in training mode the logits of each supervised node; their weights sum to 1."""
+        """Return weighted logits, in training mode those of all supervised nodes.
+
+        The weights sum to 1.
+        """
         if not self.training:
             return super().training_logits(images)
         logits = self._all_logits(images)
@@ -107,10 +110,10 @@ class UNetPlusPlus(Network):
 
     def _all_logits(self, images: Tensor) -> list[Tensor]:
         self.require_legal(images)
-        levels: list[list[Tensor]] = []  # of each level the nodes so far
+        levels: list[list[Tensor]] = []  # the nodes computed so far, by level
         for depth, down in enumerate(self.contract):
             levels.append([down(self.pool(levels[-1][0]) if depth else images)])
-            # a diagonal of figure 1: all nodes that need no deeper level
+            # a diagonal of figure 1: the nodes that depend on no deeper level
             for level in reversed(range(depth)):
                 row, step = levels[level], depth - level - 1
                 above = self.up[level][step](levels[level + 1][-1])

@@ -1,13 +1,14 @@
-"""VGG-16's convolutions, the encoder of FCN and SegNet.
+"""The convolutions of VGG-16, which are the encoder of FCN, SegNet and DeepLabv2.
 
-Simonyan, Zisserman, ICLR 2015, https://arxiv.org/abs/1409.1556 (configuration D); with batch
-normalisation as torchvision's ``vgg16_bn``.
+Simonyan, Zisserman, ICLR 2015, https://arxiv.org/abs/1409.1556 (configuration D). With batch
+normalisation this is torchvision's ``vgg16_bn``.
 
-The state dict has torchvision's names (``features.0.weight``, …), so that its checkpoints fit.
+Names in the state dict are those of torchvision (``features.0.weight``, …), whose checkpoints
+fit.
 
 Departures from the paper: the fully connected layers are left out (FCN adds them as
-convolutions). Poolings round sizes up, as in the Caffe implementations of FCN and SegNet (and
-not down as in torchvision's), so that images of any size keep their last row and column.
+convolutions). Poolings round sizes up, as in the Caffe implementations of FCN and SegNet, whereas
+torchvision rounds down, so that images of any size keep their last row and column.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from torch import Tensor, nn
 
 from septum.networks.blocks import MAX_POOL, conv, norm_layer
 
-# below 1/64 the first level would have no channel left; 64, a U-Net's width, is none here
+# the first level needs at least one channel; the upper bound rejects numbers of channels such as
+# 64, the width of a U-Net
 Width = Annotated[float, Field(ge=1 / 64, le=8)]
 
 LEVELS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
@@ -34,25 +36,25 @@ def scaled(channels: int, width: float) -> int:
 
 
 class VGG(nn.Module):
-    """The thirteen convolutions of VGG-16, in five levels with a pooling after each.
+    """The thirteen convolutions of VGG-16, in five levels that each end with a pooling.
 
-    Weights are as the layers come: a network that has this encoder initialises all of its own.
+    Weights are initialised by the network that has this encoder.
 
     Parameters
     ----------
     spatial_dims, in_channels : int
     norm : bool
-        Batch normalisation after each convolution (vgg16_bn). The convolutions keep their
-        biases, though the normalisation takes them out again: published weights have them.
+        Use batch normalisation after each convolution (vgg16_bn). Convolutions keep their
+        biases, although they have no effect then, since published weights have them.
     width : float
         Multiplier of all numbers of channels.
 
     Attributes
     ----------
     channels : tuple of int
-        Of the five levels.
+        Numbers of channels of the five levels.
     features : nn.Sequential
-        All layers, numbered as torchvision's.
+        All layers, numbered as in torchvision.
     """
 
     def __init__(
@@ -75,12 +77,12 @@ class VGG(nn.Module):
         self.features = nn.Sequential(*layers)
 
     def levels(self) -> Iterator[tuple[nn.Module, nn.Module]]:
-        """Yield each level's convolutions (with their ReLUs) and the pooling after them."""
+        """Yield the convolutions of each level (with their ReLUs) and its pooling."""
         for start, end in pairwise(self._ends):
             yield self.features[start : end - 1], self.features[end - 1]
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Map images ``(N, in_channels, *size)`` to what each level's pooling gives.
+        """Map images ``(N, in_channels, *size)`` to the pooled features of each level.
 
         Returns
         -------

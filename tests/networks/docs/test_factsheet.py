@@ -64,8 +64,8 @@ def test_papers(name, paper):
 
 def test_departures_are_read_from_the_module():
     text = factsheet.departures("unetpp")
-    assert text.startswith("The mean is taken of the logits, not of the probabilities")
-    assert "`dropout` at each node's end" in text
+    assert text.startswith("The prediction is the mean of the logits, not of the probabilities")
+    assert "`dropout` at the end of each node" in text
 
 
 def test_only_what_is_between_the_marks_is_replaced(tmp_path):

@@ -1,8 +1,9 @@
-"""What a network costs, before it is trained: parameters, operations, memory.
+"""Costs of networks: numbers of parameters and operations, and memory.
 
-Counted on torch's "meta" device, where tensors have shapes and no values; what a detector
-computes depends on values, so it is given an image of noise and a lattice of objects
-(`detector_cost`). `septum.networks.docs.factsheet` writes it into docs/networks.md.
+They are counted on torch's "meta" device, where tensors have shapes but no values. Since the
+operations of detectors depend on values, detectors are given an image of noise and a lattice of
+objects (`detector_cost`). `septum.networks.docs.factsheet` writes the costs into
+docs/networks.md.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ from septum.networks.create import check_options, create_network
 
 @dataclass(frozen=True)
 class Setting:
-    """One way to make a network, and the image it is given.
+    """The arguments of a network, and the size of its input.
 
     Parameters
     ----------
     spatial_dims, in_channels, out_channels : int
     size : tuple of int
-        Of the image; a network that does not accept it gets the next legal size.
+        Size of the image, which is replaced by the next legal size if necessary.
     options : mapping
-        Of the network, where they are not the defaults.
+        Options of the network that differ from the defaults.
     """
 
     spatial_dims: int
@@ -41,7 +42,7 @@ class Setting:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-# The defaults of every network are its paper's; here are channels and image size.
+# channels and image sizes of the papers, whose options are the defaults of the networks
 PAPER: dict[str, Setting] = {
     "deeplabv2": Setting(2, 3, 21, (321, 321)),
     "deeplabv3": Setting(2, 3, 21, (513, 513)),
@@ -63,8 +64,8 @@ PAPER: dict[str, Setting] = {
     "unetpp": Setting(2, 1, 1, (96, 96)),
 }
 
-# The same networks made narrow, to some two million parameters or 0.7 GFLOP (`narrow_setting`):
-# nothing but widths may change, for receptive fields are measured on these.
+# options of narrow networks with about two million parameters or 0.7 GFLOP (`narrow_setting`);
+# only widths may differ from the defaults, since receptive fields are measured on these networks
 NARROW: dict[str, dict[str, Any]] = {
     "deeplabv2": {"width": 0.25},
     "deeplabv3": {"width": 0.25},
@@ -89,19 +90,20 @@ NARROW: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Cost:
-    """What a network costs at one setting.
+    """The costs of a network at one setting.
 
     Parameters
     ----------
     parameters : int
-        Trained numbers.
+        Number of trained parameters.
     flops : int
-        Operations of one forward pass of one image (of a detector: in training): two for each
-        multiplication and addition of convolutions and matrix products; nothing else is counted.
+        Number of operations of a forward pass of one image, for detectors in training. Each
+        multiplication with addition in convolutions and matrix products counts as two, and all
+        other operations are not counted.
     activations : int
-        Bytes that one training image keeps from the forward for the backward pass, in
-        float32. An estimate from below of the peak: weights, gradients, the optimizer's state
-        and working space of the convolutions come on top.
+        Bytes of one training image that are kept for the backward pass, in float32. This is a
+        lower bound of the peak, which also includes weights, gradients, the optimizer's state
+        and the working space of convolutions.
     """
 
     parameters: int
@@ -115,19 +117,19 @@ def paper_setting(name: str) -> Setting:
     Raises
     ------
     SeptumError
-        None is written down.
+        If the table has no setting for the network.
     """
-    return _written(PAPER, name, "PAPER")
+    return _entry(PAPER, name, "PAPER")
 
 
 def narrow_setting(name: str) -> Setting:
-    """Return a setting for small images and few of them: narrow, 128², 1 channel, 3 classes."""
-    return Setting(2, 1, 3, (128, 128), _written(NARROW, name, "NARROW"))
+    """Return the setting of a narrow network for images of 128², 1 channel and 3 classes."""
+    return Setting(2, 1, 3, (128, 128), _entry(NARROW, name, "NARROW"))
 
 
 def without_values(name: str, setting: Setting) -> Network:
-    """Return a network on the meta device: made at once, however large."""
-    # imports the network's module too, which must not happen under "meta"
+    """Return a network on the meta device, which takes no memory."""
+    # imports the module of the network, which must not happen under "meta"
     options = check_options(name, setting.options)
     channels = setting.in_channels, setting.out_channels
     with torch.device("meta"):
@@ -135,12 +137,12 @@ def without_values(name: str, setting: Setting) -> Network:
 
 
 def count_parameters(network: nn.Module) -> int:
-    """Return the number of trained numbers."""
+    """Return the number of trained parameters."""
     return sum(p.numel() for p in network.parameters())
 
 
 def cost_at(name: str, setting: Setting) -> Cost:
-    """Return what one image costs a network of the table, however it is counted."""
+    """Return the costs of one image for a network of the table, by `cost` or `detector_cost`."""
     network = without_values(name, setting)
     if not network.detects:
         return cost(network, setting.in_channels, setting.size)
@@ -150,15 +152,15 @@ def cost_at(name: str, setting: Setting) -> Cost:
 
 
 def cost(network: Network, in_channels: int, size: Sequence[int]) -> Cost:
-    """Return what one image costs.
+    """Return the costs of one image.
 
     Parameters
     ----------
     network : Network
-        On the meta device.
+        Network on the meta device.
     in_channels : int
     size : sequence of int
-        The image has the next legal one.
+        Size of the image, which is replaced by the next legal size if necessary.
     """
     images = torch.empty(1, in_channels, *network.legal_size(size), device="meta")
     with FlopCounterMode(display=False) as counter, torch.no_grad():
@@ -171,18 +173,18 @@ def cost(network: Network, in_channels: int, size: Sequence[int]) -> Cost:
 
 
 def detector_cost(network: Network, in_channels: int, size: Sequence[int]) -> Cost:
-    """Return what a training step's forward pass of one image costs a detector.
+    """Return the costs of a detector for the forward pass of one image in training.
 
-    Features and proposals are of the whole image, the heads of those proposals that the step
-    looks at: a fixed number, for the objects are more than it may take.
+    Features and proposals are computed for the whole image, and the heads for a sample of the
+    proposals. The size of the sample is fixed, since there are more objects than it may hold.
 
     Parameters
     ----------
     network : Network
-        One that detects, with values.
+        Detector whose weights have values.
     in_channels : int
     size : sequence of int
-        The image has the next legal one.
+        Size of the image, which is replaced by the next legal size if necessary.
     """
     size = network.legal_size(size)
     torch.manual_seed(0)
@@ -196,7 +198,7 @@ def detector_cost(network: Network, in_channels: int, size: Sequence[int]) -> Co
 
 
 def _lattice(size: Sequence[int], count: int = 12) -> Tensor:
-    """Return ids of ``count`` objects along each axis, each as wide as the gap to the next."""
+    """Return a label map of ``count`` objects along each axis, as wide as the gaps between them."""
     along = [torch.arange(n) * 2 * count // n for n in size]
     places = torch.meshgrid(*along, indexing="ij")
     inside = torch.stack([place % 2 == 0 for place in places]).all(dim=0)
@@ -205,7 +207,8 @@ def _lattice(size: Sequence[int], count: int = 12) -> Tensor:
 
 
 def _kept_for_backward(network: Network, images: Tensor, run: Callable[[], object]) -> int:
-    own = {t.untyped_storage()._cdata for t in (*network.parameters(), *network.buffers(), images)}
+    not_counted = (*network.parameters(), *network.buffers(), images)
+    not_counted_storages = {tensor.untyped_storage()._cdata for tensor in not_counted}
     kept: dict[int, Tensor] = {}
 
     def keep(tensor: Tensor) -> Tensor:
@@ -214,10 +217,14 @@ def _kept_for_backward(network: Network, images: Tensor, run: Callable[[], objec
 
     with saved_tensors_hooks(keep, lambda tensor: tensor):
         run()
-    return sum(t.untyped_storage().nbytes() for key, t in kept.items() if key not in own)
+    return sum(
+        tensor.untyped_storage().nbytes()
+        for storage, tensor in kept.items()
+        if storage not in not_counted_storages
+    )
 
 
-def _written(table: Mapping[str, Any], name: str, title: str) -> Any:
+def _entry(table: Mapping[str, Any], name: str, title: str) -> Any:
     if name not in table:
         what = f"says nothing of the network {name!r}"
         raise problem(f"septum.networks.docs.facts.{title}", what, "add a line for it")

@@ -1,9 +1,9 @@
 """Write the tables of networks into the docs: ``python -m septum.networks.docs.factsheet FILE``.
 
-Numbers come from `septum.networks.docs.facts` and `septum.networks.docs.receptive_field`, paper and
-departures from the docstring of each network's module: its second paragraph begins with
-authors, year and link (or that of the class, where a module holds networks of several papers),
-and a sentence of another begins with "Departures".
+Numbers are computed by `septum.networks.docs.facts` and `septum.networks.docs.receptive_field`.
+Paper and departures are read from the docstring of each network's module. Its second paragraph,
+or that of the class if a module holds networks of several papers, begins with authors, year and
+link. A sentence of another paragraph begins with "Departures".
 """
 
 from __future__ import annotations
@@ -76,12 +76,12 @@ def markdown() -> str:
 
 
 def write(path: Path, text: str) -> None:
-    """Put a text between the two marks of a file.
+    """Replace the text between the two marks of a file.
 
     Raises
     ------
     SeptumError
-        The marks are not there.
+        If the marks are missing.
     """
     before, begin, rest = path.read_text(encoding="utf-8").partition(BEGIN)
     _, end, after = rest.partition(END)
@@ -107,7 +107,7 @@ def paper(name: str) -> tuple[str, str]:
 
 
 def departures(name: str) -> str:
-    """Return what the docstring of a network's module says of departures from the paper."""
+    """Return the departures from the paper in the docstring of a network's module."""
     paragraphs = _paragraphs(_module(name))
     for paragraph, next_paragraph in pairwise(paragraphs):
         heading = re.search(r"(?:^|\. )Departures[^:]*:\s*(.*)", paragraph)
@@ -173,7 +173,7 @@ def _cells(cost: facts.Cost) -> list[str]:
 
 
 def _departures() -> list[str]:
-    """Return a list item a module, for all networks that it holds."""
+    """Return a list item for each module, for all networks that it holds."""
     groups: dict[str, list[str]] = {}
     for name in network_names():
         groups.setdefault(network_module(name), []).append(name)

@@ -1,4 +1,4 @@
-"""The receptive field of a network, measured."""
+"""Measurement of the receptive field of a network."""
 
 from __future__ import annotations
 
@@ -15,19 +15,24 @@ MAX_LENGTH_PX = 4096
 
 
 def receptive_field(network: Network) -> int | None:
-    """Return how many pixels, along an axis, a logit depends on; None: all there are.
+    """Return the number of pixels along an axis that a logit depends on.
 
-    The largest of as many neighbouring logits, at the centre, as the stride has pixels, for
-    poolings make them differ. Statistics of a normalisation over the image do not count; a
-    weight that happens to be zero does. Max-unpooling puts features where the maxima of this
-    one image are, so that the field may come out a few per cent too small. A field of more than
-    `MAX_LENGTH_PX` pixels is taken for the whole image.
+    Since poolings make receptive fields vary with position, this is the largest one of as many
+    neighbouring logits at the centre as the stride has pixels. Dependence through statistics of
+    a normalisation over the image is not counted, and dependence through weights of zero is.
+    Max-unpooling places features at the maxima of a particular image, so that the result may be
+    a few per cent too small.
 
     Parameters
     ----------
     network : Network
-        Of 2 dimensions and one channel; changed. Its width does not matter to the result, nor
-        would more dimensions.
+        Network with 2 dimensions and one channel, which is changed. The result is independent
+        of its width and number of dimensions.
+
+    Returns
+    -------
+    int or None
+        None for the whole image, which is assumed for more than `MAX_LENGTH_PX` pixels.
     """
     network.double().eval()
     for module in list(network.modules()):
@@ -45,15 +50,15 @@ def receptive_field(network: Network) -> int | None:
 def _field(network: Network, length: int) -> int | None:
     """Return the largest field of the central logits of a strip; None if one reaches its ends.
 
-    Not-a-number spreads to whatever is computed from it: all columns up to a place (or from a
-    place on) are made so, and the place is searched where the logit is hit first. The strip is
-    as low as the network allows.
+    NaN propagates to all values that depend on it. The ends of the field of a logit are found by
+    bisection: all columns up to (or from) a position are set to NaN, and the position at which
+    the logit becomes NaN is searched. The strip is as low as the network allows.
     """
     size = network.legal_size((1, length))
     images = torch.rand(1, 1, *size, dtype=torch.float64)
 
     @cache
-    def hit(first: int, after: int) -> list[bool]:
+    def is_nan(first: int, after: int) -> list[bool]:
         marked = images.clone()
         marked[..., first:after] = math.nan
         logits = network(marked)[0, 0]
@@ -62,8 +67,8 @@ def _field(network: Network, length: int) -> int | None:
 
     largest, n = 0, size[1]
     for logit in range(network.stride):
-        first = bisect_left(range(n), True, key=lambda c, i=logit: hit(0, c + 1)[i])
-        after = bisect_left(range(n), True, key=lambda c, i=logit: not hit(c, n)[i])
+        first = bisect_left(range(n), True, key=lambda c, i=logit: is_nan(0, c + 1)[i])
+        after = bisect_left(range(n), True, key=lambda c, i=logit: not is_nan(c, n)[i])
         if first == 0 or after == n:
             return None
         largest = max(largest, after - first)
