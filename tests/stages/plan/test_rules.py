@@ -132,9 +132,10 @@ def test_normalisation_as_configured():
     settings = Normalisation(scheme="percentile", lower=2, upper=98)
     resolved, why = derive_normalisation(settings, found(reader="nifti"))
     assert resolved == PercentileScaling(lower=2.0, upper=98.0)
-    assert why == "as configured"
+    assert why == {"normalisation": "as configured"}
     window = Normalisation(scheme="ct", window=(-200, 300))
-    resolved, _ = derive_normalisation(window, found())
+    resolved, why = derive_normalisation(window, found())
+    assert why == {"normalisation": "as configured", "window": "window as configured"}
     assert (resolved.low, resolved.high) == (-200.0, 300.0)
     assert derive_normalisation(Normalisation(scheme="none"), found())[0] == NoScaling()
 

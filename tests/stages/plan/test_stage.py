@@ -15,7 +15,7 @@ from septum.data.intensity import statistics
 from septum.data.plan import Plan, PlannedWeights, read_plan
 from septum.data.store import Case, Geometry, case_path, write_case
 from septum.errors import SeptumError
-from septum.stages.plan.stage import plan_dataset
+from septum.stages.plan.stage import describe_plan, plan_dataset
 
 
 def disc_image(seed: int, *, radius=6, count=9, size=96, bright=200.0) -> tuple:
@@ -214,6 +214,14 @@ def test_grouping_cannot_mend_a_split_file(tmp_path):
     settings = Split(folds=2, duplicates="group")
     with pytest.raises(SeptumError, match=r"'a' \(test\) and 'b' \(fold \d\) are the same image"):
         plan_of(tmp_path, cases, split_file=split, split=settings)
+
+
+def test_the_reasons_for_scheme_and_window_are_printed_together(tmp_path):
+    plan = plan_of(tmp_path, discs(8))
+    assert "window" not in plan.derived
+    derived = {**plan.derived, "normalisation": "Hounsfield units", "window": "as measured"}
+    (line,) = (x for x in describe_plan(replace(plan, derived=derived)) if "normalisation" in x)
+    assert line.endswith("(Hounsfield units; as measured)")
 
 
 def test_settings_of_the_weight_maps(tmp_path):

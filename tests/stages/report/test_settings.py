@@ -198,7 +198,12 @@ def test_a_window_says_whether_it_was_measured(settings, source):
     made, why = derive_normalisation(Normalisation.model_validate(settings), FOUND)
     assert made == CT
     experiment = network(normalisation=made)
-    found = used(experiment, normalisation=settings, derived={"normalisation": why})
+    found = used(experiment, normalisation=settings, derived=why)
+    assert found["normalisation"] == (WINDOW, source)
+    # plans of earlier versions said both in one sentence
+    found = used(
+        experiment, normalisation=settings, derived={"normalisation": "; ".join(why.values())}
+    )
     assert found["normalisation"] == (WINDOW, source)
 
 

@@ -33,7 +33,7 @@ MAX_CLASS_WEIGHT = 10.0
 
 def derive_normalisation(
     settings: Normalisation, fingerprint: Mapping[str, Any]
-) -> tuple[IntensityScheme, str]:
+) -> tuple[IntensityScheme, dict[str, str]]:
     """Choose the normalisation and fill in its parameters.
 
     With ``auto``, NIfTI images whose darkest pixels lie below −500 are taken for CT (in
@@ -54,18 +54,19 @@ def derive_normalisation(
     -------
     IntensityScheme
         With its parameters (`septum.data.intensity.normalise`).
-    str
-        Why.
+    dict of str to str
+        Why: of the scheme as ``normalisation``, and of a CT window as ``window``.
     """
     scheme, why = settings.scheme, "as configured"
     if scheme == "auto":
         scheme, why = _scheme(fingerprint)
     if scheme == "percentile":
-        return PercentileScaling(lower=settings.lower, upper=settings.upper), why
+        scaling = PercentileScaling(lower=settings.lower, upper=settings.upper)
+        return scaling, {"normalisation": why}
     if scheme == "ct":
-        scaling, reason = _window(settings, fingerprint)
-        return scaling, f"{why}; {reason}"
-    return (NoScaling() if scheme == "none" else StandardScaling()), why
+        scaling, why_window = _window(settings, fingerprint)
+        return scaling, {"normalisation": why, "window": why_window}
+    return (NoScaling() if scheme == "none" else StandardScaling()), {"normalisation": why}
 
 
 def derive_patch(fingerprint: Mapping[str, Any]) -> tuple[tuple[int, ...], str]:

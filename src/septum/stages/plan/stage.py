@@ -138,7 +138,7 @@ def make_plan(
         train=list(partition.train),
         unlabelled=sorted(f.name for f in facts if not f.annotated),
         derived={
-            "normalisation": derived_normalisation,
+            **derived_normalisation,
             "patch": derived_patch,
             "sigma": derived_sigma,
             "min_size": derived_min_size,
@@ -180,7 +180,10 @@ def describe_plan(plan: Plan) -> list[str]:
         "class_weights": " ".join(_short(w) for w in plan.weights.class_weights.values()),
     }
     lines.append("  derived, unless the configuration says otherwise:")
-    lines += [f"  {key:<13} {value}  ({plan.derived[key]})" for key, value in values.items()]
+    reasons = dict(plan.derived)
+    if "window" in reasons:
+        reasons["normalisation"] += f"; {reasons['window']}"
+    lines += [f"  {key:<13} {value}  ({reasons[key]})" for key, value in values.items()]
     return lines
 
 

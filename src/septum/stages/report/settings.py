@@ -141,8 +141,9 @@ def _owners_text(owners: Sequence[str], networks: Sequence[str]) -> str:
 def _normalisation(model: ShownModel, plan: Plan, settings: Normalisation) -> Setting:
     """Return the normalisation of intensities: its scheme and the parameters of the scheme."""
     used = model.normalisation
-    # the plan states the reason for the scheme, then that for the window
-    why_scheme, _, why_window = plan.derived["normalisation"].partition("; ")
+    why_scheme, why_window = plan.derived["normalisation"], plan.derived.get("window")
+    if why_window is None:  # plans of earlier versions said both in one sentence
+        why_scheme, _, why_window = why_scheme.partition("; ")
     sources = [SET_BY_USER if settings.scheme != "auto" else f"derived: {why_scheme}"]
     if isinstance(used, PercentileScaling):
         value = f"percentiles {value_text(used.lower)} to {value_text(used.upper)}"
