@@ -15,13 +15,14 @@ import pytest
 import tifffile
 import torch
 import yaml
+from loaded import load_model
 from PIL import Image
 
 from septum import cli
 from septum.data.case_files import CaseFiles
 from septum.data.store import case_paths, read_case
 from septum.networks.create import network_names
-from septum.networks.model_file import load_model, save_model, untrained_segmenter
+from septum.networks.model_file import save_model, untrained_segmenter
 from septum.networks.model_header import read_header
 from septum.workflow.batch_list import batch_list_text
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from loaded import load_models
 from pydantic import create_model
 
 from septum.config import registry
@@ -14,7 +15,6 @@ from septum.config.section import Section
 from septum.data.intensity import statistics
 from septum.data.store import Case, Geometry, case_path, write_case
 from septum.heads.base import head_class
-from septum.inference.ensemble import load_models
 from septum.inference.predictor import predict_case
 from septum.networks.model_file import save_model
 from septum.networks.model_header import ModelHeader

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from decoders import decode, decoder
 from headers import training_record
+from loaded import load_model
 
 from septum.config.schema import ClassSpec, PercentileScaling
 from septum.data.intensity import normalise, statistics
-from septum.networks.model_file import load_model
 from septum.networks.model_header import ModelHeader
 from septum.networks.segmenter import build_segmenter
 

@@ -8,11 +8,12 @@ import pytest
 import torch
 from decoders import decoder
 from headers import training_record
+from loaded import load_models
 
 from septum.config.schema import ClassSpec
 from septum.decoding.parameters import Decoder
 from septum.errors import SeptumError
-from septum.inference.ensemble import common_decoder, load_models
+from septum.inference.ensemble import common_decoder
 from septum.networks.model_file import save_model
 from septum.networks.model_header import ModelHeader
 from septum.networks.segmenter import build_segmenter

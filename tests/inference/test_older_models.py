@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from loaded import load_models
 
 from septum.data.store import case_paths, read_case
-from septum.inference.ensemble import load_models
 from septum.inference.predictor import predict_case
 
 # written by Septum 0.1.0; the README there says how

@@ -7,11 +7,11 @@ import pytest
 import torch
 from decoders import decoder
 from headers import training_record
+from loaded import load_models
 
 from septum.config.schema import ClassSpec, Predict
 from septum.data.intensity import statistics
 from septum.errors import SeptumError
-from septum.inference.ensemble import load_models
 from septum.inference.predictor import (
     object_scores,
     predict_case,

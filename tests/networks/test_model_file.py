@@ -8,11 +8,12 @@ import pickle
 import pytest
 import torch
 from headers import rewrite_header, training_record
+from loaded import load_model
 from safetensors.torch import save_file
 
 from septum import __version__
 from septum.errors import SeptumError
-from septum.networks.model_file import load_model, save_model, untrained_segmenter
+from septum.networks.model_file import save_model, untrained_segmenter
 from septum.networks.model_header import ModelHeader, read_header
 
 HEADER = {

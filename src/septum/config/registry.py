@@ -17,6 +17,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
+Number = int | float
+"""The value of a parameter."""
+
 
 @dataclass(frozen=True)
 class Record:

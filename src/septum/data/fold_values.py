@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
-Number = int | float
+from septum.config.registry import Number
 
 
 def common_parameters(folds: Sequence[Mapping[str, Number]]) -> dict[str, Number]:

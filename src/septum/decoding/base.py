@@ -16,8 +16,8 @@ import numpy as np
 from scipy import ndimage
 
 from septum.config import registry
+from septum.config.registry import Number
 from septum.decoding.panoptic import least_stuff
-from septum.decoding.parameters import Number
 
 THRESHOLDS = tuple(percent / 100 for percent in range(30, 75, 5))
 """Probabilities of belonging to an object that are tried."""

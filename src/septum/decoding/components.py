@@ -14,7 +14,8 @@ import numpy as np
 from scipy import ndimage
 from skimage.measure import label as label_values
 
-from septum.decoding.base import THRESHOLDS, MapMethod, Maps, Number, Tuning
+from septum.config.registry import Number
+from septum.decoding.base import THRESHOLDS, MapMethod, Maps, Tuning
 
 
 class Components(MapMethod):

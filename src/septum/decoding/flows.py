@@ -14,7 +14,8 @@ import numpy as np
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from septum.decoding.base import THRESHOLDS, MapMethod, Maps, Number, Tuning, likeliest_channels
+from septum.config.registry import Number
+from septum.decoding.base import THRESHOLDS, MapMethod, Maps, Tuning, likeliest_channels
 from septum.heads.flows import flow_targets
 from septum.instances.relabel import keep_objects
 from septum.jit import compiled

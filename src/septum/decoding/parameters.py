@@ -8,9 +8,8 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from septum.config import registry
 from septum.config.decode_section import value_type
+from septum.config.registry import Number
 from septum.config.section import Section
-
-Number = int | float
 
 ARGMAX = "argmax"
 """The method of semantic annotation: the most probable class, with nothing to tune."""

@@ -17,12 +17,12 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull
 from skimage.segmentation import watershed
 
+from septum.config.registry import Number
 from septum.decoding.base import (
     SEED_THRESHOLDS,
     THRESHOLDS,
     MapMethod,
     Maps,
-    Number,
     Tuning,
     likeliest_channels,
 )

@@ -16,12 +16,12 @@ import numpy as np
 from scipy import ndimage
 from skimage.segmentation import watershed
 
+from septum.config.registry import Number
 from septum.decoding.base import (
     SEED_THRESHOLDS,
     THRESHOLDS,
     MapMethod,
     Maps,
-    Number,
     Tuning,
     likeliest_channels,
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +13,7 @@ from septum.data.fold_values import common_parameters
 from septum.decoding.parameters import Decoder
 from septum.errors import problem
 from septum.networks.device import CHANNELS_LAST
-from septum.networks.model_file import StoredModel, read_model
+from septum.networks.model_file import StoredModel
 from septum.networks.model_header import ModelHeader
 from septum.networks.segmenter import Segmenter
 
@@ -82,19 +81,6 @@ class Ensemble(Segmenter):
         for segmenter in self.segmenters[1:]:
             total = total + segmenter.predict(images)
         return total / len(self.segmenters)
-
-
-def load_models(paths: Sequence[str | Path], device: torch.device) -> Model:
-    """Load model files as one model (see `combine`).
-
-    Raises
-    ------
-    SeptumError
-        If a file is no model, or the models differ in kind.
-    """
-    stored = [read_model(path) for path in paths]
-    require_same_kind(stored)
-    return combine([make_model(model, device) for model in stored])
 
 
 def make_model(stored: StoredModel, device: torch.device) -> Model:

@@ -25,11 +25,9 @@ from septum.networks.create import check_options
 from septum.networks.model_header import (
     METADATA_KEY,
     ModelHeader,
-    damaged,
-    missing,
     parse_header,
     read_table,
-    require_file,
+    reading,
 )
 from septum.networks.segmenter import Segmenter, build_segmenter
 
@@ -125,42 +123,12 @@ def read_model(path: str | Path) -> StoredModel:
         Septum, was written by a newer version, or has a broken header.
     """
     path = Path(path)
-    require_file(path)
-    try:
+    with reading(path, SafetensorError):
         content = path.read_bytes()
         metadata = read_table(io.BytesIO(content)).get("__metadata__")
         state = load(content)
-    except FileNotFoundError:
-        raise missing(path) from None
-    except (SafetensorError, OSError, ValueError) as error:
-        raise damaged(path, error) from None
     header = parse_header(path, metadata)
     return StoredModel(path, header, state, hashlib.sha256(content).hexdigest())
-
-
-def load_model(
-    path: str | Path, device: str | torch.device = "cpu"
-) -> tuple[Segmenter, ModelHeader]:
-    """Read a model file and create its network.
-
-    Parameters
-    ----------
-    path : str or Path
-    device : str or torch.device
-
-    Returns
-    -------
-    segmenter : Segmenter
-        The network on ``device``, in evaluation mode.
-    header : ModelHeader
-
-    Raises
-    ------
-    SeptumError
-        As `read_model` and `StoredModel.segmenter`.
-    """
-    stored = read_model(path)
-    return stored.segmenter(device), stored.header
 
 
 def _require_fit(

@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Literal, NoReturn
 
@@ -142,14 +143,9 @@ def read_header(path: str | Path) -> ModelHeader:
         Septum, was written by a newer version, or has a broken header.
     """
     path = Path(path)
-    require_file(path)
-    try:
-        with path.open("rb") as file:
-            return parse_header(path, read_table(file).get("__metadata__"))
-    except FileNotFoundError:
-        raise missing(path) from None
-    except (OSError, ValueError) as error:
-        raise damaged(path, error) from None
+    with reading(path), path.open("rb") as file:
+        metadata = read_table(file).get("__metadata__")
+    return parse_header(path, metadata)
 
 
 def count_weights(path: str | Path) -> int:
@@ -192,23 +188,29 @@ def read_table(file: BinaryIO) -> dict[str, Any]:
 REMEDY = "give a model.safetensors that was written by septum tune"
 
 
-def require_file(path: Path) -> None:
-    """Raise if a path is a folder, and name the model file in it if there is one."""
+@contextmanager
+def reading(path: Path, *damages: type[Exception]) -> Iterator[None]:
+    """Raise a `SeptumError` if a model file cannot be read.
+
+    Parameters
+    ----------
+    path : Path
+        If it is a folder, the error names the model file in it, if there is one.
+    damages : type of Exception
+        Errors, besides those of the system and of values, that say that the file is no safetensors
+        file, or is cut short.
+    """
     if path.is_dir():
         inside = sorted([*path.glob("model.safetensors"), *path.glob("*/model.safetensors")])
         remedy = f"give the file: {inside[0]}" if inside else REMEDY
         raise problem(path, "is a folder, not a model file", remedy)
-
-
-def missing(path: Path) -> Exception:
-    """Return the error for a missing model file."""
-    return problem(path, "does not exist", REMEDY)
-
-
-def damaged(path: Path, error: Exception) -> Exception:
-    """Return the error for a file that is not a safetensors file, or is cut short."""
-    what = f"is not a safetensors file, or is cut short ({error})"
-    return problem(path, what, "copy it again, or train the model again")
+    try:
+        yield
+    except FileNotFoundError:
+        raise problem(path, "does not exist", REMEDY) from None
+    except (OSError, ValueError, *damages) as error:
+        what = f"is not a safetensors file, or is cut short ({error})"
+        raise problem(path, what, "copy it again, or train the model again") from None
 
 
 def parse_header(path: Path, metadata: Mapping[str, str] | None) -> ModelHeader:

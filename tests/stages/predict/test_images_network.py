@@ -9,13 +9,13 @@ import tifffile
 import torch
 from ball_models import by_hand, scene, trained
 from decoders import decoder
+from loaded import load_model, load_models
 
 from septum.config.schema import Predict
 from septum.data.intensity import statistics
 from septum.errors import SeptumError
-from septum.inference.ensemble import load_models
 from septum.inference.predictor import predict_case
-from septum.networks.model_file import load_model, save_model
+from septum.networks.model_file import save_model
 from septum.stages.predict.images_network import predict_images
 
 

@@ -202,8 +202,8 @@ def test_two_models_of_one_fold_are_refused(project, models):
 
 def test_predicting_with_networks_of_our_own_does_not_wait_for_monai(project, models):
     code = (
-        "import sys; from septum.inference.ensemble import load_models; "
-        "load_models(sys.argv[1:], 'cpu'); import septum.stages.predict.stage; "
+        "import sys; from septum.networks.model_file import read_model; "
+        "read_model(sys.argv[1]).segmenter(); import septum.stages.predict.stage; "
         "print('monai' in sys.modules)"
     )
     command = [sys.executable, "-c", code, str(models[0])]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from loaded import load_model
 from trainings import (
     delete_outputs,
     history,
@@ -12,7 +13,6 @@ from trainings import (
 )
 
 from septum.io.atomic import read_json, write_json
-from septum.networks.model_file import load_model
 from septum.stages.train.checkpoints import AtomicCheckpointIO
 from septum.stages.train.history import read_history, write_history
 

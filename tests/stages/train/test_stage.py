@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from loaded import load_model
 from trainings import (
     NET,
     delete_outputs,
@@ -28,7 +29,6 @@ from septum.data.plan import Plan
 from septum.errors import SeptumError
 from septum.io.atomic import read_json
 from septum.io.zarr_arrays import write_array
-from septum.networks.model_file import load_model
 from septum.networks.model_header import read_header
 
 

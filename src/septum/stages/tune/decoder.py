@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from septum.config import registry
+from septum.config.registry import Number
 from septum.config.schema import ClassSpec, Decode
 from septum.data.store import VOID, open_case
 from septum.decoding.base import method_class, size_tuning
 from septum.decoding.decode import decode
-from septum.decoding.parameters import ARGMAX, Decoder, Number
+from septum.decoding.parameters import ARGMAX, Decoder
 from septum.decoding.scene import Scene, decode_scene
 from septum.inference.predictor import predict_probabilities, predict_scenes
 from septum.metrics.matching import average_precision
