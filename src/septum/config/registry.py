@@ -93,8 +93,10 @@ class Parameter:
     kind : {"number", "count"}
         A count is an integer.
     above, least, below, most : float, optional
-        Bounds, of which ``above`` and ``below`` are exclusive, and ``least`` and ``most``
+            Bounds, of which ``above`` and ``below`` are exclusive, and ``least`` and ``most``
         inclusive.
+    label : str, optional
+        Name in the report; by default the name with blanks for underscores (`shown_as`).
     """
 
     name: str
@@ -103,6 +105,12 @@ class Parameter:
     least: float | None = None
     below: float | None = None
     most: float | None = None
+    label: str = ""
+
+    @property
+    def shown_as(self) -> str:
+        """The name in the report."""
+        return self.label or self.name.replace("_", " ")
 
 
 @dataclass(frozen=True)
@@ -242,12 +250,12 @@ HEADS = _by_name(
 
 # the meaning of parameters is documented in the modules of the decoding methods
 THRESHOLD = Parameter("threshold", above=0.0, below=1.0)
-MASK_THRESHOLD = Parameter("mask_threshold", above=0.0, below=1.0)
-SEED_THRESHOLD = Parameter("seed_threshold", above=0.0, below=1.0)
+MASK_THRESHOLD = Parameter("mask_threshold", above=0.0, below=1.0, label="threshold of masks")
+SEED_THRESHOLD = Parameter("seed_threshold", above=0.0, below=1.0, label="threshold of seeds")
 FLOW_ERROR = Parameter("flow_error", above=0.0)
 OVERLAP = Parameter("overlap", least=0.0, most=1.0)
-MIN_SIZE = Parameter("min_size", kind="count", least=0)
-MIN_STUFF = Parameter("min_stuff", kind="count", least=0)
+MIN_SIZE = Parameter("min_size", kind="count", least=0, label="smallest object")
+MIN_STUFF = Parameter("min_stuff", kind="count", least=0, label="smallest area of stuff")
 
 METHODS = _by_name(
     [

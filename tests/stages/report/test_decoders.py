@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from made_results import make_plan
 
 from septum.classical.fitted import Fitted
-from septum.config.registry import METHODS
+from septum.config.registry import METHODS, MIN_SIZE, Method, Parameter
 from septum.config.schema import ClassSpec, Merge, Normalisation, Run, Weights
 from septum.stages.leaderboard.scores import Scores
 from septum.stages.merge.record import Merged
-from septum.stages.report.decoders import PARAMETER_LABELS, TunedRow, tuned_rows
+from septum.stages.report.decoders import TunedRow, tuned_rows
 from septum.stages.report.inputs import Dataset, Experiment, ShownModel, Used
 
 WATERSHED = {
@@ -61,9 +62,46 @@ def test_what_was_tuned_is_told_in_the_order_of_its_weight():
     assert rows(network(WATERSHED)) == [TunedRow("net", tuned=tuned)]
 
 
-def test_every_parameter_of_a_decoder_has_a_label():
-    names = {parameter.name for method in METHODS.values() for parameter in method.parameters}
-    assert names <= PARAMETER_LABELS.keys()
+def test_parameters_are_called_by_the_labels_of_their_records(monkeypatch):
+    width = Parameter("ring_width", label="width of rings")
+    rings = Method("rings", "rings:Rings", parameters=(width, Parameter("a_share"), MIN_SIZE))
+    monkeypatch.setitem(METHODS, rings.name, rings)
+    settings = SimpleNamespace(method="auto", ring_width="auto", a_share=0.5, min_size="auto")
+    experiment = network({"method": "rings", "min_size": 9, "a_share": 0.5, "ring_width": 3})
+    (row,) = rows(replace(experiment, run=SimpleNamespace(decode=settings)))
+    assert row.tuned == ["rings", "width of rings 3", "smallest object 9 px"]
+    assert row.configured == ["a share 0.5"]
+
+
+@pytest.mark.parametrize(
+    ("head", "decoder", "tuned"),
+    [
+        (
+            "flows",
+            {
+                "method": "flows",
+                "flow_error": 0.8,
+                "min_stuff": 64,
+                "min_size": 9,
+                "threshold": 0.4,
+            },
+            [
+                "threshold 0.4",
+                "flow error 0.8",
+                "smallest object 9 px",
+                "smallest area of stuff 64 px",
+            ],
+        ),
+        (
+            "detection",
+            OBJECTS,
+            ["threshold 0.7", "threshold of masks 0.5", "overlap 0.2", "smallest object 9 px"],
+        ),
+    ],
+)
+def test_parameters_of_other_heads(head, decoder, tuned):
+    (row,) = rows(network(decoder, head=head), ndim=3)
+    assert row.tuned == tuned
 
 
 def test_what_the_configuration_sets_is_not_called_tuned():

@@ -5,23 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from septum.config.registry import HEADS
+from septum.config.registry import HEADS, METHODS
 from septum.config.schema import Decode
 from septum.data.plan import Plan
 from septum.stages.report.inputs import Dataset, Experiment, Value
 from septum.stages.report.text import value_text
 
-PARAMETER_LABELS = {
-    "threshold": "threshold",
-    "mask_threshold": "threshold of masks",
-    "seed_threshold": "threshold of seeds",
-    "flow_error": "flow error",
-    "overlap": "overlap",
-    "min_size": "smallest object",
-    "min_stuff": "smallest area of stuff",
-}
-"""Names of the parameters of decoders in the order of the report."""
 PARAMETERS_IN_PX = ("min_size", "min_stuff")
+"""Parameters that are numbers of pixels."""
 
 
 @dataclass
@@ -73,7 +64,9 @@ def _decoder(
     owner: str, decoder: Mapping[str, Value], head: str, plan: Plan, settings: Decode
 ) -> TunedRow:
     row = TunedRow(owner)
-    for name in dict.fromkeys(("method", *PARAMETER_LABELS, *sorted(decoder))):
+    method = METHODS.get(decoder["method"])
+    in_order = [parameter.name for parameter in method.parameters] if method else []
+    for name in dict.fromkeys(("method", *in_order, *sorted(decoder))):
         value = decoder.get(name)
         if value is None or name == "score":
             continue
@@ -113,4 +106,6 @@ def _parameters(experiment: Experiment) -> TunedRow:
 
 def _text(name: str, value: Value) -> str:
     unit = " px" if name in PARAMETERS_IN_PX else ""
-    return f"{PARAMETER_LABELS.get(name, name.replace('_', ' '))} {value_text(value)}{unit}"
+    parameters = (p for method in METHODS.values() for p in method.parameters)
+    label = {p.name: p.shown_as for p in parameters}.get(name, name.replace("_", " "))
+    return f"{label} {value_text(value)}{unit}"
