@@ -93,7 +93,7 @@ class Parameter:
     kind : {"number", "count"}
         A count is an integer.
     above, least, below, most : float, optional
-            Bounds, of which ``above`` and ``below`` are exclusive, and ``least`` and ``most``
+        Bounds, of which ``above`` and ``below`` are exclusive, and ``least`` and ``most``
         inclusive.
     label : str, optional
         Name in the report; by default the name with blanks for underscores (`shown_as`).
