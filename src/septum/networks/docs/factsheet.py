@@ -103,7 +103,7 @@ def paper(name: str) -> tuple[str, str]:
         )
     authors, year, link = reference.groups()
     first, *others = re.split(r", | et al\.| and ", authors.strip())
-    return f"{first}{' et al.' if others else ''} {year}", link.rstrip(".")
+    return f"{first}{' et al.' if others else ''} {year}", link.rstrip(".:,")
 
 
 def departures(name: str) -> str:
