@@ -131,7 +131,7 @@ def test_sizes_follow_the_typical_object(monkeypatch):
         asked.update(typical)
         return {"level": (0.5,)}
 
-    monkeypatch.setattr("septum.stages.tune.baseline_parameters.grid", grid)
+    monkeypatch.setattr("septum.stages.tune.baseline_parameters.parameter_grid", grid)
     true = np.zeros((6, 30, 30), int)
     true[1:3, 2:6, 2:6] = 1  # 32 pixels, each 2 of the finest axis high
     true[1:3, 10:14, 2:6] = 2
