@@ -121,7 +121,7 @@ class Oracle:
             places = anchors(spatial, stride, size, **rpn.shapes, device=torch.device("cpu"))
             distance, nearest, random = self.nearest(places)
             logits = 5 - distance + torch.randn(len(places), generator=random)
-            codes = encode(nearest, places, septum.networks.detection.rpn.WEIGHTS)
+            codes = encode(nearest, places, septum.networks.detection.rpn.BOX_CODE_WEIGHTS)
             codes += 0.05 * torch.randn(codes.shape, generator=random)
             self.known[key] = tuple(
                 x.reshape(1, *spatial, -1).movedim(-1, 1).contiguous().to(output)
@@ -141,9 +141,8 @@ class Oracle:
             logits = torch.zeros(len(distance), 2)
             logits[:, 1] = 8 * (distance < DIAMETER / 4) - 4
             logits[:, 1] += torch.rand(len(distance), generator=random)
-            codes = encode(nearest, self.proposals.cpu(), mask_rcnn.WEIGHTS)[:, None].expand(
-                -1, 2, -1
-            )
+            codes = encode(nearest, self.proposals.cpu(), mask_rcnn.BOX_CODE_WEIGHTS)
+            codes = codes[:, None].expand(-1, 2, -1)
             self.known[key] = tuple(x.to(output[0]) for x in (logits, codes))
         return self.known[key]
 
