@@ -83,41 +83,47 @@ class Paths:
         """Return the folder of an experiment on a dataset."""
         return f"{self.dataset(dataset)}/{experiment}"
 
+    def fold(
+        self, dataset: str = DATASET, experiment: str = EXPERIMENT, fold: int | str = FOLD
+    ) -> str:
+        """Return the folder of a fold of an experiment."""
+        return f"{self.experiment(dataset, experiment)}/fold{fold}"
+
     def model(
         self, dataset: str = DATASET, experiment: str = EXPERIMENT, fold: int | str = FOLD
     ) -> str:
         """Return the trained network of a fold, with its tuned decoder."""
-        return f"{self.experiment(dataset, experiment)}/fold{fold}/model.safetensors"
+        return f"{self.fold(dataset, experiment, fold)}/model.safetensors"
 
     def trained_weights(
         self, dataset: str = DATASET, experiment: str = EXPERIMENT, fold: int | str = FOLD
     ) -> str:
         """Return the weights of a trained network, before its decoder is tuned."""
-        return f"{self.experiment(dataset, experiment)}/fold{fold}/weights.safetensors"
+        return f"{self.fold(dataset, experiment, fold)}/weights.safetensors"
 
     def history(
         self, dataset: str = DATASET, experiment: str = EXPERIMENT, fold: int | str = FOLD
     ) -> str:
         """Return the table of epochs, which a training writes beside its weights."""
-        return f"{self.experiment(dataset, experiment)}/fold{fold}/history.csv"
+        return f"{self.fold(dataset, experiment, fold)}/history.csv"
 
     def tuning_costs(
         self, dataset: str = DATASET, experiment: str = EXPERIMENT, fold: int | str = FOLD
     ) -> str:
         """Return the time and memory that tuning a network's decoder took."""
-        return f"{self.experiment(dataset, experiment)}/fold{fold}/tuning.json"
+        return f"{self.fold(dataset, experiment, fold)}/tuning.json"
 
     def parameters(
         self, dataset: str = DATASET, experiment: str = EXPERIMENT, fold: int | str = FOLD
     ) -> str:
         """Return the parameters to which a classical baseline or a merge was tuned on a fold."""
-        return f"{self.experiment(dataset, experiment)}/fold{fold}/parameters.json"
+        return f"{self.fold(dataset, experiment, fold)}/parameters.json"
 
     def fold_costs(
         self, dataset: str = DATASET, experiment: str = EXPERIMENT, fold: int | str = FOLD
     ) -> str:
         """Return the time and memory that training, or tuning, a fold took."""
-        return f"{self.experiment(dataset, experiment)}/fold{fold}/costs.json"
+        return f"{self.fold(dataset, experiment, fold)}/costs.json"
 
     def predicted(
         self, dataset: str = DATASET, experiment: str = EXPERIMENT, batch: str = BATCH
