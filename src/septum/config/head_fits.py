@@ -16,7 +16,7 @@ def unfit_settings(head: str, sections: Mapping[str, Any]) -> Iterator[tuple[str
     head : str
         A key of `septum.config.registry.HEADS`.
     sections : mapping
-        ``train``, ``predict`` and ``decode`` (`septum.config.schema.Run`).
+        ``predict`` and ``decode``, and ``train`` before a training (`septum.config.schema.Run`).
 
     Yields
     ------
@@ -43,6 +43,7 @@ def unfit_settings(head: str, sections: Mapping[str, Any]) -> Iterator[tuple[str
     if record.of_detectors and 1 - sections["predict"].overlap == 1:
         what = "lets windows share no pixel, so an object in several is counted in each of them"
         yield "predict.overlap", 0.25, what, "set it to 0.25"
-    if record.of_detectors and sections["train"].border_weights:
+    train = sections.get("train")
+    if record.of_detectors and train is not None and train.border_weights:
         what = f"weighs pixels between objects, and the head {head!r} learns objects"
         yield "train.border_weights", False, what, "set it to false"

@@ -28,7 +28,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> None:
     """Tune a decoder."""
     from septum.config.head_fits import unfit_settings
-    from septum.config.schema import Train, Tune, parse_section
+    from septum.config.schema import Tune, parse_section
     from septum.data.plan import read_plan
     from septum.errors import Problems
     from septum.networks.model_header import read_header
@@ -37,9 +37,7 @@ def run(arguments: Namespace) -> None:
     settings = parse_section(Tune, arguments.settings)
     head = read_header(arguments.weights).head
     problems = Problems()
-    # the settings of the training do not matter any more; the configuration checked them
-    sections = {**dict(settings), "train": Train(border_weights=False)}
-    for key, _, what, remedy in unfit_settings(head, sections):
+    for key, _, what, remedy in unfit_settings(head, dict(settings)):
         problems.add(f"--settings, {key}", what, remedy)
     problems.raise_if_any()
     tune(
